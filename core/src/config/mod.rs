@@ -1,0 +1,70 @@
+//! Configuration: every variable read through one lookup function, every problem at once.
+
+mod regions;
+mod settings;
+mod variables;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Display;
+
+pub use regions::{FailoverPolicy, RegionConfig, RegionReport, Sticky};
+pub use settings::{BuildInfo, Dependency, Features, LogFormat, RegionEndpoint, Settings, required_envs};
+pub use variables::{UNSUPPORTED, VARIABLES, Variable};
+
+pub(crate) use regions::{read_regions, unset_primary};
+
+/// How a variable is looked up. An empty value counts as unset.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What a reading found wrong (`errors`) or worth saying (`warnings`). Each string begins with the
+/// variable's name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Problems {
+    /// Each makes the configuration unusable for what asked.
+    pub errors: Vec<String>,
+    /// Each was answered with a documented fallback.
+    pub warnings: Vec<String>,
+}
+
+impl Problems {
+    pub(crate) fn error(&mut self, variable: &str, what: impl Display) {
+        self.errors.push(format!("{variable}: {what}"));
+    }
+
+    pub(crate) fn warn(&mut self, variable: &str, what: impl Display) {
+        self.warnings.push(format!("{variable}: {what}"));
+    }
+
+    /// Takes over everything `other` found.
+    pub fn merge(&mut self, other: Problems) {
+        self.errors.extend(other.errors);
+        self.warnings.extend(other.warnings);
+    }
+}
+
+/// The value of `name`, with an empty one counting as unset.
+pub(crate) fn value(lookup: Lookup<'_>, name: &str) -> Option<String> {
+    lookup(name).filter(|value| !value.is_empty())
+}
+
+/// The items of a comma-separated list: ASCII blanks (space, tab) around an item dropped.
+pub(crate) fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(|item| item.trim_matches([' ', '\t']))
+}
+
+/// Reports every variable that is set and asks for something this version does not have.
+pub(crate) fn refuse_unsupported(lookup: Lookup<'_>, problems: &mut Problems) {
+    for (name, feature) in UNSUPPORTED {
+        if let Some(seen) = value(lookup, name) {
+            problems.error(
+                name,
+                format_args!("{} asks for {feature}, which this version does not have; unset it", crate::text::Seen(&seen)),
+            );
+        }
+    }
+}

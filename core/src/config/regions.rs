@@ -1,0 +1,252 @@
+//! The variables that decide where tenants go.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use serde::{Serialize, Serializer};
+
+use super::{Lookup, Problems, items, refuse_unsupported, value};
+use crate::hash::HashKey;
+use crate::region::{REGIONS_MAX, RegionName};
+use crate::text::Seen;
+
+/// Where the tenants of a region go while it is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FailoverPolicy {
+    /// The next region in `REGIONS` that is up takes all of them.
+    #[default]
+    Ordered,
+    /// They spread over all regions that are up.
+    RoundRobin,
+}
+
+impl FailoverPolicy {
+    /// Its name, as `FAILOVER_POLICY` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            FailoverPolicy::Ordered => "ordered",
+            FailoverPolicy::RoundRobin => "round_robin",
+        }
+    }
+}
+
+impl fmt::Display for FailoverPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for FailoverPolicy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// How a tenant's first choice is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sticky {
+    /// Everybody goes to the primary region.
+    #[default]
+    Primary,
+    /// `REGIONS[h mod len]`, `h` the tenant's SipHash.
+    Hash,
+}
+
+/// The region variables, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RegionConfig {
+    /// Active regions in priority order, without duplicates.
+    pub regions: Vec<RegionName>,
+    /// The primary; always one of `regions`.
+    pub primary: Option<RegionName>,
+    /// The failover policy.
+    pub policy: FailoverPolicy,
+    /// The rule of the first choice.
+    pub sticky: Sticky,
+    /// The key of the tenant hash.
+    pub key: HashKey,
+}
+
+impl RegionConfig {
+    /// Reads all region variables and reports everything that is wrong with them.
+    ///
+    /// An unset `PRIMARY_REGION` is no problem here: who needs one asks
+    /// [`primary_region`](crate::regions::primary_region).
+    pub fn read(lookup: Lookup<'_>) -> (Self, Problems) {
+        let mut problems = Problems::default();
+        let regions = read_regions(lookup, &mut problems);
+        let primary = read_primary(lookup, &regions, &mut problems);
+        let policy = read_policy(lookup, &mut problems);
+        let sticky = read_sticky(lookup, &mut problems);
+        let key = read_key(lookup, &mut problems);
+        refuse_unsupported(lookup, &mut problems);
+        warn_of_a_foreign_current_region(lookup, &regions, &mut problems);
+        (Self { regions, primary, policy, sticky, key }, problems)
+    }
+}
+
+/// What [`validate_region_config`](crate::regions::validate_region_config) answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RegionReport {
+    /// No errors.
+    pub valid: bool,
+    /// The regions that could be read, in order.
+    pub regions: Vec<RegionName>,
+    /// The primary, if it is set and one of them.
+    pub primary: Option<RegionName>,
+    /// The policy in force.
+    pub policy: FailoverPolicy,
+    /// Everything wrong, each string beginning with a variable's name.
+    pub errors: Vec<String>,
+    /// Everything answered with a fallback.
+    pub warnings: Vec<String>,
+}
+
+pub(crate) fn read_regions(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<RegionName> {
+    let Some(list) = value(lookup, "REGIONS") else {
+        problems.error("REGIONS", "unset; allowed: a comma-separated list of region names, such as us-east,us-west");
+        return Vec::new();
+    };
+    // Counted before anything is parsed: a list of thousands is refused in no time and not echoed.
+    let count = items(&list).filter(|item| !item.is_empty()).count();
+    if count > REGIONS_MAX {
+        problems.error("REGIONS", format_args!("{} has {count} regions; allowed: at most {REGIONS_MAX}", Seen(&list)));
+        return Vec::new();
+    }
+    let mut regions: Vec<RegionName> = Vec::with_capacity(count);
+    let mut first_spelling: BTreeMap<String, &str> = BTreeMap::new();
+    let mut empty = 0_usize;
+    for item in items(&list) {
+        if item.is_empty() {
+            empty = empty.saturating_add(1);
+            continue;
+        }
+        match RegionName::new(item) {
+            Err(why) => problems.error("REGIONS", why),
+            Ok(name) => match first_spelling.insert(item.to_ascii_lowercase(), item) {
+                None => regions.push(name),
+                Some(before) if before == item => {
+                    problems.error("REGIONS", format_args!("{} is listed twice; allowed: each region once", Seen(item)));
+                }
+                Some(before) => problems.error(
+                    "REGIONS",
+                    format_args!("{} and {} differ only by case; allowed: each region once", Seen(before), Seen(item)),
+                ),
+            },
+        }
+    }
+    if count == 0 {
+        problems.error("REGIONS", format_args!("{} names no region; allowed: at least one", Seen(&list)));
+    } else if empty > 0 {
+        problems.warn("REGIONS", format_args!("{} has {empty} empty item(s), skipped", Seen(&list)));
+    }
+    regions
+}
+
+fn read_primary(lookup: Lookup<'_>, regions: &[RegionName], problems: &mut Problems) -> Option<RegionName> {
+    let text = value(lookup, "PRIMARY_REGION")?;
+    let found = regions.iter().find(|region| region.as_str() == text).cloned();
+    if found.is_none() {
+        problems.error(
+            "PRIMARY_REGION",
+            format_args!("{} is not in REGIONS; allowed: {}", Seen(&text), listed(regions)),
+        );
+    }
+    found
+}
+
+/// Region names for a message: all of a few, the first eight of many.
+pub(crate) fn listed(regions: &[RegionName]) -> String {
+    let names: Vec<&str> = regions.iter().take(8).map(RegionName::as_str).collect();
+    match (names.len(), regions.len()) {
+        (0, _) => String::from("(none: REGIONS names no region)"),
+        (shown, all) if shown < all => format!("{} and {} more", names.join(", "), all.saturating_sub(shown)),
+        _ => names.join(", "),
+    }
+}
+
+const POLICIES: &str = "allowed: ordered, round_robin";
+
+fn read_policy(lookup: Lookup<'_>, problems: &mut Problems) -> FailoverPolicy {
+    let Some(text) = value(lookup, "FAILOVER_POLICY") else {
+        return FailoverPolicy::default();
+    };
+    match text.to_ascii_lowercase().as_str() {
+        "ordered" => FailoverPolicy::Ordered,
+        "round_robin" => FailoverPolicy::RoundRobin,
+        "rendezvous" => {
+            problems.error("FAILOVER_POLICY", format_args!("{} is not in this version; {POLICIES}", Seen(&text)));
+            FailoverPolicy::default()
+        }
+        _ => {
+            problems.warn("FAILOVER_POLICY", format_args!("{} is unknown, ordered is used; {POLICIES}", Seen(&text)));
+            FailoverPolicy::default()
+        }
+    }
+}
+
+fn read_sticky(lookup: Lookup<'_>, problems: &mut Problems) -> Sticky {
+    let Some(text) = value(lookup, "TENANT_STICKY") else {
+        return Sticky::default();
+    };
+    match text.to_ascii_lowercase().as_str() {
+        "hash" => Sticky::Hash,
+        "primary" => Sticky::Primary,
+        "rendezvous" => {
+            problems.error("TENANT_STICKY", format_args!("{} is not in this version; allowed: hash, primary", Seen(&text)));
+            Sticky::default()
+        }
+        _ => {
+            problems.warn("TENANT_STICKY", format_args!("{} is unknown, tenants go to the primary; allowed: hash, primary", Seen(&text)));
+            Sticky::default()
+        }
+    }
+}
+
+fn read_key(lookup: Lookup<'_>, problems: &mut Problems) -> HashKey {
+    match value(lookup, "TENANT_HASH_KEY").map(|text| HashKey::from_hex(&text)) {
+        None => HashKey::default(),
+        Some(Ok(key)) => key,
+        Some(Err(why)) => {
+            problems.error("TENANT_HASH_KEY", why);
+            HashKey::default()
+        }
+    }
+}
+
+fn warn_of_a_foreign_current_region(lookup: Lookup<'_>, regions: &[RegionName], problems: &mut Problems) {
+    if let Some(text) = value(lookup, "CURRENT_REGION")
+        && !regions.is_empty()
+        && !regions.iter().any(|region| region.as_str() == text)
+    {
+        problems.warn(
+            "CURRENT_REGION",
+            format_args!("{} is not in REGIONS; allowed: {}", Seen(&text), listed(regions)),
+        );
+    }
+}
+
+impl RegionReport {
+    /// The report on what `lookup` holds; an unset `PRIMARY_REGION` is an error here.
+    pub fn read(lookup: Lookup<'_>) -> Self {
+        let (config, mut problems) = RegionConfig::read(lookup);
+        if value(lookup, "PRIMARY_REGION").is_none() {
+            problems.error("PRIMARY_REGION", unset_primary(&config.regions));
+        }
+        Self {
+            valid: problems.errors.is_empty(),
+            regions: config.regions,
+            primary: config.primary,
+            policy: config.policy,
+            errors: problems.errors,
+            warnings: problems.warnings,
+        }
+    }
+}
+
+/// The message for an unset `PRIMARY_REGION`, without the variable's name.
+pub(crate) fn unset_primary(regions: &[RegionName]) -> String {
+    format!("unset; allowed: one of REGIONS: {}", listed(regions)).to_string()
+}

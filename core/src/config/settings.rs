@@ -1,0 +1,283 @@
+//! Every other variable. A malformed one is an error; whether that stops a program is its decision.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
+
+use super::{Lookup, Problems, items, refuse_unsupported, value};
+use crate::endpoint::{Endpoint, Scheme};
+use crate::region::RegionName;
+use crate::role::Actor;
+use crate::text::Seen;
+
+/// The feature switches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Features {
+    /// `FEATURE_MULTI_REGION`.
+    pub multi_region: bool,
+    /// `FEATURE_BLUE_GREEN`: `Some(false)` is the kill switch.
+    pub blue_green: Option<bool>,
+}
+
+impl Features {
+    /// Whether starting, raising and promoting a release are refused.
+    pub fn kill_switch(self) -> bool {
+        self.blue_green == Some(false)
+    }
+}
+
+/// A dependency of `READINESS_CHECKS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// Its name in `/ready`.
+    pub name: String,
+    /// Where it is.
+    pub endpoint: Endpoint,
+}
+
+/// A region's health endpoint of `REGION_ENDPOINTS`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionEndpoint {
+    /// The region.
+    pub name: RegionName,
+    /// Where its health server is.
+    pub endpoint: Endpoint,
+}
+
+/// Build metadata as `/__meta` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildInfo {
+    /// `BUILD_VERSION`.
+    pub version: String,
+    /// `GIT_SHA`.
+    pub git_sha: String,
+    /// `BUILD_DATE`.
+    pub build_date: String,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Every variable that is not about placement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The feature switches.
+    pub features: Features,
+    /// Port of the health server; 0 takes any free one.
+    pub health_port: u16,
+    /// One deadline over all readiness checks, in milliseconds.
+    pub readiness_timeout_ms: u64,
+    /// Names of `REQUIRED_ENVS`, in order.
+    pub required_envs: Vec<String>,
+    /// Dependencies to check, in order.
+    pub dependencies: Vec<Dependency>,
+    /// The region of this instance: `CURRENT_REGION`, else `PRIMARY_REGION`; `None` is shown as `unknown`.
+    pub region: Option<RegionName>,
+    /// Health endpoints by region.
+    pub region_endpoints: Vec<RegionEndpoint>,
+    /// User and role of a local command.
+    pub actor: Actor,
+    /// Build metadata.
+    pub build: BuildInfo,
+    /// Directory of the journal.
+    pub store_dir: String,
+    /// Milliseconds between two probes of a region.
+    pub probe_interval_ms: u64,
+    /// Milliseconds one probe may take.
+    pub probe_timeout_ms: u64,
+    /// Milliseconds `/ready` is 503 before the listener closes.
+    pub drain_ms: u64,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+}
+
+impl Settings {
+    /// Reads all of them, falling back to the default where a value is malformed, and reports
+    /// everything that is wrong.
+    pub fn read(lookup: Lookup<'_>) -> (Self, Problems) {
+        let mut found = Problems::default();
+        let problems = &mut found;
+        let text = |name: &str, default: &str| value(lookup, name).unwrap_or_else(|| default.to_string());
+        let settings = Self {
+            features: Features {
+                multi_region: read_bool(lookup, "FEATURE_MULTI_REGION", problems).unwrap_or(false),
+                blue_green: read_bool(lookup, "FEATURE_BLUE_GREEN", problems),
+            },
+            health_port: u16::try_from(read_number(lookup, "HEALTH_PORT", 8086, 0..=65_535, problems)).unwrap_or(8086),
+            readiness_timeout_ms: read_number(lookup, "READINESS_TIMEOUT_MS", 400, 1..=60_000, problems),
+            required_envs: required_envs(lookup),
+            dependencies: read_dependencies(lookup, problems),
+            region: read_own_region(lookup, problems),
+            region_endpoints: read_region_endpoints(lookup, problems),
+            actor: Actor {
+                user: value(lookup, "DEPLOY_USER").unwrap_or_else(|| text("USER", "unknown")),
+                role: text("DEPLOY_RBAC_ROLE", ""),
+            },
+            build: BuildInfo {
+                version: text("BUILD_VERSION", "dev"),
+                git_sha: text("GIT_SHA", "unknown"),
+                build_date: text("BUILD_DATE", "unknown"),
+            },
+            store_dir: read_store(lookup, problems),
+            probe_interval_ms: read_number(lookup, "PROBE_INTERVAL_MS", 1000, 10..=3_600_000, problems),
+            probe_timeout_ms: read_number(lookup, "PROBE_TIMEOUT_MS", 500, 1..=60_000, problems),
+            drain_ms: read_number(lookup, "DRAIN_MS", 5000, 0..=3_600_000, problems),
+            log_format: read_log_format(lookup, problems),
+        };
+        refuse_unsupported(lookup, problems);
+        (settings, found)
+    }
+
+    /// The name of this instance's region, `unknown` where none is configured.
+    pub fn region_name(&self) -> &str {
+        self.region.as_ref().map_or("unknown", RegionName::as_str)
+    }
+}
+
+/// The names in `REQUIRED_ENVS`, in order, empty items dropped.
+pub fn required_envs(lookup: Lookup<'_>) -> Vec<String> {
+    let list = value(lookup, "REQUIRED_ENVS").unwrap_or_default();
+    items(&list).filter(|item| !item.is_empty()).map(ToString::to_string).collect()
+}
+
+fn read_bool(lookup: Lookup<'_>, name: &str, problems: &mut Problems) -> Option<bool> {
+    let text = value(lookup, name)?;
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => {
+            problems.warn(name, format_args!("{} counts as false; allowed: true, false, 1, 0", Seen(&text)));
+            Some(false)
+        }
+    }
+}
+
+fn read_number(
+    lookup: Lookup<'_>,
+    name: &str,
+    default: u64,
+    allowed: RangeInclusive<u64>,
+    problems: &mut Problems,
+) -> u64 {
+    let Some(text) = value(lookup, name) else {
+        return default;
+    };
+    match text.parse() {
+        Ok(number) if allowed.contains(&number) && text.bytes().all(|b| b.is_ascii_digit()) => number,
+        _ => {
+            problems.error(
+                name,
+                format_args!("{} is no number in range; allowed: {} to {}", Seen(&text), allowed.start(), allowed.end()),
+            );
+            default
+        }
+    }
+}
+
+fn read_dependencies(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<Dependency> {
+    const FORMS: &str = "allowed: name=tcp://host:port, name=http://host[:port][/path], name=https://…";
+    let mut dependencies: Vec<Dependency> = Vec::new();
+    let list = value(lookup, "READINESS_CHECKS").unwrap_or_default();
+    for item in items(&list).filter(|item| !item.is_empty()) {
+        let Some((name, url)) = item.split_once('=') else {
+            problems.error("READINESS_CHECKS", format_args!("{} has no name; {FORMS}", Seen(item)));
+            continue;
+        };
+        let name = name.trim_matches([' ', '\t']);
+        if let Err(why) = RegionName::new(name) {
+            let why = why.replace("a region name", "a check's name");
+            problems.error("READINESS_CHECKS", why);
+            continue;
+        }
+        if dependencies.iter().any(|known| known.name == name) {
+            problems.error("READINESS_CHECKS", format_args!("{} is listed twice; allowed: each name once", Seen(name)));
+            continue;
+        }
+        match Endpoint::parse(url.trim_matches([' ', '\t'])) {
+            Ok(endpoint) => dependencies.push(Dependency { name: name.to_string(), endpoint }),
+            Err(why) => problems.error("READINESS_CHECKS", format_args!("{name}: {why}")),
+        }
+    }
+    dependencies
+}
+
+fn read_region_endpoints(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<RegionEndpoint> {
+    const FORMS: &str = "allowed: region=http://host[:port][/path], region=https://…";
+    let mut endpoints: Vec<RegionEndpoint> = Vec::new();
+    let list = value(lookup, "REGION_ENDPOINTS").unwrap_or_default();
+    for item in items(&list).filter(|item| !item.is_empty()) {
+        let Some((name, url)) = item.split_once('=') else {
+            problems.error("REGION_ENDPOINTS", format_args!("{} names no region; {FORMS}", Seen(item)));
+            continue;
+        };
+        let name = match RegionName::new(name.trim_matches([' ', '\t'])) {
+            Ok(name) => name,
+            Err(why) => {
+                problems.error("REGION_ENDPOINTS", why);
+                continue;
+            }
+        };
+        if endpoints.iter().any(|known| known.name == name) {
+            problems.error("REGION_ENDPOINTS", format_args!("\"{name}\" is listed twice; allowed: each region once"));
+            continue;
+        }
+        match Endpoint::parse(url.trim_matches([' ', '\t'])) {
+            Ok(endpoint) if endpoint.scheme() != Scheme::Tcp => endpoints.push(RegionEndpoint { name, endpoint }),
+            Ok(_) => problems.error("REGION_ENDPOINTS", format_args!("{} is not HTTP; {FORMS}", Seen(url))),
+            Err(why) => problems.error("REGION_ENDPOINTS", format_args!("{name}: {why}")),
+        }
+    }
+    endpoints
+}
+
+fn read_own_region(lookup: Lookup<'_>, problems: &mut Problems) -> Option<RegionName> {
+    for variable in ["CURRENT_REGION", "PRIMARY_REGION"] {
+        let Some(text) = value(lookup, variable) else { continue };
+        match RegionName::new(&text) {
+            Ok(name) => return Some(name),
+            Err(why) => problems.warn(variable, format_args!("{why}; shown as unknown")),
+        }
+        return None;
+    }
+    None
+}
+
+fn read_store(lookup: Lookup<'_>, problems: &mut Problems) -> String {
+    let default = String::from("logs");
+    let Some(text) = value(lookup, "HALCYON_STORE") else {
+        return default;
+    };
+    match text.split_once(':') {
+        Some(("file", dir)) if !dir.is_empty() && !dir.contains('\0') => dir.to_string(),
+        Some(("etcd", _)) => {
+            problems.error("HALCYON_STORE", format!("{} asks for etcd, which this version does not support; allowed: file:DIR", Seen(&text)));
+            default
+        }
+        _ => {
+            problems.error("HALCYON_STORE", format!("{} is no store; allowed: file:DIR", Seen(&text)));
+            default
+        }
+    }
+}
+
+fn read_log_format(lookup: Lookup<'_>, problems: &mut Problems) -> LogFormat {
+    let Some(text) = value(lookup, "LOG_FORMAT") else {
+        return LogFormat::Text;
+    };
+    match text.to_ascii_lowercase().as_str() {
+        "text" => LogFormat::Text,
+        "json" => LogFormat::Json,
+        _ => {
+            problems.error("LOG_FORMAT", format_args!("{} is unknown; allowed: text, json", Seen(&text)));
+            LogFormat::Text
+        }
+    }
+}

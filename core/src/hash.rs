@@ -1,0 +1,134 @@
+//! SipHash-1-3 and MurmurHash3's finaliser: the two functions every placement rests on.
+
+use alloc::string::String;
+use core::fmt;
+use siphasher::sip::SipHasher13;
+
+use crate::text::Seen;
+
+/// The 128-bit key of the tenant hash; 32 zeros where none is configured.
+///
+/// It makes placement unguessable where tenants choose their own ids. It is no secret towards
+/// whoever holds a routing table, and is still never printed.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct HashKey {
+    k0: u64,
+    k1: u64,
+}
+
+impl HashKey {
+    /// Reads 32 hex digits: key bytes 0..15 in order; `k0` is bytes 0-7 and `k1` bytes 8-15, both
+    /// little-endian, as in the SipHash paper.
+    ///
+    /// # Errors
+    /// What is wrong with the text, without showing it.
+    pub fn from_hex(text: &str) -> Result<Self, String> {
+        let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        match (digits, u128::from_str_radix(text, 16)) {
+            (true, Ok(number)) => Ok(Self::from_bytes(number.to_be_bytes())),
+            _ => Err(alloc::format!(
+                "(not shown, {} bytes) is not a key; allowed: exactly 32 hex digits",
+                text.len()
+            )),
+        }
+    }
+
+    /// The key from its 16 bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let whole = u128::from_le_bytes(bytes);
+        let low = |n: u128| u64::try_from(n & u128::from(u64::MAX)).unwrap_or_default();
+        Self { k0: low(whole), k1: low(whole >> 64) }
+    }
+
+    /// SipHash-1-3 of `bytes` under this key: no length prefix, no terminator.
+    ///
+    /// Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), with one compression
+    /// and three finalisation rounds.
+    pub fn sip13(&self, bytes: &[u8]) -> u64 {
+        SipHasher13::new_with_keys(self.k0, self.k1).hash(bytes)
+    }
+}
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashKey(not shown)")
+    }
+}
+
+/// MurmurHash3's 64-bit finaliser: spreads every input bit over all output bits.
+///
+/// Needed wherever a second choice is drawn from the same tenant hash: `h mod m` over the survivors
+/// of a failure correlates with `h mod n` of the first choice.
+/// Source: Austin Appleby, MurmurHash3.cpp, `fmix64`.
+pub const fn fmix64(mut h: u64) -> u64 {
+    h ^= h >> 33;
+    h = h.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    h ^= h >> 33;
+    h = h.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    h ^ (h >> 33)
+}
+
+/// A tenant id: 1 to 16,384 bytes of UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TenantId<'a>(&'a str);
+
+/// The most bytes a tenant id may have.
+pub const TENANT_ID_MAX: usize = 16_384;
+
+impl<'a> TenantId<'a> {
+    /// Accepts an id of 1 to 16,384 bytes.
+    ///
+    /// # Errors
+    /// The length seen and the lengths allowed.
+    pub fn new(id: &'a str) -> Result<Self, String> {
+        match id.len() {
+            1..=TENANT_ID_MAX => Ok(Self(id)),
+            0 => Err(String::from("tenant id \"\" is empty; allowed: 1 to 16384 bytes")),
+            n => Err(alloc::format!(
+                "tenant id {} has {n} bytes; allowed: 1 to 16384 bytes",
+                Seen(id)
+            )),
+        }
+    }
+
+    /// The id's text.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_read_as_bytes_in_order_and_the_hash_has_no_prefix() {
+        let key = HashKey::from_hex("000102030405060708090a0b0c0d0e0f").unwrap();
+        assert_eq!(key, HashKey::from_bytes([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]));
+        assert_eq!(key.sip13(b"tenant1"), 0x50d2_bb5d_2d93_f5b8);
+        assert_eq!(key.sip13(b"acme"), 0x78f9_3c00_892a_b6da);
+    }
+
+    #[test]
+    fn a_key_that_is_not_32_hex_digits_is_refused_and_not_shown() {
+        for bad in ["", "00", "zz0102030405060708090a0b0c0d0e0f", "+00102030405060708090a0b0c0d0e0f"] {
+            let error = HashKey::from_hex(bad).unwrap_err();
+            assert!(error.contains("32 hex digits") && (bad.is_empty() || !error.contains(bad)), "{error}");
+        }
+        assert!(!alloc::format!("{:?}", HashKey::default()).contains('0'));
+    }
+
+    #[test]
+    fn fmix64_is_murmurhash3s_finaliser() {
+        assert_eq!(fmix64(0), 0);
+        assert_eq!(fmix64(1), 0xb456_bcfc_34c2_cb2c);
+        assert_eq!(fmix64(u64::MAX), 0x64b5_720b_4b82_5f21);
+    }
+
+    #[test]
+    fn a_tenant_id_has_1_to_16384_bytes() {
+        assert!(TenantId::new("").unwrap_err().contains("1 to 16384"));
+        assert!(TenantId::new(&"ü".repeat(8192)).is_ok());
+        assert!(TenantId::new(&"x".repeat(16_385)).unwrap_err().contains("16385 bytes"));
+    }
+}

@@ -1,0 +1,249 @@
+//! The journal's lines: a hash chain of JSON records, and the state they add up to.
+//!
+//! A line is one JSON object. Its last member is `hash`: SHA-256 of the line's bytes before the last
+//! `,"hash":`, in 64 lower-case hex digits. Its `prev_hash` is the `hash` of the line before, 64 zeros
+//! in the first. Bytes are verified before they are parsed.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Write;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::release::{Event, Fact, Phase, Release, Weight};
+use crate::role::Actor;
+use crate::text::ascii_json;
+use crate::time::Timestamp;
+
+/// The `prev_hash` of the first record.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+const HASH_KEY: &str = ",\"hash\":\"";
+
+/// One record, as it is written and read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// When it was appended, RFC 3339 in UTC with milliseconds.
+    pub timestamp: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+    /// The state after it.
+    pub state: Phase,
+    /// The image whose role is blue after it.
+    pub blue_image: Option<String>,
+    /// The image whose role is green after it.
+    pub green_image: Option<String>,
+    /// The canary weight after it, in percent.
+    pub canary_weight: Weight,
+    /// Who did it.
+    pub user: String,
+    /// In which role.
+    pub deploy_role: String,
+    /// Bytes of a torn last line that this append cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub torn_tail_cut: Option<u64>,
+    /// Its number, from 1.
+    pub seq: u64,
+    /// The release it belongs to.
+    pub release_id: Option<String>,
+    /// The hash of the record before.
+    pub prev_hash: String,
+}
+
+/// The end of a chain: the number and the hash of its last record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Its number; 0 for an empty journal.
+    pub seq: u64,
+    /// Its hash; 64 zeros for an empty journal.
+    pub hash: String,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self { seq: 0, hash: GENESIS.to_string() }
+    }
+}
+
+impl core::fmt::Display for Head {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+impl Head {
+    /// Reads `SEQ:HASH`.
+    ///
+    /// # Errors
+    /// What was seen and the form allowed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (seq, hash) = text.split_once(':').unwrap_or((text, ""));
+        match seq.parse() {
+            Ok(seq) if is_hash(hash) && seq > 0 => Ok(Self { seq, hash: hash.to_string() }),
+            _ => Err(format!(
+                "{} is no head; allowed: SEQ:HASH, a record's number from 1 and its 64 lower-case hex digits",
+                crate::text::Seen(text)
+            )),
+        }
+    }
+}
+
+/// A line that does not verify. Nothing after it counts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("record {seq}: {why}")]
+pub struct Corruption {
+    /// The number the record should have.
+    pub seq: u64,
+    /// What does not hold.
+    pub why: String,
+}
+
+/// A chain read so far and the state it adds up to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ledger {
+    head: Head,
+    release: Release,
+}
+
+impl Ledger {
+    /// The end of the chain.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The state.
+    pub fn release(&self) -> &Release {
+        &self.release
+    }
+
+    /// Verifies the next line (without its newline), parses it and folds it into the state.
+    ///
+    /// # Errors
+    /// When the bytes do not hash to what they say, do not follow the record before, hold an unknown
+    /// action, or claim a state that the events do not lead to.
+    pub fn accept(&mut self, line: &[u8]) -> Result<Record, Corruption> {
+        let seq = self.head.seq.saturating_add(1);
+        let corrupt = |why: String| Corruption { seq, why };
+        let (body, hash) = verify_bytes(line).map_err(corrupt)?;
+        let record: Record = serde_json::from_slice(line).map_err(|why| corrupt(format!("verifies, but cannot be read: {why}")))?;
+        if record.seq != seq {
+            return Err(corrupt(format!("says seq {}, expected {seq}", record.seq)));
+        }
+        if record.prev_hash != self.head.hash {
+            return Err(corrupt(format!("prev_hash is not the hash of record {}", self.head.seq)));
+        }
+        debug_assert!(body.len() < line.len());
+        let mut release = self.release.clone();
+        release.evolve(&record.fact());
+        if let Event::PermissionDenied { .. } = record.event {
+            release.note_denial(&record.user, record.timestamp);
+        }
+        if !record.agrees_with(&release) {
+            return Err(corrupt(format!("says state {}, but the events lead to {}", record.state, release.phase())));
+        }
+        self.release = release;
+        self.head = Head { seq, hash: hash.to_string() };
+        Ok(record)
+    }
+
+    /// Writes `events` as the lines that come next, each with its newline, and takes them as accepted.
+    /// `torn_tail_cut` goes into the first.
+    pub fn write(
+        &mut self,
+        events: Vec<(Event, Option<String>)>,
+        actor: &Actor,
+        torn_tail_cut: Option<u64>,
+        now: Timestamp,
+    ) -> String {
+        let mut lines = String::new();
+        let mut cut = torn_tail_cut;
+        for (event, release_id) in events {
+            let fact = Fact { at: now, release_id, event };
+            self.release.evolve(&fact);
+            if let Event::PermissionDenied { .. } = fact.event {
+                self.release.note_denial(&actor.user, now);
+            }
+            let seq = self.head.seq.saturating_add(1);
+            let record = Record {
+                timestamp: now,
+                event: fact.event,
+                state: self.release.phase(),
+                blue_image: self.release.blue_image().map(ToString::to_string),
+                green_image: self.release.green_image().map(ToString::to_string),
+                canary_weight: self.release.weight(),
+                user: actor.user.clone(),
+                deploy_role: actor.role.clone(),
+                torn_tail_cut: cut.take(),
+                seq,
+                release_id: fact.release_id,
+                prev_hash: self.head.hash.clone(),
+            };
+            let (line, hash) = record.to_line();
+            lines.push_str(&line);
+            lines.push('\n');
+            self.head = Head { seq, hash };
+        }
+        lines
+    }
+}
+
+impl Record {
+    fn fact(&self) -> Fact {
+        Fact { at: self.timestamp, release_id: self.release_id.clone(), event: self.event.clone() }
+    }
+
+    fn agrees_with(&self, release: &Release) -> bool {
+        self.state == release.phase()
+            && self.canary_weight == release.weight()
+            && self.blue_image.as_deref() == release.blue_image()
+            && self.green_image.as_deref() == release.green_image()
+    }
+
+    /// The record's line without a newline, and its hash.
+    fn to_line(&self) -> (String, String) {
+        // Serialising these types cannot fail: no maps with other keys than strings, no foreign Serialize.
+        let json = serde_json::to_string(self).unwrap_or_default();
+        let mut line = ascii_json(&json);
+        line.pop();
+        let hash = sha256_hex(line.as_bytes());
+        line.push_str(HASH_KEY);
+        line.push_str(&hash);
+        line.push_str("\"}");
+        (line, hash)
+    }
+}
+
+/// The hashed part of a line and the hash it carries, if the one has the other.
+fn verify_bytes(line: &[u8]) -> Result<(&[u8], &str), String> {
+    let tail = HASH_KEY.len().saturating_add(64).saturating_add(2);
+    let at = line.len().checked_sub(tail).ok_or("is too short to carry a hash")?;
+    let (body, end) = line.split_at_checked(at).ok_or("is too short to carry a hash")?;
+    let hash = core::str::from_utf8(end)
+        .ok()
+        .and_then(|end| end.strip_prefix(HASH_KEY))
+        .and_then(|end| end.strip_suffix("\"}"))
+        .filter(|hash| is_hash(hash))
+        .ok_or("does not end in ,\"hash\":\"…\"} with 64 lower-case hex digits")?;
+    if sha256_hex(body) != hash {
+        return Err("its bytes do not have the hash they carry".to_string());
+    }
+    Ok((body, hash))
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+#[cfg(test)]
+mod tests;

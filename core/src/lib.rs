@@ -1,0 +1,18 @@
+#![no_std]
+#![doc = "placeholder"]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod config;
+pub mod endpoint;
+pub mod hash;
+pub mod placement;
+pub mod readiness;
+pub mod region;
+pub mod regions;
+pub mod release;
+pub mod role;
+pub mod text;
+pub mod time;
+pub mod ledger;

@@ -1,0 +1,93 @@
+//! Blue or green: which pool of its region a tenant gets while a release is under way.
+
+use core::fmt;
+use serde::{Serialize, Serializer};
+
+use crate::hash::{HashKey, fmix64};
+use crate::release::{Phase, Weight};
+
+/// A pool by its role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// The version that served before the release.
+    Blue,
+    /// The version being released.
+    Green,
+}
+
+impl Slot {
+    /// Its name in every output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Slot::Blue => "blue",
+            Slot::Green => "green",
+        }
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Slot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// What placement needs to know of a release.
+#[derive(Debug, Clone, Copy)]
+pub struct ReleaseView<'a> {
+    /// Its id: each release draws other tenants first.
+    pub id: &'a str,
+    /// Its state.
+    pub phase: Phase,
+    /// Its canary weight.
+    pub weight: Weight,
+}
+
+/// The slot rule of one release, prepared: green exactly when
+/// `fmix64(h XOR SipHash-1-3(key, "slot" 0x00 release_id)) mod 10000 < weight * 100`.
+///
+/// Raising the weight only adds tenants; a rollback moves all of them at once; region and slot are
+/// independent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotRule {
+    seed: u64,
+    /// Buckets below this are green, 0 to 10,000.
+    green_below: u64,
+}
+
+impl SlotRule {
+    /// The rule of `release`; with none, everything is blue.
+    pub fn new(key: &HashKey, release: Option<ReleaseView<'_>>) -> Self {
+        let Some(release) = release else {
+            return Self { seed: 0, green_below: 0 };
+        };
+        let mut seed_input = alloc::vec::Vec::from(&b"slot\0"[..]);
+        seed_input.extend_from_slice(release.id.as_bytes());
+        let green_below = match release.phase {
+            Phase::Idle | Phase::RollbackInProgress => 0,
+            Phase::GreenProvisioned | Phase::Canary => u64::from(release.weight.percent()).saturating_mul(100),
+            Phase::GreenLive => 10_000,
+        };
+        Self { seed: key.sip13(&seed_input), green_below }
+    }
+
+    /// The tenant's bucket, 0 to 9,999.
+    pub fn bucket(&self, h: u64) -> u64 {
+        fmix64(h ^ self.seed).checked_rem(10_000).unwrap_or(0)
+    }
+
+    /// The slot of the tenant with hash `h`.
+    pub fn slot(&self, h: u64) -> Slot {
+        if self.bucket(h) < self.green_below { Slot::Green } else { Slot::Blue }
+    }
+
+    /// Buckets below this are green, 0 to 10,000.
+    pub fn green_below(&self) -> u64 {
+        self.green_below
+    }
+}

@@ -1,0 +1,78 @@
+//! Region names.
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+use crate::text::Seen;
+
+/// The most regions a configuration may have.
+pub const REGIONS_MAX: usize = 1024;
+
+/// The name of a region: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`, so 1 to 63 ASCII characters.
+///
+/// Exact: `us-east` and `US-East` are different names, and never both in one configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RegionName(String);
+
+/// The rule for names, as messages state it.
+pub const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
+
+impl RegionName {
+    /// Accepts a name that follows [`NAME_RULE`].
+    ///
+    /// # Errors
+    /// The name seen and the rule.
+    pub fn new(name: &str) -> Result<Self, String> {
+        let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let rest = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if first && rest && name.len() <= 63 {
+            Ok(Self(String::from(name)))
+        } else {
+            Err(format!("{} is not a region name; allowed: {NAME_RULE}", Seen(name)))
+        }
+    }
+
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RegionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for RegionName {
+    type Error = String;
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::new(&name)
+    }
+}
+
+impl From<RegionName> for String {
+    fn from(name: RegionName) -> String {
+        name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_name_is_1_to_63_of_the_allowed_characters() {
+        for good in ["a", "us-east", "EU.west_1", "9", &"x".repeat(63)] {
+            assert_eq!(RegionName::new(good).unwrap().to_string(), good);
+        }
+        for bad in ["", "-a", ".a", "_a", "a b", "a\u{a0}", "\u{feff}a", "us-e\u{430}st", "a\0", "a\r", "a/b", &"x".repeat(64)] {
+            let error = RegionName::new(bad).unwrap_err();
+            assert!(error.contains("allowed: 1 to 63"), "{error}");
+        }
+    }
+}

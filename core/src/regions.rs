@@ -1,0 +1,105 @@
+//! The region functions under the names the earlier system gave them.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::config::{FailoverPolicy, Lookup, Problems, RegionConfig, RegionReport, read_regions};
+use crate::hash::TenantId;
+use crate::placement::Router;
+use crate::region::RegionName;
+
+/// What is wrong with the configuration, every problem at once; each string begins with the
+/// variable's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct ConfigError(pub Vec<String>);
+
+impl From<Problems> for Result<(), ConfigError> {
+    fn from(problems: Problems) -> Self {
+        if problems.errors.is_empty() { Ok(()) } else { Err(ConfigError(problems.errors)) }
+    }
+}
+
+/// The active regions of `REGIONS`, in priority order.
+///
+/// ```
+/// use halcyon_core::regions::active_regions;
+/// let regions = active_regions(&|name| (name == "REGIONS").then(|| "us-east, us-west".into())).unwrap();
+/// assert_eq!(regions[1].as_str(), "us-west");
+/// ```
+///
+/// # Errors
+/// When the list is unset, empty, too long, or holds a wrong name or a duplicate.
+pub fn active_regions(lookup: Lookup<'_>) -> Result<Vec<RegionName>, ConfigError> {
+    let mut problems = Problems::default();
+    let regions = read_regions(lookup, &mut problems);
+    Result::from(problems).map(|()| regions)
+}
+
+/// The region of `PRIMARY_REGION`.
+///
+/// # Errors
+/// When it is unset or not in `REGIONS`, or `REGIONS` itself is wrong.
+pub fn primary_region(lookup: Lookup<'_>) -> Result<RegionName, ConfigError> {
+    let report = RegionReport::read(lookup);
+    report.primary.ok_or_else(|| {
+        let ours = |error: &&String| error.starts_with("REGIONS:") || error.starts_with("PRIMARY_REGION:");
+        ConfigError(report.errors.iter().filter(ours).cloned().collect())
+    })
+}
+
+/// The policy of `FAILOVER_POLICY`, with a warning where it fell back to `ordered`.
+pub fn failover_policy(lookup: Lookup<'_>) -> (FailoverPolicy, Vec<String>) {
+    let (config, problems) = RegionConfig::read(lookup);
+    let ours = |warning: &String| warning.starts_with("FAILOVER_POLICY:");
+    (config.policy, problems.warnings.into_iter().chain(problems.errors).filter(ours).collect())
+}
+
+/// The region a tenant belongs to, before any failure.
+///
+/// # Errors
+/// When the configuration has errors, the rule needs a primary and there is none, or the tenant id
+/// is empty or longer than 16,384 bytes.
+pub fn preferred_region(lookup: Lookup<'_>, tenant: &str) -> Result<RegionName, ConfigError> {
+    let router = Router::from_lookup(lookup)?;
+    let tenant = TenantId::new(tenant).map_err(|why| ConfigError(alloc::vec![why]))?;
+    Ok(router.preferred(tenant).clone())
+}
+
+/// Why there is no region to fail over to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FailoverError {
+    /// Only one region is configured.
+    #[error("No failover available: {0} is the only region in REGIONS")]
+    SingleRegion(RegionName),
+    /// The configuration has errors.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// The region after `current` in `REGIONS`, wrapping; for a `current` that is not listed, the
+/// primary (`ordered`) or the first (`round_robin`).
+///
+/// # Errors
+/// With a single region, or when the configuration has errors.
+pub fn next_failover(lookup: Lookup<'_>, current: &str) -> Result<RegionName, FailoverError> {
+    let (config, problems) = RegionConfig::read(lookup);
+    Result::from(problems)?;
+    if let ([only], true) = (config.regions.as_slice(), config.regions.len() == 1) {
+        return Err(FailoverError::SingleRegion(only.clone()));
+    }
+    let mut after = config.regions.iter().cycle().skip_while(|region| region.as_str() != current);
+    let listed = config.regions.iter().any(|region| region.as_str() == current);
+    let next = match (listed, config.policy) {
+        (true, _) => after.nth(1).cloned(),
+        (false, FailoverPolicy::RoundRobin) => config.regions.first().cloned(),
+        (false, FailoverPolicy::Ordered) => Some(primary_region(lookup)?),
+    };
+    next.ok_or_else(|| ConfigError(alloc::vec![format!("REGIONS: names no region")]).into())
+}
+
+/// Checks the whole region configuration and reports everything at once.
+pub fn validate_region_config(lookup: Lookup<'_>) -> RegionReport {
+    RegionReport::read(lookup)
+}

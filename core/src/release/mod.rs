@@ -1,0 +1,144 @@
+//! The blue/green release machine: decide, then evolve.
+//!
+//! [`Release::decide`] changes nothing and answers with events or a refusal; [`Release::evolve`] folds
+//! an event into the state and holds no policy. State is the fold of the journal, live and on
+//! recovery, through the same function. What must happen next in the world is read from the state:
+//! [`Release::next_step`] and [`Release::next_deadline`].
+
+mod command;
+mod decide;
+mod event;
+mod evolve;
+mod plan;
+mod progress;
+mod rejection;
+mod status;
+mod verbs;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+
+pub use command::{Command, Context};
+pub use event::{Action, Check, Event, Fact, RegionFailure};
+pub use plan::{Phase, Plan, Pool, RegionTarget, Weight, parse_canary_seq};
+pub use progress::{Apply, Step};
+pub use rejection::Rejection;
+pub use status::{Status, TrafficSplit};
+
+use crate::time::Timestamp;
+
+/// The state of releases: what the journal adds up to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Release {
+    phase: Phase,
+    blue_image: Option<String>,
+    green_image: Option<String>,
+    weight: Weight,
+    /// What a rollback from `green_live` goes back to.
+    former_blue: Option<String>,
+    /// The pool whose role is blue.
+    blue_pool: Pool,
+    /// The release under way, else the last one.
+    id: Option<String>,
+    plan: Option<Plan>,
+    started_at: Timestamp,
+    paused: Option<String>,
+    /// When the current step began to bake; later than its record if a driver or a person came back.
+    bake_from: Timestamp,
+    verdict: Option<Verdict>,
+    /// Steps whose bake passed, for the record of an early promotion.
+    passed: BTreeSet<Weight>,
+    /// The change the regions are to make now.
+    target: Option<Action>,
+    /// Regions that have made it.
+    confirmed: BTreeSet<String>,
+    outcome: Option<Outcome>,
+    last_denial: Option<(String, Timestamp)>,
+}
+
+/// How the current step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Passed,
+    /// It failed, and the plan goes on all the same.
+    Tolerated,
+}
+
+/// How the last release ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Green is live.
+    Promoted,
+    /// Blue serves, and why.
+    RolledBack(String),
+}
+
+impl Release {
+    /// The state.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The image whose role is blue.
+    pub fn blue_image(&self) -> Option<&str> {
+        self.blue_image.as_deref()
+    }
+
+    /// The image whose role is green.
+    pub fn green_image(&self) -> Option<&str> {
+        self.green_image.as_deref()
+    }
+
+    /// The canary weight, 0 to 100 percent.
+    pub fn weight(&self) -> Weight {
+        self.weight
+    }
+
+    /// The pool whose role is blue.
+    pub fn blue_pool(&self) -> Pool {
+        self.blue_pool
+    }
+
+    /// The id of the release under way, else of the last one.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The plan of the release under way, else of the last one.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref()
+    }
+
+    /// When the release began.
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// Why a person paused it, while it is paused.
+    pub fn paused(&self) -> Option<&str> {
+        self.paused.as_deref()
+    }
+
+    /// How the last release ended; none while one is under way, and before the first.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// A release is under way from its first record until `idle` or `green_live`, whether or not a
+    /// process drives it.
+    pub fn under_way(&self) -> bool {
+        match self.phase {
+            Phase::GreenProvisioned | Phase::Canary | Phase::RollbackInProgress => true,
+            Phase::Idle | Phase::GreenLive => false,
+        }
+    }
+
+    /// What placement needs to know.
+    pub fn view(&self) -> Option<crate::placement::ReleaseView<'_>> {
+        let id = self.id.as_deref()?;
+        Some(crate::placement::ReleaseView { id, phase: self.phase, weight: self.weight })
+    }
+}

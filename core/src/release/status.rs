@@ -1,0 +1,75 @@
+//! The state as every surface shows it.
+
+use alloc::string::String;
+use serde::Serialize;
+
+use super::{Phase, Pool, Release, Weight};
+use crate::time::Timestamp;
+
+/// How traffic is divided, in percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TrafficSplit {
+    /// The share of blue.
+    pub blue: u8,
+    /// The share of green.
+    pub green: u8,
+}
+
+/// The state of releases, for people and programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The state.
+    pub state: Phase,
+    /// The image whose role is blue.
+    pub blue_image: Option<String>,
+    /// The image whose role is green.
+    pub green_image: Option<String>,
+    /// The canary weight in percent.
+    pub canary_weight: Weight,
+    /// How traffic is divided.
+    pub traffic_split: TrafficSplit,
+    /// The release under way, else the last one.
+    pub release_id: Option<String>,
+    /// Whether one is under way.
+    pub under_way: bool,
+    /// Why a person paused it.
+    pub paused: Option<String>,
+    /// The place of the step in force in the plan, from 1.
+    pub step: Option<usize>,
+    /// The plan's steps in percent.
+    pub steps: alloc::vec::Vec<Weight>,
+    /// The plan's regions.
+    pub regions: alloc::vec::Vec<String>,
+    /// When something happens by itself next.
+    pub next_deadline: Option<Timestamp>,
+    /// The pool whose role is blue.
+    pub blue_pool: Pool,
+}
+
+impl Release {
+    /// The state as every surface shows it.
+    pub fn status(&self) -> Status {
+        let green = match self.phase {
+            Phase::Canary => self.weight,
+            Phase::GreenLive => Weight::FULL,
+            Phase::Idle | Phase::GreenProvisioned | Phase::RollbackInProgress => Weight::ZERO,
+        }
+        .percent();
+        let plan = self.plan.as_ref().filter(|_| self.under_way());
+        Status {
+            state: self.phase,
+            blue_image: self.blue_image.clone(),
+            green_image: self.green_image.clone(),
+            canary_weight: self.weight,
+            traffic_split: TrafficSplit { blue: 100_u8.saturating_sub(green), green },
+            release_id: self.id.clone(),
+            under_way: self.under_way(),
+            paused: self.paused.clone(),
+            step: plan.zip(self.step()).and_then(|(plan, weight)| plan.place(weight)),
+            steps: plan.map(|plan| plan.weights.clone()).unwrap_or_default(),
+            regions: plan.iter().flat_map(|plan| &plan.regions).map(|region| region.name.clone()).collect(),
+            next_deadline: self.next_deadline(),
+            blue_pool: self.blue_pool,
+        }
+    }
+}
