@@ -47,9 +47,14 @@ impl Endpoint {
     /// What was seen, without its credentials, and the forms allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
-            format!("{} {why}; allowed: tcp://host:port, http://host[:port][/path], https://host[:port][/path]", Seen(text))
+            format!(
+                "{} {why}; allowed: tcp://host:port, http://host[:port][/path], https://host[:port][/path]",
+                Seen(text)
+            )
         };
-        let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("has no scheme"))?;
+        let (scheme, rest) = text
+            .split_once("://")
+            .ok_or_else(|| wrong("has no scheme"))?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "tcp" => Scheme::Tcp,
             "http" => Scheme::Http,
@@ -70,7 +75,8 @@ impl Endpoint {
         if scheme == Scheme::Tcp && !path.is_empty() {
             return Err(wrong("has a path"));
         }
-        let (host, port) = split_port(authority).ok_or_else(|| wrong("has no valid host and port"))?;
+        let (host, port) =
+            split_port(authority).ok_or_else(|| wrong("has no valid host and port"))?;
         let port = match (port, scheme) {
             (Some(port), _) => port,
             (None, Scheme::Http) => 80,
@@ -82,7 +88,12 @@ impl Endpoint {
             (_, true) => path.to_string(),
             (_, false) => format!("/{path}"),
         };
-        Ok(Self { scheme, host: host.to_string(), port, path })
+        Ok(Self {
+            scheme,
+            host: host.to_string(),
+            port,
+            path,
+        })
     }
 
     /// Reads a region's address as the command line takes it: `host`, `host:port`, `[v6]:port` or an
@@ -95,11 +106,14 @@ impl Endpoint {
         if text.contains("://") {
             return match Self::parse(text) {
                 Ok(found) if found.scheme != Scheme::Tcp => Ok(found),
-                _ => Err(format!("{} is not a region's address; {allowed}", Seen(text))),
+                _ => Err(format!(
+                    "{} is not a region's address; {allowed}",
+                    Seen(text)
+                )),
             };
         }
-        let (host, port) =
-            split_port(text).ok_or_else(|| format!("{} is not a region's address; {allowed}", Seen(text)))?;
+        let (host, port) = split_port(text)
+            .ok_or_else(|| format!("{} is not a region's address; {allowed}", Seen(text)))?;
         Ok(Self {
             scheme: Scheme::Http,
             host: host.to_string(),
@@ -131,7 +145,10 @@ impl Endpoint {
     /// The same endpoint with `suffix` behind its path: `http://h/base` and `/ready` give
     /// `http://h/base/ready`.
     pub fn join(&self, suffix: &str) -> Self {
-        Self { path: format!("{}{suffix}", self.path.trim_end_matches('/')), ..self.clone() }
+        Self {
+            path: format!("{}{suffix}", self.path.trim_end_matches('/')),
+            ..self.clone()
+        }
     }
 
     /// `host:port` as a `Host` header and a URL write it; an IPv6 address in brackets.
@@ -163,13 +180,22 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
         Some((host, port)) => (host, Some(number(port)?)),
         None => (authority, None),
     };
-    let legal = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
-    (!host.is_empty() && host.len() <= 253 && legal && !host.starts_with('-')).then_some((host, port))
+    let legal = host
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    (!host.is_empty() && host.len() <= 253 && legal && !host.starts_with('-'))
+        .then_some((host, port))
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme.name(), self.authority(), self.path.trim_end_matches('/'))
+        write!(
+            f,
+            "{}://{}{}",
+            self.scheme.name(),
+            self.authority(),
+            self.path.trim_end_matches('/')
+        )
     }
 }
 
@@ -206,35 +232,77 @@ mod tests {
     #[test]
     fn what_is_no_endpoint_is_refused_with_the_forms_allowed() {
         for bad in [
-            "", "db:5432", "ftp://h/", "tcp://db", "tcp://db:5432/x", "http://", "http://h:0", "http://h:65536",
-            "http://h:+1", "http://u:p@h/", "http://h/#f", "http://h/a b", "http://[::1", "http://-h", "http://h\u{430}",
+            "",
+            "db:5432",
+            "ftp://h/",
+            "tcp://db",
+            "tcp://db:5432/x",
+            "http://",
+            "http://h:0",
+            "http://h:65536",
+            "http://h:+1",
+            "http://u:p@h/",
+            "http://h/#f",
+            "http://h/a b",
+            "http://[::1",
+            "http://-h",
+            "http://h\u{430}",
         ] {
             let error = Endpoint::parse(bad).unwrap_err();
             assert!(error.contains("allowed: tcp://host:port"), "{bad}: {error}");
         }
-        assert!(!Endpoint::parse("http://joe:s3cret@h/").unwrap_err().contains("s3cret"));
+        assert!(
+            !Endpoint::parse("http://joe:s3cret@h/")
+                .unwrap_err()
+                .contains("s3cret")
+        );
     }
 
     #[test]
     fn a_regions_address_may_be_a_host_alone() {
         for (text, shown) in [
-            ("us-east-lb.example.com", "http://us-east-lb.example.com:8086"),
+            (
+                "us-east-lb.example.com",
+                "http://us-east-lb.example.com:8086",
+            ),
             ("localhost:9000", "http://localhost:9000"),
             ("[::1]:9000", "http://[::1]:9000"),
             ("[::1]", "http://[::1]:8086"),
             ("https://lb/", "https://lb:443"),
             ("http://lb/eu", "http://lb:80/eu"),
         ] {
-            assert_eq!(Endpoint::parse_region(text, 8086).unwrap().to_string(), shown);
+            assert_eq!(
+                Endpoint::parse_region(text, 8086).unwrap().to_string(),
+                shown
+            );
         }
-        for bad in ["", "::1", "a:b", "a:70000", "tcp://h:1", "a/b", "http://u@h"] {
-            assert!(Endpoint::parse_region(bad, 8086).unwrap_err().contains("allowed: a name from"), "{bad}");
+        for bad in [
+            "",
+            "::1",
+            "a:b",
+            "a:70000",
+            "tcp://h:1",
+            "a/b",
+            "http://u@h",
+        ] {
+            assert!(
+                Endpoint::parse_region(bad, 8086)
+                    .unwrap_err()
+                    .contains("allowed: a name from"),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn joining_keeps_one_slash() {
-        let at = |base: &str| Endpoint::parse(base).unwrap().join("/ready").path().to_string();
+        let at = |base: &str| {
+            Endpoint::parse(base)
+                .unwrap()
+                .join("/ready")
+                .path()
+                .to_string()
+        };
         assert_eq!(at("http://h"), "/ready");
         assert_eq!(at("http://h/eu/"), "/eu/ready");
     }

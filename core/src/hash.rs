@@ -37,7 +37,10 @@ impl HashKey {
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         let whole = u128::from_le_bytes(bytes);
         let low = |n: u128| u64::try_from(n & u128::from(u64::MAX)).unwrap_or_default();
-        Self { k0: low(whole), k1: low(whole >> 64) }
+        Self {
+            k0: low(whole),
+            k1: low(whole >> 64),
+        }
     }
 
     /// SipHash-1-3 of `bytes` under this key: no length prefix, no terminator.
@@ -83,7 +86,9 @@ impl<'a> TenantId<'a> {
     pub fn new(id: &'a str) -> Result<Self, String> {
         match id.len() {
             1..=TENANT_ID_MAX => Ok(Self(id)),
-            0 => Err(String::from("tenant id \"\" is empty; allowed: 1 to 16384 bytes")),
+            0 => Err(String::from(
+                "tenant id \"\" is empty; allowed: 1 to 16384 bytes",
+            )),
             n => Err(alloc::format!(
                 "tenant id {} has {n} bytes; allowed: 1 to 16384 bytes",
                 Seen(id)
@@ -104,16 +109,27 @@ mod tests {
     #[test]
     fn the_key_is_read_as_bytes_in_order_and_the_hash_has_no_prefix() {
         let key = HashKey::from_hex("000102030405060708090a0b0c0d0e0f").unwrap();
-        assert_eq!(key, HashKey::from_bytes([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]));
+        assert_eq!(
+            key,
+            HashKey::from_bytes([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
+        );
         assert_eq!(key.sip13(b"tenant1"), 0x50d2_bb5d_2d93_f5b8);
         assert_eq!(key.sip13(b"acme"), 0x78f9_3c00_892a_b6da);
     }
 
     #[test]
     fn a_key_that_is_not_32_hex_digits_is_refused_and_not_shown() {
-        for bad in ["", "00", "zz0102030405060708090a0b0c0d0e0f", "+00102030405060708090a0b0c0d0e0f"] {
+        for bad in [
+            "",
+            "00",
+            "zz0102030405060708090a0b0c0d0e0f",
+            "+00102030405060708090a0b0c0d0e0f",
+        ] {
             let error = HashKey::from_hex(bad).unwrap_err();
-            assert!(error.contains("32 hex digits") && (bad.is_empty() || !error.contains(bad)), "{error}");
+            assert!(
+                error.contains("32 hex digits") && (bad.is_empty() || !error.contains(bad)),
+                "{error}"
+            );
         }
         assert!(!alloc::format!("{:?}", HashKey::default()).contains('0'));
     }
@@ -129,6 +145,10 @@ mod tests {
     fn a_tenant_id_has_1_to_16384_bytes() {
         assert!(TenantId::new("").unwrap_err().contains("1 to 16384"));
         assert!(TenantId::new(&"ü".repeat(8192)).is_ok());
-        assert!(TenantId::new(&"x".repeat(16_385)).unwrap_err().contains("16385 bytes"));
+        assert!(
+            TenantId::new(&"x".repeat(16_385))
+                .unwrap_err()
+                .contains("16385 bytes")
+        );
     }
 }

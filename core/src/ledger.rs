@@ -63,7 +63,10 @@ pub struct Head {
 
 impl Default for Head {
     fn default() -> Self {
-        Self { seq: 0, hash: GENESIS.to_string() }
+        Self {
+            seq: 0,
+            hash: GENESIS.to_string(),
+        }
     }
 }
 
@@ -81,7 +84,10 @@ impl Head {
     pub fn parse(text: &str) -> Result<Self, String> {
         let (seq, hash) = text.split_once(':').unwrap_or((text, ""));
         match seq.parse() {
-            Ok(seq) if is_hash(hash) && seq > 0 => Ok(Self { seq, hash: hash.to_string() }),
+            Ok(seq) if is_hash(hash) && seq > 0 => Ok(Self {
+                seq,
+                hash: hash.to_string(),
+            }),
             _ => Err(format!(
                 "{} is no head; allowed: SEQ:HASH, a record's number from 1 and its 64 lower-case hex digits",
                 crate::text::Seen(text)
@@ -127,12 +133,16 @@ impl Ledger {
         let seq = self.head.seq.saturating_add(1);
         let corrupt = |why: String| Corruption { seq, why };
         let (body, hash) = verify_bytes(line).map_err(corrupt)?;
-        let record: Record = serde_json::from_slice(line).map_err(|why| corrupt(format!("verifies, but cannot be read: {why}")))?;
+        let record: Record = serde_json::from_slice(line)
+            .map_err(|why| corrupt(format!("verifies, but cannot be read: {why}")))?;
         if record.seq != seq {
             return Err(corrupt(format!("says seq {}, expected {seq}", record.seq)));
         }
         if record.prev_hash != self.head.hash {
-            return Err(corrupt(format!("prev_hash is not the hash of record {}", self.head.seq)));
+            return Err(corrupt(format!(
+                "prev_hash is not the hash of record {}",
+                self.head.seq
+            )));
         }
         debug_assert!(body.len() < line.len());
         let mut release = self.release.clone();
@@ -141,10 +151,17 @@ impl Ledger {
             release.note_denial(&record.user, record.timestamp);
         }
         if !record.agrees_with(&release) {
-            return Err(corrupt(format!("says state {}, but the events lead to {}", record.state, release.phase())));
+            return Err(corrupt(format!(
+                "says state {}, but the events lead to {}",
+                record.state,
+                release.phase()
+            )));
         }
         self.release = release;
-        self.head = Head { seq, hash: hash.to_string() };
+        self.head = Head {
+            seq,
+            hash: hash.to_string(),
+        };
         Ok(record)
     }
 
@@ -160,7 +177,11 @@ impl Ledger {
         let mut lines = String::new();
         let mut cut = torn_tail_cut;
         for (event, release_id) in events {
-            let fact = Fact { at: now, release_id, event };
+            let fact = Fact {
+                at: now,
+                release_id,
+                event,
+            };
             self.release.evolve(&fact);
             if let Event::PermissionDenied { .. } = fact.event {
                 self.release.note_denial(&actor.user, now);
@@ -191,7 +212,11 @@ impl Ledger {
 
 impl Record {
     fn fact(&self) -> Fact {
-        Fact { at: self.timestamp, release_id: self.release_id.clone(), event: self.event.clone() }
+        Fact {
+            at: self.timestamp,
+            release_id: self.release_id.clone(),
+            event: self.event.clone(),
+        }
     }
 
     fn agrees_with(&self, release: &Release) -> bool {
@@ -218,8 +243,13 @@ impl Record {
 /// The hashed part of a line and the hash it carries, if the one has the other.
 fn verify_bytes(line: &[u8]) -> Result<(&[u8], &str), String> {
     let tail = HASH_KEY.len().saturating_add(64).saturating_add(2);
-    let at = line.len().checked_sub(tail).ok_or("is too short to carry a hash")?;
-    let (body, end) = line.split_at_checked(at).ok_or("is too short to carry a hash")?;
+    let at = line
+        .len()
+        .checked_sub(tail)
+        .ok_or("is too short to carry a hash")?;
+    let (body, end) = line
+        .split_at_checked(at)
+        .ok_or("is too short to carry a hash")?;
     let hash = core::str::from_utf8(end)
         .ok()
         .and_then(|end| end.strip_prefix(HASH_KEY))

@@ -118,10 +118,18 @@ impl Readiness {
     /// [`Settings::dependencies`]; a missing one counts as not answering.
     ///
     /// Another region being down is none of its business: readiness is about this instance.
-    pub fn evaluate(lookup: Lookup<'_>, mut dependencies: BTreeMap<String, DependencyCheck>, draining: bool) -> Self {
+    pub fn evaluate(
+        lookup: Lookup<'_>,
+        mut dependencies: BTreeMap<String, DependencyCheck>,
+        draining: bool,
+    ) -> Self {
         let (settings, problems) = Settings::read(lookup);
-        let missing: Vec<String> =
-            settings.required_envs.iter().filter(|name| value(lookup, name).is_none()).cloned().collect();
+        let missing: Vec<String> = settings
+            .required_envs
+            .iter()
+            .filter(|name| value(lookup, name).is_none())
+            .cloned()
+            .collect();
         let report = RegionReport::read(lookup);
         let mut warnings = problems.warnings;
         for warning in &report.warnings {
@@ -130,24 +138,38 @@ impl Readiness {
             }
         }
         for dependency in &settings.dependencies {
-            dependencies.entry(dependency.name.clone()).or_insert_with(|| DependencyCheck {
-                ok: false,
-                latency_ms: settings.readiness_timeout_ms,
-                error: Some("timeout".to_string()),
-            });
+            dependencies
+                .entry(dependency.name.clone())
+                .or_insert_with(|| DependencyCheck {
+                    ok: false,
+                    latency_ms: settings.readiness_timeout_ms,
+                    error: Some("timeout".to_string()),
+                });
         }
         let checks = Checks {
             feature_multi_region: settings.features.multi_region,
             feature_blue_green: settings.features.blue_green == Some(true),
-            required_envs: RequiredEnvs { ok: missing.is_empty(), expected: settings.required_envs, missing },
-            regions: settings.features.multi_region.then(|| check_regions(report)),
-            deploy_rbac: (settings.features.blue_green == Some(true)).then(|| check_role(&settings.actor.role)),
+            required_envs: RequiredEnvs {
+                ok: missing.is_empty(),
+                expected: settings.required_envs,
+                missing,
+            },
+            regions: settings
+                .features
+                .multi_region
+                .then(|| check_regions(report)),
+            deploy_rbac: (settings.features.blue_green == Some(true))
+                .then(|| check_role(&settings.actor.role)),
             dependencies: (!dependencies.is_empty()).then_some(dependencies),
             drain: draining.then_some("draining"),
             readiness_timeout_ms: settings.readiness_timeout_ms,
             warnings,
         };
-        let status = if checks.blockers().is_empty() { "ready" } else { "not_ready" };
+        let status = if checks.blockers().is_empty() {
+            "ready"
+        } else {
+            "not_ready"
+        };
         Self { status, checks }
     }
 
@@ -169,7 +191,11 @@ impl Readiness {
         for warning in &self.checks.warnings {
             text.push_str(&format!("[!]{warning}\n"));
         }
-        text.push_str(if self.is_ready() { "ready\n" } else { "not ready\n" });
+        text.push_str(if self.is_ready() {
+            "ready\n"
+        } else {
+            "not ready\n"
+        });
         text
     }
 }
@@ -178,8 +204,17 @@ impl Checks {
     fn names(&self) -> Vec<String> {
         let mut names = alloc::vec![String::from("required_envs")];
         names.extend(self.regions.as_ref().map(|_| String::from("regions")));
-        names.extend(self.deploy_rbac.as_ref().map(|_| String::from("deploy_rbac")));
-        names.extend(self.dependencies.iter().flatten().map(|(name, _)| format!("dependencies/{name}")));
+        names.extend(
+            self.deploy_rbac
+                .as_ref()
+                .map(|_| String::from("deploy_rbac")),
+        );
+        names.extend(
+            self.dependencies
+                .iter()
+                .flatten()
+                .map(|(name, _)| format!("dependencies/{name}")),
+        );
         names.extend(self.drain.map(|_| String::from("drain")));
         names
     }
@@ -188,7 +223,10 @@ impl Checks {
     pub fn blockers(&self) -> Vec<(String, String)> {
         let mut blockers = Vec::new();
         if !self.required_envs.ok {
-            blockers.push(("required_envs".into(), format!("missing {}", self.required_envs.missing.join(", "))));
+            blockers.push((
+                "required_envs".into(),
+                format!("missing {}", self.required_envs.missing.join(", ")),
+            ));
         }
         if let Some(RegionsCheck::Invalid { error, .. }) = &self.regions {
             blockers.push(("regions".into(), error.clone()));
@@ -196,8 +234,16 @@ impl Checks {
         if let Some(RoleCheck::Invalid { error, .. }) = &self.deploy_rbac {
             blockers.push(("deploy_rbac".into(), error.clone()));
         }
-        for (name, check) in self.dependencies.iter().flatten().filter(|(_, check)| !check.ok) {
-            blockers.push((format!("dependencies/{name}"), check.error.clone().unwrap_or_default()));
+        for (name, check) in self
+            .dependencies
+            .iter()
+            .flatten()
+            .filter(|(_, check)| !check.ok)
+        {
+            blockers.push((
+                format!("dependencies/{name}"),
+                check.error.clone().unwrap_or_default(),
+            ));
         }
         if let Some(state) = self.drain {
             blockers.push(("drain".into(), state.into()));
@@ -208,16 +254,29 @@ impl Checks {
 
 fn check_regions(report: RegionReport) -> RegionsCheck {
     if report.valid {
-        RegionsCheck::Valid { ok: true, regions: report.regions, primary: report.primary }
+        RegionsCheck::Valid {
+            ok: true,
+            regions: report.regions,
+            primary: report.primary,
+        }
     } else {
-        RegionsCheck::Invalid { ok: false, error: report.errors.join("; ") }
+        RegionsCheck::Invalid {
+            ok: false,
+            error: report.errors.join("; "),
+        }
     }
 }
 
 fn check_role(role: &str) -> RoleCheck {
     match Role::parse(role) {
-        Ok(role) => RoleCheck::Valid { ok: true, role: role.name() },
-        Err(invalid) => RoleCheck::Invalid { ok: false, error: invalid.to_string() },
+        Ok(role) => RoleCheck::Valid {
+            ok: true,
+            role: role.name(),
+        },
+        Err(invalid) => RoleCheck::Invalid {
+            ok: false,
+            error: invalid.to_string(),
+        },
     }
 }
 

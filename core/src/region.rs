@@ -26,12 +26,20 @@ impl RegionName {
     /// # Errors
     /// The name seen and the rule.
     pub fn new(name: &str) -> Result<Self, String> {
-        let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
-        let rest = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        let first = name
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric());
+        let rest = name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         if first && rest && name.len() <= 63 {
             Ok(Self(String::from(name)))
         } else {
-            Err(format!("{} is not a region name; allowed: {NAME_RULE}", Seen(name)))
+            Err(format!(
+                "{} is not a region name; allowed: {NAME_RULE}",
+                Seen(name)
+            ))
         }
     }
 
@@ -70,7 +78,20 @@ mod tests {
         for good in ["a", "us-east", "EU.west_1", "9", &"x".repeat(63)] {
             assert_eq!(RegionName::new(good).unwrap().to_string(), good);
         }
-        for bad in ["", "-a", ".a", "_a", "a b", "a\u{a0}", "\u{feff}a", "us-e\u{430}st", "a\0", "a\r", "a/b", &"x".repeat(64)] {
+        for bad in [
+            "",
+            "-a",
+            ".a",
+            "_a",
+            "a b",
+            "a\u{a0}",
+            "\u{feff}a",
+            "us-e\u{430}st",
+            "a\0",
+            "a\r",
+            "a/b",
+            &"x".repeat(64),
+        ] {
             let error = RegionName::new(bad).unwrap_err();
             assert!(error.contains("allowed: 1 to 63"), "{error}");
         }

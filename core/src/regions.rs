@@ -17,7 +17,11 @@ pub struct ConfigError(pub Vec<String>);
 
 impl From<Problems> for Result<(), ConfigError> {
     fn from(problems: Problems) -> Self {
-        if problems.errors.is_empty() { Ok(()) } else { Err(ConfigError(problems.errors)) }
+        if problems.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError(problems.errors))
+        }
     }
 }
 
@@ -44,7 +48,8 @@ pub fn active_regions(lookup: Lookup<'_>) -> Result<Vec<RegionName>, ConfigError
 pub fn primary_region(lookup: Lookup<'_>) -> Result<RegionName, ConfigError> {
     let report = RegionReport::read(lookup);
     report.primary.ok_or_else(|| {
-        let ours = |error: &&String| error.starts_with("REGIONS:") || error.starts_with("PRIMARY_REGION:");
+        let ours =
+            |error: &&String| error.starts_with("REGIONS:") || error.starts_with("PRIMARY_REGION:");
         ConfigError(report.errors.iter().filter(ours).cloned().collect())
     })
 }
@@ -53,7 +58,15 @@ pub fn primary_region(lookup: Lookup<'_>) -> Result<RegionName, ConfigError> {
 pub fn failover_policy(lookup: Lookup<'_>) -> (FailoverPolicy, Vec<String>) {
     let (config, problems) = RegionConfig::read(lookup);
     let ours = |warning: &String| warning.starts_with("FAILOVER_POLICY:");
-    (config.policy, problems.warnings.into_iter().chain(problems.errors).filter(ours).collect())
+    (
+        config.policy,
+        problems
+            .warnings
+            .into_iter()
+            .chain(problems.errors)
+            .filter(ours)
+            .collect(),
+    )
 }
 
 /// The region a tenant belongs to, before any failure.
@@ -89,8 +102,15 @@ pub fn next_failover(lookup: Lookup<'_>, current: &str) -> Result<RegionName, Fa
     if let ([only], true) = (config.regions.as_slice(), config.regions.len() == 1) {
         return Err(FailoverError::SingleRegion(only.clone()));
     }
-    let mut after = config.regions.iter().cycle().skip_while(|region| region.as_str() != current);
-    let listed = config.regions.iter().any(|region| region.as_str() == current);
+    let mut after = config
+        .regions
+        .iter()
+        .cycle()
+        .skip_while(|region| region.as_str() != current);
+    let listed = config
+        .regions
+        .iter()
+        .any(|region| region.as_str() == current);
     let next = match (listed, config.policy) {
         (true, _) => after.nth(1).cloned(),
         (false, FailoverPolicy::RoundRobin) => config.regions.first().cloned(),

@@ -26,7 +26,9 @@ impl Role {
         match text {
             "Deployer" => Ok(Role::Deployer),
             "Admin" => Ok(Role::Admin),
-            _ => Err(InvalidRole { found: String::from(text) }),
+            _ => Err(InvalidRole {
+                found: String::from(text),
+            }),
         }
     }
 

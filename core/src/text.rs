@@ -126,15 +126,24 @@ mod tests {
         let shown = Seen(&"x".repeat(1_000_000)).to_string();
         assert_eq!(shown.len(), SEEN_MAX + 2);
         assert!(shown.ends_with("...\""));
-        assert_eq!(Seen(&"y".repeat(64)).to_string(), format!("\"{}\"", "y".repeat(64)));
+        assert_eq!(
+            Seen(&"y".repeat(64)).to_string(),
+            format!("\"{}\"", "y".repeat(64))
+        );
     }
 
     #[test]
     fn what_a_terminal_would_execute_or_hide_is_escaped() {
         assert_eq!(Seen("a\u{1b}[2Jb").to_string(), r#""a\u{1b}[2Jb""#);
         assert_eq!(Seen("us-e\u{430}st").to_string(), r#""us-e\u{430}st""#);
-        assert_eq!(Seen("a\0\r\n\u{feff}").to_string(), r#""a\u{0}\r\n\u{feff}""#);
-        assert_eq!(for_screen("Zoë\u{9b}31m\u{202e}\u{200b}"), r"Zoë\u{9b}31m\u{202e}\u{200b}");
+        assert_eq!(
+            Seen("a\0\r\n\u{feff}").to_string(),
+            r#""a\u{0}\r\n\u{feff}""#
+        );
+        assert_eq!(
+            for_screen("Zoë\u{9b}31m\u{202e}\u{200b}"),
+            r"Zoë\u{9b}31m\u{202e}\u{200b}"
+        );
     }
 
     #[test]

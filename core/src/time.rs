@@ -67,7 +67,10 @@ mod tests {
 
     #[test]
     fn a_timestamp_is_written_in_utc_with_milliseconds() {
-        assert_eq!(Timestamp(1_759_397_400_000).to_string(), "2025-10-02T09:30:00.000Z");
+        assert_eq!(
+            Timestamp(1_759_397_400_000).to_string(),
+            "2025-10-02T09:30:00.000Z"
+        );
         assert_eq!(Timestamp(7).to_string(), "1970-01-01T00:00:00.007Z");
         assert!(Timestamp(u64::MAX).to_string().starts_with("9999-12-30"));
     }
@@ -75,9 +78,16 @@ mod tests {
     #[test]
     fn what_was_written_reads_back() {
         for ms in [0, 1, 999, 1_759_397_400_123] {
-            assert_eq!(Timestamp::parse(&Timestamp(ms).to_string()), Ok(Timestamp(ms)));
+            assert_eq!(
+                Timestamp::parse(&Timestamp(ms).to_string()),
+                Ok(Timestamp(ms))
+            );
         }
-        assert!(Timestamp::parse("yesterday").unwrap_err().contains("RFC 3339"));
+        assert!(
+            Timestamp::parse("yesterday")
+                .unwrap_err()
+                .contains("RFC 3339")
+        );
         assert!(Timestamp::parse("1969-12-31T23:59:59Z").is_err());
     }
 

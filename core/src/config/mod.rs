@@ -13,7 +13,9 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 
 pub use regions::{FailoverPolicy, RegionConfig, RegionReport, Sticky};
-pub use settings::{BuildInfo, Dependency, Features, LogFormat, RegionEndpoint, Settings, required_envs};
+pub use settings::{
+    BuildInfo, Dependency, Features, LogFormat, RegionEndpoint, Settings, required_envs,
+};
 pub use variables::{UNSUPPORTED, VARIABLES, Variable};
 
 pub(crate) use regions::{read_regions, unset_primary};
@@ -63,7 +65,10 @@ pub(crate) fn refuse_unsupported(lookup: Lookup<'_>, problems: &mut Problems) {
         if let Some(seen) = value(lookup, name) {
             problems.error(
                 name,
-                format_args!("{} asks for {feature}, which this version does not have; unset it", crate::text::Seen(&seen)),
+                format_args!(
+                    "{} asks for {feature}, which this version does not have; unset it",
+                    crate::text::Seen(&seen)
+                ),
             );
         }
     }

@@ -83,7 +83,16 @@ impl RegionConfig {
         let key = read_key(lookup, &mut problems);
         refuse_unsupported(lookup, &mut problems);
         warn_of_a_foreign_current_region(lookup, &regions, &mut problems);
-        (Self { regions, primary, policy, sticky, key }, problems)
+        (
+            Self {
+                regions,
+                primary,
+                policy,
+                sticky,
+                key,
+            },
+            problems,
+        )
     }
 }
 
@@ -106,13 +115,22 @@ pub struct RegionReport {
 
 pub(crate) fn read_regions(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<RegionName> {
     let Some(list) = value(lookup, "REGIONS") else {
-        problems.error("REGIONS", "unset; allowed: a comma-separated list of region names, such as us-east,us-west");
+        problems.error(
+            "REGIONS",
+            "unset; allowed: a comma-separated list of region names, such as us-east,us-west",
+        );
         return Vec::new();
     };
     // Counted before anything is parsed: a list of thousands is refused in no time and not echoed.
     let count = items(&list).filter(|item| !item.is_empty()).count();
     if count > REGIONS_MAX {
-        problems.error("REGIONS", format_args!("{} has {count} regions; allowed: at most {REGIONS_MAX}", Seen(&list)));
+        problems.error(
+            "REGIONS",
+            format_args!(
+                "{} has {count} regions; allowed: at most {REGIONS_MAX}",
+                Seen(&list)
+            ),
+        );
         return Vec::new();
     }
     let mut regions: Vec<RegionName> = Vec::with_capacity(count);
@@ -128,30 +146,54 @@ pub(crate) fn read_regions(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<R
             Ok(name) => match first_spelling.insert(item.to_ascii_lowercase(), item) {
                 None => regions.push(name),
                 Some(before) if before == item => {
-                    problems.error("REGIONS", format_args!("{} is listed twice; allowed: each region once", Seen(item)));
+                    problems.error(
+                        "REGIONS",
+                        format_args!("{} is listed twice; allowed: each region once", Seen(item)),
+                    );
                 }
                 Some(before) => problems.error(
                     "REGIONS",
-                    format_args!("{} and {} differ only by case; allowed: each region once", Seen(before), Seen(item)),
+                    format_args!(
+                        "{} and {} differ only by case; allowed: each region once",
+                        Seen(before),
+                        Seen(item)
+                    ),
                 ),
             },
         }
     }
     if count == 0 {
-        problems.error("REGIONS", format_args!("{} names no region; allowed: at least one", Seen(&list)));
+        problems.error(
+            "REGIONS",
+            format_args!("{} names no region; allowed: at least one", Seen(&list)),
+        );
     } else if empty > 0 {
-        problems.warn("REGIONS", format_args!("{} has {empty} empty item(s), skipped", Seen(&list)));
+        problems.warn(
+            "REGIONS",
+            format_args!("{} has {empty} empty item(s), skipped", Seen(&list)),
+        );
     }
     regions
 }
 
-fn read_primary(lookup: Lookup<'_>, regions: &[RegionName], problems: &mut Problems) -> Option<RegionName> {
+fn read_primary(
+    lookup: Lookup<'_>,
+    regions: &[RegionName],
+    problems: &mut Problems,
+) -> Option<RegionName> {
     let text = value(lookup, "PRIMARY_REGION")?;
-    let found = regions.iter().find(|region| region.as_str() == text).cloned();
+    let found = regions
+        .iter()
+        .find(|region| region.as_str() == text)
+        .cloned();
     if found.is_none() {
         problems.error(
             "PRIMARY_REGION",
-            format_args!("{} is not in REGIONS; allowed: {}", Seen(&text), listed(regions)),
+            format_args!(
+                "{} is not in REGIONS; allowed: {}",
+                Seen(&text),
+                listed(regions)
+            ),
         );
     }
     found
@@ -162,7 +204,11 @@ pub(crate) fn listed(regions: &[RegionName]) -> String {
     let names: Vec<&str> = regions.iter().take(8).map(RegionName::as_str).collect();
     match (names.len(), regions.len()) {
         (0, _) => String::from("(none: REGIONS names no region)"),
-        (shown, all) if shown < all => format!("{} and {} more", names.join(", "), all.saturating_sub(shown)),
+        (shown, all) if shown < all => format!(
+            "{} and {} more",
+            names.join(", "),
+            all.saturating_sub(shown)
+        ),
         _ => names.join(", "),
     }
 }
@@ -177,11 +223,17 @@ fn read_policy(lookup: Lookup<'_>, problems: &mut Problems) -> FailoverPolicy {
         "ordered" => FailoverPolicy::Ordered,
         "round_robin" => FailoverPolicy::RoundRobin,
         "rendezvous" => {
-            problems.error("FAILOVER_POLICY", format_args!("{} is not in this version; {POLICIES}", Seen(&text)));
+            problems.error(
+                "FAILOVER_POLICY",
+                format_args!("{} is not in this version; {POLICIES}", Seen(&text)),
+            );
             FailoverPolicy::default()
         }
         _ => {
-            problems.warn("FAILOVER_POLICY", format_args!("{} is unknown, ordered is used; {POLICIES}", Seen(&text)));
+            problems.warn(
+                "FAILOVER_POLICY",
+                format_args!("{} is unknown, ordered is used; {POLICIES}", Seen(&text)),
+            );
             FailoverPolicy::default()
         }
     }
@@ -195,11 +247,23 @@ fn read_sticky(lookup: Lookup<'_>, problems: &mut Problems) -> Sticky {
         "hash" => Sticky::Hash,
         "primary" => Sticky::Primary,
         "rendezvous" => {
-            problems.error("TENANT_STICKY", format_args!("{} is not in this version; allowed: hash, primary", Seen(&text)));
+            problems.error(
+                "TENANT_STICKY",
+                format_args!(
+                    "{} is not in this version; allowed: hash, primary",
+                    Seen(&text)
+                ),
+            );
             Sticky::default()
         }
         _ => {
-            problems.warn("TENANT_STICKY", format_args!("{} is unknown, tenants go to the primary; allowed: hash, primary", Seen(&text)));
+            problems.warn(
+                "TENANT_STICKY",
+                format_args!(
+                    "{} is unknown, tenants go to the primary; allowed: hash, primary",
+                    Seen(&text)
+                ),
+            );
             Sticky::default()
         }
     }
@@ -216,14 +280,22 @@ fn read_key(lookup: Lookup<'_>, problems: &mut Problems) -> HashKey {
     }
 }
 
-fn warn_of_a_foreign_current_region(lookup: Lookup<'_>, regions: &[RegionName], problems: &mut Problems) {
+fn warn_of_a_foreign_current_region(
+    lookup: Lookup<'_>,
+    regions: &[RegionName],
+    problems: &mut Problems,
+) {
     if let Some(text) = value(lookup, "CURRENT_REGION")
         && !regions.is_empty()
         && !regions.iter().any(|region| region.as_str() == text)
     {
         problems.warn(
             "CURRENT_REGION",
-            format_args!("{} is not in REGIONS; allowed: {}", Seen(&text), listed(regions)),
+            format_args!(
+                "{} is not in REGIONS; allowed: {}",
+                Seen(&text),
+                listed(regions)
+            ),
         );
     }
 }

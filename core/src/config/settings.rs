@@ -105,14 +105,28 @@ impl Settings {
     pub fn read(lookup: Lookup<'_>) -> (Self, Problems) {
         let mut found = Problems::default();
         let problems = &mut found;
-        let text = |name: &str, default: &str| value(lookup, name).unwrap_or_else(|| default.to_string());
+        let text =
+            |name: &str, default: &str| value(lookup, name).unwrap_or_else(|| default.to_string());
         let settings = Self {
             features: Features {
                 multi_region: read_bool(lookup, "FEATURE_MULTI_REGION", problems).unwrap_or(false),
                 blue_green: read_bool(lookup, "FEATURE_BLUE_GREEN", problems),
             },
-            health_port: u16::try_from(read_number(lookup, "HEALTH_PORT", 8086, 0..=65_535, problems)).unwrap_or(8086),
-            readiness_timeout_ms: read_number(lookup, "READINESS_TIMEOUT_MS", 400, 1..=60_000, problems),
+            health_port: u16::try_from(read_number(
+                lookup,
+                "HEALTH_PORT",
+                8086,
+                0..=65_535,
+                problems,
+            ))
+            .unwrap_or(8086),
+            readiness_timeout_ms: read_number(
+                lookup,
+                "READINESS_TIMEOUT_MS",
+                400,
+                1..=60_000,
+                problems,
+            ),
             required_envs: required_envs(lookup),
             dependencies: read_dependencies(lookup, problems),
             region: read_own_region(lookup, problems),
@@ -127,7 +141,13 @@ impl Settings {
                 build_date: text("BUILD_DATE", "unknown"),
             },
             store_dir: read_store(lookup, problems),
-            probe_interval_ms: read_number(lookup, "PROBE_INTERVAL_MS", 1000, 10..=3_600_000, problems),
+            probe_interval_ms: read_number(
+                lookup,
+                "PROBE_INTERVAL_MS",
+                1000,
+                10..=3_600_000,
+                problems,
+            ),
             probe_timeout_ms: read_number(lookup, "PROBE_TIMEOUT_MS", 500, 1..=60_000, problems),
             drain_ms: read_number(lookup, "DRAIN_MS", 5000, 0..=3_600_000, problems),
             log_format: read_log_format(lookup, problems),
@@ -145,7 +165,10 @@ impl Settings {
 /// The names in `REQUIRED_ENVS`, in order, empty items dropped.
 pub fn required_envs(lookup: Lookup<'_>) -> Vec<String> {
     let list = value(lookup, "REQUIRED_ENVS").unwrap_or_default();
-    items(&list).filter(|item| !item.is_empty()).map(ToString::to_string).collect()
+    items(&list)
+        .filter(|item| !item.is_empty())
+        .map(ToString::to_string)
+        .collect()
 }
 
 fn read_bool(lookup: Lookup<'_>, name: &str, problems: &mut Problems) -> Option<bool> {
@@ -154,7 +177,13 @@ fn read_bool(lookup: Lookup<'_>, name: &str, problems: &mut Problems) -> Option<
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),
         _ => {
-            problems.warn(name, format_args!("{} counts as false; allowed: true, false, 1, 0", Seen(&text)));
+            problems.warn(
+                name,
+                format_args!(
+                    "{} counts as false; allowed: true, false, 1, 0",
+                    Seen(&text)
+                ),
+            );
             Some(false)
         }
     }
@@ -171,11 +200,18 @@ fn read_number(
         return default;
     };
     match text.parse() {
-        Ok(number) if allowed.contains(&number) && text.bytes().all(|b| b.is_ascii_digit()) => number,
+        Ok(number) if allowed.contains(&number) && text.bytes().all(|b| b.is_ascii_digit()) => {
+            number
+        }
         _ => {
             problems.error(
                 name,
-                format_args!("{} is no number in range; allowed: {} to {}", Seen(&text), allowed.start(), allowed.end()),
+                format_args!(
+                    "{} is no number in range; allowed: {} to {}",
+                    Seen(&text),
+                    allowed.start(),
+                    allowed.end()
+                ),
             );
             default
         }
@@ -183,12 +219,16 @@ fn read_number(
 }
 
 fn read_dependencies(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<Dependency> {
-    const FORMS: &str = "allowed: name=tcp://host:port, name=http://host[:port][/path], name=https://…";
+    const FORMS: &str =
+        "allowed: name=tcp://host:port, name=http://host[:port][/path], name=https://…";
     let mut dependencies: Vec<Dependency> = Vec::new();
     let list = value(lookup, "READINESS_CHECKS").unwrap_or_default();
     for item in items(&list).filter(|item| !item.is_empty()) {
         let Some((name, url)) = item.split_once('=') else {
-            problems.error("READINESS_CHECKS", format_args!("{} has no name; {FORMS}", Seen(item)));
+            problems.error(
+                "READINESS_CHECKS",
+                format_args!("{} has no name; {FORMS}", Seen(item)),
+            );
             continue;
         };
         let name = name.trim_matches([' ', '\t']);
@@ -198,11 +238,17 @@ fn read_dependencies(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<Depende
             continue;
         }
         if dependencies.iter().any(|known| known.name == name) {
-            problems.error("READINESS_CHECKS", format_args!("{} is listed twice; allowed: each name once", Seen(name)));
+            problems.error(
+                "READINESS_CHECKS",
+                format_args!("{} is listed twice; allowed: each name once", Seen(name)),
+            );
             continue;
         }
         match Endpoint::parse(url.trim_matches([' ', '\t'])) {
-            Ok(endpoint) => dependencies.push(Dependency { name: name.to_string(), endpoint }),
+            Ok(endpoint) => dependencies.push(Dependency {
+                name: name.to_string(),
+                endpoint,
+            }),
             Err(why) => problems.error("READINESS_CHECKS", format_args!("{name}: {why}")),
         }
     }
@@ -215,7 +261,10 @@ fn read_region_endpoints(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<Reg
     let list = value(lookup, "REGION_ENDPOINTS").unwrap_or_default();
     for item in items(&list).filter(|item| !item.is_empty()) {
         let Some((name, url)) = item.split_once('=') else {
-            problems.error("REGION_ENDPOINTS", format_args!("{} names no region; {FORMS}", Seen(item)));
+            problems.error(
+                "REGION_ENDPOINTS",
+                format_args!("{} names no region; {FORMS}", Seen(item)),
+            );
             continue;
         };
         let name = match RegionName::new(name.trim_matches([' ', '\t'])) {
@@ -226,12 +275,20 @@ fn read_region_endpoints(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<Reg
             }
         };
         if endpoints.iter().any(|known| known.name == name) {
-            problems.error("REGION_ENDPOINTS", format_args!("\"{name}\" is listed twice; allowed: each region once"));
+            problems.error(
+                "REGION_ENDPOINTS",
+                format_args!("\"{name}\" is listed twice; allowed: each region once"),
+            );
             continue;
         }
         match Endpoint::parse(url.trim_matches([' ', '\t'])) {
-            Ok(endpoint) if endpoint.scheme() != Scheme::Tcp => endpoints.push(RegionEndpoint { name, endpoint }),
-            Ok(_) => problems.error("REGION_ENDPOINTS", format_args!("{} is not HTTP; {FORMS}", Seen(url))),
+            Ok(endpoint) if endpoint.scheme() != Scheme::Tcp => {
+                endpoints.push(RegionEndpoint { name, endpoint })
+            }
+            Ok(_) => problems.error(
+                "REGION_ENDPOINTS",
+                format_args!("{} is not HTTP; {FORMS}", Seen(url)),
+            ),
             Err(why) => problems.error("REGION_ENDPOINTS", format_args!("{name}: {why}")),
         }
     }
@@ -240,7 +297,9 @@ fn read_region_endpoints(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<Reg
 
 fn read_own_region(lookup: Lookup<'_>, problems: &mut Problems) -> Option<RegionName> {
     for variable in ["CURRENT_REGION", "PRIMARY_REGION"] {
-        let Some(text) = value(lookup, variable) else { continue };
+        let Some(text) = value(lookup, variable) else {
+            continue;
+        };
         match RegionName::new(&text) {
             Ok(name) => return Some(name),
             Err(why) => problems.warn(variable, format_args!("{why}; shown as unknown")),
@@ -258,11 +317,20 @@ fn read_store(lookup: Lookup<'_>, problems: &mut Problems) -> String {
     match text.split_once(':') {
         Some(("file", dir)) if !dir.is_empty() && !dir.contains('\0') => dir.to_string(),
         Some(("etcd", _)) => {
-            problems.error("HALCYON_STORE", format!("{} asks for etcd, which this version does not support; allowed: file:DIR", Seen(&text)));
+            problems.error(
+                "HALCYON_STORE",
+                format!(
+                    "{} asks for etcd, which this version does not support; allowed: file:DIR",
+                    Seen(&text)
+                ),
+            );
             default
         }
         _ => {
-            problems.error("HALCYON_STORE", format!("{} is no store; allowed: file:DIR", Seen(&text)));
+            problems.error(
+                "HALCYON_STORE",
+                format!("{} is no store; allowed: file:DIR", Seen(&text)),
+            );
             default
         }
     }
@@ -276,7 +344,10 @@ fn read_log_format(lookup: Lookup<'_>, problems: &mut Problems) -> LogFormat {
         "text" => LogFormat::Text,
         "json" => LogFormat::Json,
         _ => {
-            problems.error("LOG_FORMAT", format_args!("{} is unknown; allowed: text, json", Seen(&text)));
+            problems.error(
+                "LOG_FORMAT",
+                format_args!("{} is unknown; allowed: text, json", Seen(&text)),
+            );
             LogFormat::Text
         }
     }

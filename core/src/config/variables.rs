@@ -12,35 +12,115 @@ pub struct Variable {
 }
 
 const fn variable(name: &'static str, default: &'static str, meaning: &'static str) -> Variable {
-    Variable { name, default, meaning }
+    Variable {
+        name,
+        default,
+        meaning,
+    }
 }
 
 /// Every variable this version reads.
 pub const VARIABLES: &[Variable] = &[
-    variable("FEATURE_MULTI_REGION", "false", "true or 1: readiness checks the regions. Placement and the commands route, regions and failover do not depend on it"),
-    variable("FEATURE_BLUE_GREEN", "unset", "true or 1: readiness checks the deploy role. false or 0: kill switch, starting, raising and promoting a release are refused; rollback, pause, status and audit always work. Unset: releases are allowed"),
-    variable("HEALTH_PORT", "8086", "port of the health server on 0.0.0.0, 0 to 65535; 0 takes any free port"),
-    variable("READINESS_TIMEOUT_MS", "400", "one deadline over all readiness checks together, 1 to 60000 ms"),
-    variable("REQUIRED_ENVS", "empty", "comma-separated names of variables that must be set and not empty"),
-    variable("READINESS_CHECKS", "empty", "dependencies that must answer, comma-separated: name=tcp://host:port (connects), name=http://… or name=https://… (2xx, redirects not followed)"),
-    variable("REGIONS", "empty", "active regions in priority order, comma-separated, at most 1024; a name is 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit"),
-    variable("PRIMARY_REGION", "empty", "the primary region; must be in REGIONS"),
-    variable("CURRENT_REGION", "PRIMARY_REGION", "the region of this instance"),
-    variable("FAILOVER_POLICY", "ordered", "ordered or round_robin: where tenants go when their region is down. Anything else falls back to ordered with a warning"),
-    variable("TENANT_STICKY", "primary", "hash: by SipHash of the tenant id over REGIONS. Anything else routes to the primary"),
-    variable("TENANT_HASH_KEY", "32 zeros", "key of the tenant hash, 32 hex digits; makes placement unguessable where tenants choose their ids"),
-    variable("REGION_ENDPOINTS", "none", "health endpoints by name, comma-separated: us-east=http://10.0.0.1:8086,us-west=…"),
-    variable("DEPLOY_RBAC_ROLE", "empty", "role of a command line user: Deployer and Admin may release"),
-    variable("DEPLOY_USER", "USER, else unknown", "the user of an audit record"),
+    variable(
+        "FEATURE_MULTI_REGION",
+        "false",
+        "true or 1: readiness checks the regions. Placement and the commands route, regions and failover do not depend on it",
+    ),
+    variable(
+        "FEATURE_BLUE_GREEN",
+        "unset",
+        "true or 1: readiness checks the deploy role. false or 0: kill switch, starting, raising and promoting a release are refused; rollback, pause, status and audit always work. Unset: releases are allowed",
+    ),
+    variable(
+        "HEALTH_PORT",
+        "8086",
+        "port of the health server on 0.0.0.0, 0 to 65535; 0 takes any free port",
+    ),
+    variable(
+        "READINESS_TIMEOUT_MS",
+        "400",
+        "one deadline over all readiness checks together, 1 to 60000 ms",
+    ),
+    variable(
+        "REQUIRED_ENVS",
+        "empty",
+        "comma-separated names of variables that must be set and not empty",
+    ),
+    variable(
+        "READINESS_CHECKS",
+        "empty",
+        "dependencies that must answer, comma-separated: name=tcp://host:port (connects), name=http://… or name=https://… (2xx, redirects not followed)",
+    ),
+    variable(
+        "REGIONS",
+        "empty",
+        "active regions in priority order, comma-separated, at most 1024; a name is 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit",
+    ),
+    variable(
+        "PRIMARY_REGION",
+        "empty",
+        "the primary region; must be in REGIONS",
+    ),
+    variable(
+        "CURRENT_REGION",
+        "PRIMARY_REGION",
+        "the region of this instance",
+    ),
+    variable(
+        "FAILOVER_POLICY",
+        "ordered",
+        "ordered or round_robin: where tenants go when their region is down. Anything else falls back to ordered with a warning",
+    ),
+    variable(
+        "TENANT_STICKY",
+        "primary",
+        "hash: by SipHash of the tenant id over REGIONS. Anything else routes to the primary",
+    ),
+    variable(
+        "TENANT_HASH_KEY",
+        "32 zeros",
+        "key of the tenant hash, 32 hex digits; makes placement unguessable where tenants choose their ids",
+    ),
+    variable(
+        "REGION_ENDPOINTS",
+        "none",
+        "health endpoints by name, comma-separated: us-east=http://10.0.0.1:8086,us-west=…",
+    ),
+    variable(
+        "DEPLOY_RBAC_ROLE",
+        "empty",
+        "role of a command line user: Deployer and Admin may release",
+    ),
+    variable(
+        "DEPLOY_USER",
+        "USER, else unknown",
+        "the user of an audit record",
+    ),
     variable("BUILD_VERSION", "dev", "build metadata shown by /__meta"),
     variable("GIT_SHA", "unknown", "build metadata shown by /__meta"),
     variable("BUILD_DATE", "unknown", "build metadata shown by /__meta"),
     variable("HALCYON_STORE", "file:logs", "the journal: file:DIR"),
-    variable("PROBE_INTERVAL_MS", "1000", "how often each region is probed while a step bakes, 10 to 3600000 ms"),
-    variable("PROBE_TIMEOUT_MS", "500", "how long one probe of a region may take, 1 to 60000 ms"),
-    variable("DRAIN_MS", "5000", "how long /ready is 503 after SIGTERM before the listener closes, 0 to 3600000 ms"),
+    variable(
+        "PROBE_INTERVAL_MS",
+        "1000",
+        "how often each region is probed while a step bakes, 10 to 3600000 ms",
+    ),
+    variable(
+        "PROBE_TIMEOUT_MS",
+        "500",
+        "how long one probe of a region may take, 1 to 60000 ms",
+    ),
+    variable(
+        "DRAIN_MS",
+        "5000",
+        "how long /ready is 503 after SIGTERM before the listener closes, 0 to 3600000 ms",
+    ),
     variable("LOG_FORMAT", "text", "text or json: log lines on stderr"),
-    variable("RUST_LOG", "info", "log filter: error, warn, info, debug, trace, or per module"),
+    variable(
+        "RUST_LOG",
+        "info",
+        "log filter: error, warn, info, debug, trace, or per module",
+    ),
     variable("NO_COLOR", "unset", "set to anything: no colour"),
 ];
 

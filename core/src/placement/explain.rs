@@ -20,7 +20,12 @@ pub struct Explanation<'r> {
 
 impl Router {
     /// Answers like [`route`](Router::route) and says how it came to that.
-    pub fn explain(&self, tenant: TenantId<'_>, health: &[RegionStatus], slots: &SlotRule) -> Explanation<'_> {
+    pub fn explain(
+        &self,
+        tenant: TenantId<'_>,
+        health: &[RegionStatus],
+        slots: &SlotRule,
+    ) -> Explanation<'_> {
         let outcome = self.route(tenant, health, slots);
         let h = self.hash(tenant);
         let mut steps = Vec::new();
@@ -40,7 +45,9 @@ impl Router {
     fn explain_first_choice(&self, tenant: TenantId<'_>, h: u64, steps: &mut Vec<String>) {
         let preferred = self.name(self.first_choice(h));
         steps.push(match self.sticky {
-            Sticky::Primary => format!("primary: tenants are not sticky, so {preferred}, the primary"),
+            Sticky::Primary => {
+                format!("primary: tenants are not sticky, so {preferred}, the primary")
+            }
             Sticky::Hash => format!(
                 "hash: SipHash-1-3 of {} is 0x{h:016x}; mod {} regions is {}, so {preferred}",
                 Seen(tenant.as_str()),
@@ -65,24 +72,48 @@ impl Router {
                 let first = self.name(preferred);
                 let was = status(preferred).name();
                 steps.push(match placement.reason {
-                    Reason::Primary | Reason::Hash => format!("health: {first} is {was}, so it serves"),
-                    Reason::AllDown => format!("health: no region is up or draining, so {} as if all were up", placement.region),
-                    Reason::Failover => format!("health: {first} is {was}; {}", self.failover_step(h, preferred, health, placement)),
+                    Reason::Primary | Reason::Hash => {
+                        format!("health: {first} is {was}, so it serves")
+                    }
+                    Reason::AllDown => format!(
+                        "health: no region is up or draining, so {} as if all were up",
+                        placement.region
+                    ),
+                    Reason::Failover => format!(
+                        "health: {first} is {was}; {}",
+                        self.failover_step(h, preferred, health, placement)
+                    ),
                 });
             }
         }
     }
 
-    fn failover_step(&self, h: u64, preferred: usize, health: &[RegionStatus], placement: &Placement<'_>) -> String {
+    fn failover_step(
+        &self,
+        h: u64,
+        preferred: usize,
+        health: &[RegionStatus],
+        placement: &Placement<'_>,
+    ) -> String {
         let status = |index: usize| health.get(index).copied().unwrap_or_default();
-        let wanted = if (0..self.len()).any(|index| status(index) == RegionStatus::Up) { RegionStatus::Up } else { RegionStatus::Draining };
+        let wanted = if (0..self.len()).any(|index| status(index) == RegionStatus::Up) {
+            RegionStatus::Up
+        } else {
+            RegionStatus::Draining
+        };
         let takes = placement.region;
         match self.policy {
             FailoverPolicy::Ordered => {
-                format!("ordered: the next region after {} that is {} is {takes}", self.name(preferred), wanted.name())
+                format!(
+                    "ordered: the next region after {} that is {} is {takes}",
+                    self.name(preferred),
+                    wanted.name()
+                )
             }
             FailoverPolicy::RoundRobin => {
-                let survivors = (0..self.len()).filter(|&index| status(index) == wanted).count();
+                let survivors = (0..self.len())
+                    .filter(|&index| status(index) == wanted)
+                    .count();
                 format!(
                     "round_robin: fmix64 of the hash is 0x{:016x}; mod {survivors} regions that are {} is {}, so {takes}",
                     fmix64(h),

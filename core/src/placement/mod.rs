@@ -120,15 +120,30 @@ impl Router {
     /// Every problem of the configuration; a missing primary only where the rule needs one.
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
         let (config, mut problems) = RegionConfig::read(lookup);
-        if config.sticky == Sticky::Primary && config.primary.is_none() && super::config::value(lookup, "PRIMARY_REGION").is_none() {
-            problems.error("PRIMARY_REGION", crate::config::unset_primary(&config.regions));
+        if config.sticky == Sticky::Primary
+            && config.primary.is_none()
+            && super::config::value(lookup, "PRIMARY_REGION").is_none()
+        {
+            problems.error(
+                "PRIMARY_REGION",
+                crate::config::unset_primary(&config.regions),
+            );
         }
         Result::from(problems)?;
         let place = |name: &RegionName| config.regions.iter().position(|region| region == name);
         let primary = config.primary.as_ref().and_then(place).unwrap_or(0);
         let mut regions = config.regions.into_iter();
-        let first = regions.next().ok_or_else(|| ConfigError(alloc::vec!["REGIONS: names no region".into()]))?;
-        Ok(Self { first, rest: regions.collect(), primary, sticky: config.sticky, policy: config.policy, key: config.key })
+        let first = regions
+            .next()
+            .ok_or_else(|| ConfigError(alloc::vec!["REGIONS: names no region".into()]))?;
+        Ok(Self {
+            first,
+            rest: regions.collect(),
+            primary,
+            sticky: config.sticky,
+            policy: config.policy,
+            key: config.key,
+        })
     }
 
     /// The regions in priority order.
@@ -189,11 +204,21 @@ impl Router {
         let h = self.hash(tenant);
         let preferred = self.first_choice(h);
         let (region, reason) = self.past_health(h, preferred, health)?;
-        Ok(Placement { region: self.name(region), preferred: self.name(preferred), slot: slots.slot(h), reason })
+        Ok(Placement {
+            region: self.name(region),
+            preferred: self.name(preferred),
+            slot: slots.slot(h),
+            reason,
+        })
     }
 
     /// Up before draining before down; forbidden never.
-    fn past_health(&self, h: u64, preferred: usize, health: &[RegionStatus]) -> Result<(usize, Reason), ResidencyUnavailable> {
+    fn past_health(
+        &self,
+        h: u64,
+        preferred: usize,
+        health: &[RegionStatus],
+    ) -> Result<(usize, Reason), ResidencyUnavailable> {
         let status = |index: usize| health.get(index).copied().unwrap_or_default();
         let rule = match self.sticky {
             Sticky::Primary => Reason::Primary,
@@ -201,7 +226,14 @@ impl Router {
         };
         for serving in [RegionStatus::Up, RegionStatus::Draining] {
             if let Some(region) = self.walk(h, preferred, |index| status(index) == serving) {
-                return Ok((region, if region == preferred { rule } else { Reason::Failover }));
+                return Ok((
+                    region,
+                    if region == preferred {
+                        rule
+                    } else {
+                        Reason::Failover
+                    },
+                ));
             }
         }
         self.walk(h, preferred, |index| status(index) == RegionStatus::Down)
@@ -225,7 +257,9 @@ impl Router {
                 let mut survivors = survivors;
                 // Mixed first: h mod m alone correlates with the first choice h mod n, and would send
                 // all displaced tenants to one survivor.
-                (count > 0).then(|| survivors.nth(modulo(fmix64(h), count))).flatten()
+                (count > 0)
+                    .then(|| survivors.nth(modulo(fmix64(h), count)))
+                    .flatten()
             }
         }
     }

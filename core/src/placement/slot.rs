@@ -64,16 +64,24 @@ impl SlotRule {
     /// The rule of `release`; with none, everything is blue.
     pub fn new(key: &HashKey, release: Option<ReleaseView<'_>>) -> Self {
         let Some(release) = release else {
-            return Self { seed: 0, green_below: 0 };
+            return Self {
+                seed: 0,
+                green_below: 0,
+            };
         };
         let mut seed_input = alloc::vec::Vec::from(&b"slot\0"[..]);
         seed_input.extend_from_slice(release.id.as_bytes());
         let green_below = match release.phase {
             Phase::Idle | Phase::RollbackInProgress => 0,
-            Phase::GreenProvisioned | Phase::Canary => u64::from(release.weight.percent()).saturating_mul(100),
+            Phase::GreenProvisioned | Phase::Canary => {
+                u64::from(release.weight.percent()).saturating_mul(100)
+            }
             Phase::GreenLive => 10_000,
         };
-        Self { seed: key.sip13(&seed_input), green_below }
+        Self {
+            seed: key.sip13(&seed_input),
+            green_below,
+        }
     }
 
     /// The tenant's bucket, 0 to 9,999.
@@ -83,7 +91,11 @@ impl SlotRule {
 
     /// The slot of the tenant with hash `h`.
     pub fn slot(&self, h: u64) -> Slot {
-        if self.bucket(h) < self.green_below { Slot::Green } else { Slot::Blue }
+        if self.bucket(h) < self.green_below {
+            Slot::Green
+        } else {
+            Slot::Blue
+        }
     }
 
     /// Buckets below this are green, 0 to 10,000.

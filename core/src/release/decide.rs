@@ -18,16 +18,28 @@ impl Release {
     /// # Errors
     /// A refusal: for the role first, then for the kill switch, then for the state, then for the
     /// command's own values.
-    pub fn decide(&self, command: &Command, context: &Context<'_>) -> Result<Vec<Event>, Rejection> {
+    pub fn decide(
+        &self,
+        command: &Command,
+        context: &Context<'_>,
+    ) -> Result<Vec<Event>, Rejection> {
         let words = command.words();
-        context.actor.authorise().map_err(|role| Rejection::Role { words, role })?;
+        context
+            .actor
+            .authorise()
+            .map_err(|role| Rejection::Role { words, role })?;
         if context.kill_switch && command.raises() {
             return Err(Rejection::KillSwitch { words });
         }
         match (self.phase, command) {
-            (Phase::Idle | Phase::GreenLive, Command::ProvisionGreen { image, blue_image, plan }) => {
-                self.provision(image, blue_image.as_deref(), plan.as_ref())
-            }
+            (
+                Phase::Idle | Phase::GreenLive,
+                Command::ProvisionGreen {
+                    image,
+                    blue_image,
+                    plan,
+                },
+            ) => self.provision(image, blue_image.as_deref(), plan.as_ref()),
             (Phase::GreenProvisioned, Command::StartCanary { weight }) => {
                 let weight = parse_weight(*weight)?;
                 self.gate_next_step(words, weight)?;
@@ -36,10 +48,16 @@ impl Release {
             (Phase::Canary, Command::IncreaseWeight { weight }) => {
                 let new_weight = parse_weight(*weight)?;
                 if new_weight <= self.weight {
-                    return Err(Rejection::NotRising { new: new_weight, current: self.weight });
+                    return Err(Rejection::NotRising {
+                        new: new_weight,
+                        current: self.weight,
+                    });
                 }
                 self.gate_next_step(words, new_weight)?;
-                Ok(alloc::vec![Event::IncreaseWeight { old_weight: self.weight, new_weight }])
+                Ok(alloc::vec![Event::IncreaseWeight {
+                    old_weight: self.weight,
+                    new_weight
+                }])
             }
             (Phase::Canary, Command::PromoteGreen) => Ok(self.promote()),
             (Phase::Canary, Command::FinishPlan) => {
@@ -54,33 +72,57 @@ impl Release {
                 Command::RollbackToBlue { reason },
             ) => Ok(self.roll_back(reason)),
             (Phase::RollbackInProgress, Command::CompleteRollback) => self.complete_rollback(words),
-            (Phase::GreenProvisioned | Phase::Canary, Command::Pause { reason }) => Ok(match self.paused {
-                Some(_) => Vec::new(),
-                None => alloc::vec![Event::Pause { reason: reason.clone() }],
-            }),
+            (Phase::GreenProvisioned | Phase::Canary, Command::Pause { reason }) => {
+                Ok(match self.paused {
+                    Some(_) => Vec::new(),
+                    None => alloc::vec![Event::Pause {
+                        reason: reason.clone()
+                    }],
+                })
+            }
             (Phase::GreenProvisioned | Phase::Canary, Command::Resume) => match self.paused {
                 Some(_) => Ok(alloc::vec![Event::Resume {}]),
-                None => Err(Rejection::NotYet { words, why: "the release is not paused".to_string() }),
+                None => Err(Rejection::NotYet {
+                    words,
+                    why: "the release is not paused".to_string(),
+                }),
             },
             (
-                Phase::GreenProvisioned | Phase::Canary | Phase::GreenLive | Phase::RollbackInProgress,
+                Phase::GreenProvisioned
+                | Phase::Canary
+                | Phase::GreenLive
+                | Phase::RollbackInProgress,
                 Command::ConfirmRegion { region, change },
             ) => self.confirm(words, region, *change),
-            (Phase::Canary, Command::PassStep { weight, baked_ms, rounds }) => {
-                self.pass_step(words, *weight, *baked_ms, *rounds)
-            }
+            (
+                Phase::Canary,
+                Command::PassStep {
+                    weight,
+                    baked_ms,
+                    rounds,
+                },
+            ) => self.pass_step(words, *weight, *baked_ms, *rounds),
             (
                 Phase::GreenProvisioned | Phase::Canary | Phase::GreenLive,
-                Command::FailStep { weight, check, failures },
+                Command::FailStep {
+                    weight,
+                    check,
+                    failures,
+                },
             ) => self.fail_step(words, *weight, *check, failures),
             (
-                Phase::GreenProvisioned | Phase::Canary | Phase::GreenLive | Phase::RollbackInProgress,
+                Phase::GreenProvisioned
+                | Phase::Canary
+                | Phase::GreenLive
+                | Phase::RollbackInProgress,
                 Command::AttachDriver,
             ) => Ok(alloc::vec![Event::AttachDriver {}]),
             (
                 Phase::GreenProvisioned | Phase::Canary | Phase::RollbackInProgress,
                 Command::DetachDriver { reason },
-            ) => Ok(alloc::vec![Event::DetachDriver { reason: reason.clone() }]),
+            ) => Ok(alloc::vec![Event::DetachDriver {
+                reason: reason.clone()
+            }]),
 
             (
                 Phase::GreenProvisioned | Phase::Canary | Phase::RollbackInProgress,
@@ -91,24 +133,42 @@ impl Release {
                 Command::StartCanary { .. },
             )
             | (
-                Phase::Idle | Phase::GreenProvisioned | Phase::GreenLive | Phase::RollbackInProgress,
-                Command::IncreaseWeight { .. } | Command::PromoteGreen | Command::FinishPlan | Command::PassStep { .. },
+                Phase::Idle
+                | Phase::GreenProvisioned
+                | Phase::GreenLive
+                | Phase::RollbackInProgress,
+                Command::IncreaseWeight { .. }
+                | Command::PromoteGreen
+                | Command::FinishPlan
+                | Command::PassStep { .. },
             )
             | (
                 Phase::Idle | Phase::GreenProvisioned | Phase::Canary | Phase::GreenLive,
                 Command::CompleteRollback,
             )
-            | (Phase::Idle | Phase::GreenLive | Phase::RollbackInProgress, Command::Pause { .. } | Command::Resume)
+            | (
+                Phase::Idle | Phase::GreenLive | Phase::RollbackInProgress,
+                Command::Pause { .. } | Command::Resume,
+            )
             | (Phase::Idle, Command::ConfirmRegion { .. } | Command::AttachDriver)
             | (Phase::Idle | Phase::RollbackInProgress, Command::FailStep { .. })
             | (Phase::Idle | Phase::GreenLive, Command::DetachDriver { .. }) => {
-                Err(Rejection::State { words, state: self.phase, allowed: self.allowed() })
+                Err(Rejection::State {
+                    words,
+                    state: self.phase,
+                    allowed: self.allowed(),
+                })
             }
         }
     }
 
     /// The record of a refusal for the role, or none: a known user is recorded at most once a second.
-    pub fn denial(&self, command: &Command, context: &Context<'_>, now: Timestamp) -> Option<Event> {
+    pub fn denial(
+        &self,
+        command: &Command,
+        context: &Context<'_>,
+        now: Timestamp,
+    ) -> Option<Event> {
         let role = context.actor.authorise().err()?;
         let recent = self.last_denial.as_ref().is_some_and(|(user, at)| {
             *user == context.actor.user && now >= *at && now.since(*at) < 1000
@@ -130,7 +190,12 @@ impl Release {
         }
     }
 
-    fn provision(&self, image: &str, blue_image: Option<&str>, plan: Option<&Plan>) -> Result<Vec<Event>, Rejection> {
+    fn provision(
+        &self,
+        image: &str,
+        blue_image: Option<&str>,
+        plan: Option<&Plan>,
+    ) -> Result<Vec<Event>, Rejection> {
         let words = "provision green";
         let invalid = |why: String| Rejection::Invalid { words, why };
         for image in [Some(image), blue_image].into_iter().flatten() {
@@ -144,27 +209,44 @@ impl Release {
         plan.map_or(Ok(()), Plan::check).map_err(invalid)?;
         Ok(alloc::vec![Event::ProvisionGreen {
             image_tag: image.to_string(),
-            initial_blue: blue_image.filter(|_| self.blue_image.is_none()).map(ToString::to_string),
+            initial_blue: blue_image
+                .filter(|_| self.blue_image.is_none())
+                .map(ToString::to_string),
             plan: plan.cloned(),
         }])
     }
 
     /// The next share must be the plan's next step, after everything before it is done.
     fn gate_next_step(&self, words: &'static str, weight: Weight) -> Result<(), Rejection> {
-        let Some(plan) = &self.plan else { return Ok(()) };
+        let Some(plan) = &self.plan else {
+            return Ok(());
+        };
         let expected = plan.after(self.step());
         if expected != Some(weight) {
             let expected = expected.map_or("promotion".to_string(), |next| format!("{next}%"));
-            return Err(Rejection::NotInPlan { words, found: weight, expected });
+            return Err(Rejection::NotInPlan {
+                words,
+                found: weight,
+                expected,
+            });
         }
         self.gate_done(words)
     }
 
     fn gate_promotion(&self, words: &'static str) -> Result<(), Rejection> {
-        let not_yet = |why: &str| Rejection::NotYet { words, why: why.to_string() };
-        let plan = self.plan.as_ref().ok_or_else(|| not_yet("the release has no plan to finish"))?;
+        let not_yet = |why: &str| Rejection::NotYet {
+            words,
+            why: why.to_string(),
+        };
+        let plan = self
+            .plan
+            .as_ref()
+            .ok_or_else(|| not_yet("the release has no plan to finish"))?;
         if let Some(next) = plan.after(self.step()) {
-            return Err(Rejection::NotYet { words, why: format!("step {next}% is still to come") });
+            return Err(Rejection::NotYet {
+                words,
+                why: format!("step {next}% is still to come"),
+            });
         }
         self.gate_done(words)
     }
@@ -176,7 +258,11 @@ impl Release {
             return not_yet("the release is paused".to_string());
         }
         if let Some(open) = self.unconfirmed().next() {
-            return not_yet(format!("region {} has not confirmed {}", Seen(&open.name), self.target_name()));
+            return not_yet(format!(
+                "region {} has not confirmed {}",
+                Seen(&open.name),
+                self.target_name()
+            ));
         }
         if self.phase == Phase::Canary && self.verdict.is_none() {
             return not_yet(format!("step {}% has not passed", self.weight));
@@ -188,12 +274,19 @@ impl Release {
         let weights = self.plan.iter().flat_map(|plan| &plan.weights);
         alloc::vec![Event::PromoteGreen {
             new_blue: self.green_image.clone().unwrap_or_default(),
-            skipped: weights.filter(|weight| !self.passed.contains(weight)).copied().collect(),
+            skipped: weights
+                .filter(|weight| !self.passed.contains(weight))
+                .copied()
+                .collect(),
         }]
     }
 
     fn rolled_back(&self, reason: &str) -> Event {
-        Event::RollbackToBlue { reason: reason.to_string(), old_state: self.phase, old_weight: self.weight }
+        Event::RollbackToBlue {
+            reason: reason.to_string(),
+            old_state: self.phase,
+            old_weight: self.weight,
+        }
     }
 
     /// Without a hook the durable weight-0 record is every region's confirmation.
@@ -210,37 +303,74 @@ impl Release {
             None => Ok(alloc::vec![Event::RollbackComplete {}]),
             Some(open) => Err(Rejection::NotYet {
                 words,
-                why: format!("region {} has not confirmed rollback_to_blue", Seen(&open.name)),
+                why: format!(
+                    "region {} has not confirmed rollback_to_blue",
+                    Seen(&open.name)
+                ),
             }),
         }
     }
 
-    fn confirm(&self, words: &'static str, region: &str, change: super::Action) -> Result<Vec<Event>, Rejection> {
+    fn confirm(
+        &self,
+        words: &'static str,
+        region: &str,
+        change: super::Action,
+    ) -> Result<Vec<Event>, Rejection> {
         if self.target != Some(change) {
             return Err(Rejection::NotYet {
                 words,
-                why: format!("{change} is not the change in force; that is {}", self.target_name()),
+                why: format!(
+                    "{change} is not the change in force; that is {}",
+                    self.target_name()
+                ),
             });
         }
-        if !self.plan.iter().any(|plan| plan.regions.iter().any(|target| target.name == region)) {
-            return Err(Rejection::Invalid { words, why: format!("region {} is not in the plan", Seen(region)) });
+        if !self
+            .plan
+            .iter()
+            .any(|plan| plan.regions.iter().any(|target| target.name == region))
+        {
+            return Err(Rejection::Invalid {
+                words,
+                why: format!("region {} is not in the plan", Seen(region)),
+            });
         }
         if self.confirmed.contains(region) {
             return Ok(Vec::new());
         }
-        Ok(alloc::vec![Event::RegionConfirmed { region: region.to_string(), change }])
+        Ok(alloc::vec![Event::RegionConfirmed {
+            region: region.to_string(),
+            change
+        }])
     }
 
-    fn pass_step(&self, words: &'static str, weight: Weight, baked_ms: u64, rounds: u64) -> Result<Vec<Event>, Rejection> {
+    fn pass_step(
+        &self,
+        words: &'static str,
+        weight: Weight,
+        baked_ms: u64,
+        rounds: u64,
+    ) -> Result<Vec<Event>, Rejection> {
         self.gate_verdict(words, weight)?;
         let bake_ms = self.plan.as_ref().map_or(0, |plan| plan.bake_ms);
         if baked_ms < bake_ms {
-            return Err(Rejection::NotYet { words, why: format!("{baked_ms} ms of {bake_ms} ms have baked") });
+            return Err(Rejection::NotYet {
+                words,
+                why: format!("{baked_ms} ms of {bake_ms} ms have baked"),
+            });
         }
         if rounds == 0 {
-            return Err(Rejection::NotYet { words, why: "no region was probed, and no data is no pass".to_string() });
+            return Err(Rejection::NotYet {
+                words,
+                why: "no region was probed, and no data is no pass".to_string(),
+            });
         }
-        Ok(alloc::vec![Event::StepPassed { weight, baked_ms, rounds }])
+        Ok(alloc::vec![Event::StepPassed {
+            weight,
+            baked_ms,
+            rounds
+        }])
     }
 
     fn fail_step(
@@ -251,25 +381,39 @@ impl Release {
         failures: &[super::RegionFailure],
     ) -> Result<Vec<Event>, Rejection> {
         if self.plan.as_ref().is_none_or(|plan| plan.abort_on_err) {
-            return Err(Rejection::NotYet { words, why: "this plan rolls back on failure".to_string() });
+            return Err(Rejection::NotYet {
+                words,
+                why: "this plan rolls back on failure".to_string(),
+            });
         }
         if check == Check::Bake {
             self.gate_verdict(words, weight)?;
         }
-        Ok(alloc::vec![Event::StepFailed { weight, check, failures: failures.to_vec() }])
+        Ok(alloc::vec![Event::StepFailed {
+            weight,
+            check,
+            failures: failures.to_vec()
+        }])
     }
 
     /// A verdict is about the step in force, once, with every region on it and nobody pausing.
     fn gate_verdict(&self, words: &'static str, weight: Weight) -> Result<(), Rejection> {
         let not_yet = |why: String| Err(Rejection::NotYet { words, why });
         if self.phase != Phase::Canary || weight != self.weight {
-            return not_yet(format!("step {weight}% is not in force; that is {}%", self.weight));
+            return not_yet(format!(
+                "step {weight}% is not in force; that is {}%",
+                self.weight
+            ));
         }
         if self.paused.is_some() {
             return not_yet("the release is paused".to_string());
         }
         if let Some(open) = self.unconfirmed().next() {
-            return not_yet(format!("region {} has not confirmed {}", Seen(&open.name), self.target_name()));
+            return not_yet(format!(
+                "region {} has not confirmed {}",
+                Seen(&open.name),
+                self.target_name()
+            ));
         }
         if self.verdict.is_some() {
             return not_yet(format!("step {weight}% has its verdict"));

@@ -8,7 +8,11 @@ impl Release {
     pub fn evolve(&mut self, fact: &Fact) {
         let at = fact.at;
         match &fact.event {
-            Event::ProvisionGreen { image_tag, initial_blue, plan } => {
+            Event::ProvisionGreen {
+                image_tag,
+                initial_blue,
+                plan,
+            } => {
                 if self.phase == Phase::GreenLive {
                     self.blue_pool = self.blue_pool.other();
                 }
@@ -28,7 +32,9 @@ impl Release {
                 self.phase = Phase::Canary;
                 self.enter(Action::StartCanary, *weight, at);
             }
-            Event::IncreaseWeight { new_weight, .. } => self.enter(Action::IncreaseWeight, *new_weight, at),
+            Event::IncreaseWeight { new_weight, .. } => {
+                self.enter(Action::IncreaseWeight, *new_weight, at)
+            }
             Event::PromoteGreen { new_blue, .. } => {
                 self.phase = Phase::GreenLive;
                 self.former_blue = self.blue_image.replace(new_blue.clone());
@@ -54,12 +60,22 @@ impl Release {
                 self.verdict = Some(Verdict::Passed);
                 self.passed.insert(*weight);
             }
-            Event::StepFailed { check: Check::Bake, .. } => self.verdict = Some(Verdict::Tolerated),
-            Event::StepFailed { check: Check::Hook, failures, .. } => {
-                self.confirmed.extend(failures.iter().map(|failure| failure.region.clone()));
+            Event::StepFailed {
+                check: Check::Bake, ..
+            } => self.verdict = Some(Verdict::Tolerated),
+            Event::StepFailed {
+                check: Check::Hook,
+                failures,
+                ..
+            } => {
+                self.confirmed
+                    .extend(failures.iter().map(|failure| failure.region.clone()));
                 self.bake_from = at;
             }
-            Event::StepFailed { check: Check::Smoke, .. } => {}
+            Event::StepFailed {
+                check: Check::Smoke,
+                ..
+            } => {}
             Event::Pause { reason } => self.paused = Some(reason.clone()),
             Event::Resume {} => {
                 self.paused = None;

@@ -139,6 +139,10 @@ impl Release {
     /// What placement needs to know.
     pub fn view(&self) -> Option<crate::placement::ReleaseView<'_>> {
         let id = self.id.as_deref()?;
-        Some(crate::placement::ReleaseView { id, phase: self.phase, weight: self.weight })
+        Some(crate::placement::ReleaseView {
+            id,
+            phase: self.phase,
+            weight: self.weight,
+        })
     }
 }

@@ -28,8 +28,13 @@ pub enum Phase {
 
 impl Phase {
     /// Every state.
-    pub const ALL: [Phase; 5] =
-        [Phase::Idle, Phase::GreenProvisioned, Phase::Canary, Phase::GreenLive, Phase::RollbackInProgress];
+    pub const ALL: [Phase; 5] = [
+        Phase::Idle,
+        Phase::GreenProvisioned,
+        Phase::Canary,
+        Phase::GreenLive,
+        Phase::RollbackInProgress,
+    ];
 
     /// Its name in records and messages.
     pub fn name(self) -> &'static str {
@@ -47,9 +52,16 @@ impl Phase {
     /// # Errors
     /// The name seen and every state's.
     pub fn parse(name: &str) -> Result<Self, String> {
-        Phase::ALL.into_iter().find(|phase| phase.name() == name).ok_or_else(|| {
-            format!("{} is no state; allowed: {}", Seen(name), Phase::ALL.map(Phase::name).join(", "))
-        })
+        Phase::ALL
+            .into_iter()
+            .find(|phase| phase.name() == name)
+            .ok_or_else(|| {
+                format!(
+                    "{} is no state; allowed: {}",
+                    Seen(name),
+                    Phase::ALL.map(Phase::name).join(", ")
+                )
+            })
     }
 }
 
@@ -72,7 +84,10 @@ impl Weight {
 
     /// Accepts 0 to 100; anything else is `None`.
     pub fn new(percent: i64) -> Option<Self> {
-        u8::try_from(percent).ok().filter(|percent| *percent <= 100).map(Self)
+        u8::try_from(percent)
+            .ok()
+            .filter(|percent| *percent <= 100)
+            .map(Self)
     }
 
     /// The percentage.
@@ -106,15 +121,21 @@ impl From<Weight> for u8 {
 /// # Errors
 /// The item seen and the rule.
 pub fn parse_canary_seq(text: &str) -> Result<Vec<Weight>, String> {
-    const RULE: &str = "allowed: whole numbers from 0 to 100, strictly rising, comma-separated, at least one";
+    const RULE: &str =
+        "allowed: whole numbers from 0 to 100, strictly rising, comma-separated, at least one";
     let mut weights: Vec<Weight> = Vec::new();
     for (index, item) in crate::config::items(text).enumerate() {
         let place = index.saturating_add(1);
-        let digits = !item.is_empty() && item.len() <= 3 && item.bytes().all(|b| b.is_ascii_digit());
+        let digits =
+            !item.is_empty() && item.len() <= 3 && item.bytes().all(|b| b.is_ascii_digit());
         let weight = item.parse().ok().filter(|_| digits).and_then(Weight::new);
-        let weight = weight.ok_or_else(|| format!("item {place}, {}, is no weight; {RULE}", Seen(item)))?;
+        let weight =
+            weight.ok_or_else(|| format!("item {place}, {}, is no weight; {RULE}", Seen(item)))?;
         if let Some(before) = weights.last().filter(|before| **before >= weight) {
-            return Err(format!("item {place}, {}, does not rise above {before}; {RULE}", Seen(item)));
+            return Err(format!(
+                "item {place}, {}, does not rise above {before}; {RULE}",
+                Seen(item)
+            ));
         }
         weights.push(weight);
     }
@@ -177,13 +198,20 @@ impl Plan {
     pub fn after(&self, current: Option<Weight>) -> Option<Weight> {
         match current {
             None => self.weights.first().copied(),
-            Some(current) => self.weights.iter().copied().find(|weight| *weight > current),
+            Some(current) => self
+                .weights
+                .iter()
+                .copied()
+                .find(|weight| *weight > current),
         }
     }
 
     /// The place of a step, from 1.
     pub fn place(&self, weight: Weight) -> Option<usize> {
-        self.weights.iter().position(|step| *step == weight).map(|index| index.saturating_add(1))
+        self.weights
+            .iter()
+            .position(|step| *step == weight)
+            .map(|index| index.saturating_add(1))
     }
 
     /// Checks what types alone do not.
@@ -194,7 +222,11 @@ impl Plan {
         if self.weights.is_empty() || !self.weights.is_sorted_by(|a, b| a < b) {
             return Err("the plan's weights must be strictly rising, at least one".to_string());
         }
-        let mut names: Vec<&str> = self.regions.iter().map(|region| region.name.as_str()).collect();
+        let mut names: Vec<&str> = self
+            .regions
+            .iter()
+            .map(|region| region.name.as_str())
+            .collect();
         names.sort_unstable();
         if names.is_empty() || !names.is_sorted_by(|a, b| a < b) {
             return Err("the plan's regions must be at least one, each once".to_string());

@@ -65,9 +65,13 @@ impl Release {
             return Step::Apply(apply);
         }
         if self.phase == Phase::Canary && self.verdict.is_none() {
-            return Step::Bake { weight: self.weight, until: self.bake_from.plus(plan.bake_ms) };
+            return Step::Bake {
+                weight: self.weight,
+                until: self.bake_from.plus(plan.bake_ms),
+            };
         }
-        plan.after(self.step()).map_or(Step::Finish, |weight| Step::Enter { weight })
+        plan.after(self.step())
+            .map_or(Step::Finish, |weight| Step::Enter { weight })
     }
 
     /// When to look again: the end of the current bake, or the release's deadline if that is earlier.
@@ -75,9 +79,18 @@ impl Release {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let bake = match self.next_step() {
             Step::Bake { until, .. } => Some(until),
-            Step::Rest | Step::Hold | Step::Apply(_) | Step::Enter { .. } | Step::Finish | Step::CompleteRollback => None,
+            Step::Rest
+            | Step::Hold
+            | Step::Apply(_)
+            | Step::Enter { .. }
+            | Step::Finish
+            | Step::CompleteRollback => None,
         };
-        let deadline = self.plan.as_ref().filter(|_| self.under_way()).and_then(|plan| plan.deadline);
+        let deadline = self
+            .plan
+            .as_ref()
+            .filter(|_| self.under_way())
+            .and_then(|plan| plan.deadline);
         [bake, deadline].into_iter().flatten().min()
     }
 
@@ -88,12 +101,18 @@ impl Release {
 
     /// Regions that have yet to make the change in force. Without a hook there is nothing to make.
     pub fn unconfirmed(&self) -> impl Iterator<Item = &RegionTarget> {
-        let plan = self.plan.iter().filter(|plan| plan.on_step.is_some() && self.target.is_some());
-        plan.flat_map(|plan| &plan.regions).filter(|region| !self.confirmed.contains(&region.name))
+        let plan = self
+            .plan
+            .iter()
+            .filter(|plan| plan.on_step.is_some() && self.target.is_some());
+        plan.flat_map(|plan| &plan.regions)
+            .filter(|region| !self.confirmed.contains(&region.name))
     }
 
     pub(super) fn has_hook(&self) -> bool {
-        self.plan.as_ref().is_some_and(|plan| plan.on_step.is_some())
+        self.plan
+            .as_ref()
+            .is_some_and(|plan| plan.on_step.is_some())
     }
 
     fn apply(&self) -> Option<Apply<'_>> {
@@ -102,10 +121,17 @@ impl Release {
         let action = self.target.filter(|_| !regions.is_empty())?;
         let image = match action {
             Action::RollbackToBlue => self.blue_image.as_deref(),
-            Action::ProvisionGreen | Action::StartCanary | Action::IncreaseWeight | Action::PromoteGreen => {
-                self.green_image.as_deref()
-            }
+            Action::ProvisionGreen
+            | Action::StartCanary
+            | Action::IncreaseWeight
+            | Action::PromoteGreen => self.green_image.as_deref(),
         };
-        Some(Apply { action, weight: self.weight, image: image.unwrap_or(""), on_step, regions })
+        Some(Apply {
+            action,
+            weight: self.weight,
+            image: image.unwrap_or(""),
+            on_step,
+            regions,
+        })
     }
 }

@@ -17,7 +17,9 @@ pub enum Rejection {
         role: InvalidRole,
     },
     /// `FEATURE_BLUE_GREEN=false`.
-    #[error("Cannot {words}: FEATURE_BLUE_GREEN: \"false\" is the kill switch; allowed: rollback, pause, status, audit")]
+    #[error(
+        "Cannot {words}: FEATURE_BLUE_GREEN: \"false\" is the kill switch; allowed: rollback, pause, status, audit"
+    )]
     KillSwitch {
         /// What was asked.
         words: &'static str,

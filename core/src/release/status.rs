@@ -61,13 +61,22 @@ impl Release {
             blue_image: self.blue_image.clone(),
             green_image: self.green_image.clone(),
             canary_weight: self.weight,
-            traffic_split: TrafficSplit { blue: 100_u8.saturating_sub(green), green },
+            traffic_split: TrafficSplit {
+                blue: 100_u8.saturating_sub(green),
+                green,
+            },
             release_id: self.id.clone(),
             under_way: self.under_way(),
             paused: self.paused.clone(),
-            step: plan.zip(self.step()).and_then(|(plan, weight)| plan.place(weight)),
+            step: plan
+                .zip(self.step())
+                .and_then(|(plan, weight)| plan.place(weight)),
             steps: plan.map(|plan| plan.weights.clone()).unwrap_or_default(),
-            regions: plan.iter().flat_map(|plan| &plan.regions).map(|region| region.name.clone()).collect(),
+            regions: plan
+                .iter()
+                .flat_map(|plan| &plan.regions)
+                .map(|region| region.name.clone())
+                .collect(),
             next_deadline: self.next_deadline(),
             blue_pool: self.blue_pool,
         }

@@ -12,17 +12,30 @@ impl Release {
     ///
     /// # Errors
     /// As [`decide`](Release::decide); then nothing has changed.
-    pub fn handle(&mut self, command: &Command, context: &Context<'_>, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    pub fn handle(
+        &mut self,
+        command: &Command,
+        context: &Context<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
         let events = self.decide(command, context)?;
         for event in &events {
             let release_id = self.release_id_of(event, context);
-            self.evolve(&Fact { at: now, release_id, event: event.clone() });
+            self.evolve(&Fact {
+                at: now,
+                release_id,
+                event: event.clone(),
+            });
         }
         Ok(events)
     }
 
     /// The release an event belongs to: a new one's first event begins it.
-    pub fn release_id_of(&self, event: &Event, context: &Context<'_>) -> Option<alloc::string::String> {
+    pub fn release_id_of(
+        &self,
+        event: &Event,
+        context: &Context<'_>,
+    ) -> Option<alloc::string::String> {
         match event {
             Event::ProvisionGreen { .. } => Some(context.new_release_id.to_string()),
             _ => self.id.clone(),
@@ -33,15 +46,33 @@ impl Release {
     ///
     /// # Errors
     /// From any state but `idle` and `green_live`.
-    pub fn provision_green(&mut self, image: &str, context: &Context<'_>, now: Timestamp) -> Result<Vec<Event>, Rejection> {
-        self.handle(&Command::ProvisionGreen { image: image.to_string(), blue_image: None, plan: None }, context, now)
+    pub fn provision_green(
+        &mut self,
+        image: &str,
+        context: &Context<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
+        self.handle(
+            &Command::ProvisionGreen {
+                image: image.to_string(),
+                blue_image: None,
+                plan: None,
+            },
+            context,
+            now,
+        )
     }
 
     /// Gives green its first share, 0 to 100 percent.
     ///
     /// # Errors
     /// From any state but `green_provisioned`, and for any other number.
-    pub fn start_canary(&mut self, weight: i64, context: &Context<'_>, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    pub fn start_canary(
+        &mut self,
+        weight: i64,
+        context: &Context<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
         self.handle(&Command::StartCanary { weight }, context, now)
     }
 
@@ -49,7 +80,12 @@ impl Release {
     ///
     /// # Errors
     /// From any state but `canary`, and for a number that does not rise or is over 100.
-    pub fn increase_weight(&mut self, weight: i64, context: &Context<'_>, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    pub fn increase_weight(
+        &mut self,
+        weight: i64,
+        context: &Context<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
         self.handle(&Command::IncreaseWeight { weight }, context, now)
     }
 
@@ -57,7 +93,11 @@ impl Release {
     ///
     /// # Errors
     /// From any state but `canary`.
-    pub fn promote_green(&mut self, context: &Context<'_>, now: Timestamp) -> Result<Vec<Event>, Rejection> {
+    pub fn promote_green(
+        &mut self,
+        context: &Context<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
         self.handle(&Command::PromoteGreen, context, now)
     }
 
@@ -65,7 +105,18 @@ impl Release {
     ///
     /// # Errors
     /// Only for the role.
-    pub fn rollback_to_blue(&mut self, reason: &str, context: &Context<'_>, now: Timestamp) -> Result<Vec<Event>, Rejection> {
-        self.handle(&Command::RollbackToBlue { reason: reason.to_string() }, context, now)
+    pub fn rollback_to_blue(
+        &mut self,
+        reason: &str,
+        context: &Context<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Rejection> {
+        self.handle(
+            &Command::RollbackToBlue {
+                reason: reason.to_string(),
+            },
+            context,
+            now,
+        )
     }
 }
