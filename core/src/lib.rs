@@ -14,5 +14,7 @@ pub mod region;
 pub mod regions;
 pub mod release;
 pub mod role;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod time;

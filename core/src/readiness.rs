@@ -1,6 +1,8 @@
 //! Whether this instance may get traffic: every check of `/ready`, evaluated from configuration and
 //! from what the host found out about dependencies.
 
+mod redact;
+
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -10,6 +12,8 @@ use serde::Serialize;
 use crate::config::{Lookup, RegionReport, Settings, value};
 use crate::region::RegionName;
 use crate::role::Role;
+use crate::text::for_screen;
+use redact::{redact, redact_role};
 
 /// What `/ready` answers. Serialises to its JSON body.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -130,13 +134,21 @@ impl Readiness {
             .filter(|name| value(lookup, name).is_none())
             .cloned()
             .collect();
+        let required = &settings.required_envs;
         let report = RegionReport::read(lookup);
-        let mut warnings = problems.warnings;
-        for warning in &report.warnings {
-            if !warnings.contains(warning) {
-                warnings.push(warning.clone());
+        let mut warnings: Vec<String> = Vec::new();
+        for warning in problems.warnings.iter().chain(&report.warnings) {
+            let warning = redact(warning, required, lookup);
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
             }
         }
+        let regions = settings
+            .features
+            .multi_region
+            .then(|| check_regions(report, required, lookup));
+        let deploy_rbac = (settings.features.blue_green == Some(true))
+            .then(|| check_role(&settings.actor.role, required, lookup));
         for dependency in &settings.dependencies {
             dependencies
                 .entry(dependency.name.clone())
@@ -154,12 +166,8 @@ impl Readiness {
                 expected: settings.required_envs,
                 missing,
             },
-            regions: settings
-                .features
-                .multi_region
-                .then(|| check_regions(report)),
-            deploy_rbac: (settings.features.blue_green == Some(true))
-                .then(|| check_role(&settings.actor.role)),
+            regions,
+            deploy_rbac,
             dependencies: (!dependencies.is_empty()).then_some(dependencies),
             drain: draining.then_some("draining"),
             readiness_timeout_ms: settings.readiness_timeout_ms,
@@ -183,13 +191,16 @@ impl Readiness {
         let blockers = self.checks.blockers();
         let mut text = String::new();
         for name in self.checks.names() {
+            let shown = for_screen(&name);
             match blockers.iter().find(|(blocked, _)| *blocked == name) {
-                None => text.push_str(&format!("[+]{name} ok\n")),
-                Some((_, why)) => text.push_str(&format!("[-]{name} failed: {why}\n")),
+                None => text.push_str(&format!("[+]{shown} ok\n")),
+                Some((_, why)) => {
+                    text.push_str(&format!("[-]{shown} failed: {}\n", for_screen(why)));
+                }
             }
         }
         for warning in &self.checks.warnings {
-            text.push_str(&format!("[!]{warning}\n"));
+            text.push_str(&format!("[!]{}\n", for_screen(warning)));
         }
         text.push_str(if self.is_ready() {
             "ready\n"
@@ -252,22 +263,23 @@ impl Checks {
     }
 }
 
-fn check_regions(report: RegionReport) -> RegionsCheck {
+fn check_regions(report: RegionReport, required: &[String], lookup: Lookup<'_>) -> RegionsCheck {
     if report.valid {
-        RegionsCheck::Valid {
+        return RegionsCheck::Valid {
             ok: true,
             regions: report.regions,
             primary: report.primary,
-        }
-    } else {
-        RegionsCheck::Invalid {
-            ok: false,
-            error: report.errors.join("; "),
-        }
+        };
+    }
+    let shown = |error: &String| redact(error, required, lookup);
+    let errors: Vec<String> = report.errors.iter().map(shown).collect();
+    RegionsCheck::Invalid {
+        ok: false,
+        error: errors.join("; "),
     }
 }
 
-fn check_role(role: &str) -> RoleCheck {
+fn check_role(role: &str, required: &[String], lookup: Lookup<'_>) -> RoleCheck {
     match Role::parse(role) {
         Ok(role) => RoleCheck::Valid {
             ok: true,
@@ -275,7 +287,7 @@ fn check_role(role: &str) -> RoleCheck {
         },
         Err(invalid) => RoleCheck::Invalid {
             ok: false,
-            error: invalid.to_string(),
+            error: redact_role(invalid.to_string(), required, lookup),
         },
     }
 }

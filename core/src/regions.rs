@@ -47,11 +47,13 @@ pub fn active_regions(lookup: Lookup<'_>) -> Result<Vec<RegionName>, ConfigError
 /// When it is unset or not in `REGIONS`, or `REGIONS` itself is wrong.
 pub fn primary_region(lookup: Lookup<'_>) -> Result<RegionName, ConfigError> {
     let report = RegionReport::read(lookup);
-    report.primary.ok_or_else(|| {
-        let ours =
-            |error: &&String| error.starts_with("REGIONS:") || error.starts_with("PRIMARY_REGION:");
-        ConfigError(report.errors.iter().filter(ours).cloned().collect())
-    })
+    let ours =
+        |error: &String| error.starts_with("REGIONS:") || error.starts_with("PRIMARY_REGION:");
+    let errors: Vec<String> = report.errors.into_iter().filter(ours).collect();
+    match report.primary {
+        Some(primary) if errors.is_empty() => Ok(primary),
+        _ => Err(ConfigError(errors)),
+    }
 }
 
 /// The policy of `FAILOVER_POLICY`, with a warning where it fell back to `ordered`.
@@ -123,3 +125,6 @@ pub fn next_failover(lookup: Lookup<'_>, current: &str) -> Result<RegionName, Fa
 pub fn validate_region_config(lookup: Lookup<'_>) -> RegionReport {
     RegionReport::read(lookup)
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,29 +41,24 @@ impl fmt::Display for Seen<'_> {
 
 /// Replaces the user information of every `scheme://user:password@host` in `text` by `***`.
 ///
-/// With `truncated`, an authority that runs into the end of the text counts as user information:
-/// the `@` may stand behind the cut.
+/// What runs up to the last `@` before the next `://` counts as user information: people put `/`,
+/// `#` and `,` into passwords unescaped. With `truncated`, the rest of the text does too: its `@`
+/// may stand behind the cut.
 fn without_userinfo(text: &str, truncated: bool) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        shown.push_str(before);
+    let mut parts = text.split("://").peekable();
+    let mut shown = String::from(parts.next().unwrap_or_default());
+    while let Some(part) = parts.next() {
         shown.push_str("://");
-        let end = after.find(['/', '?', '#', ',', ' ']);
-        let authority = end.and_then(|at| after.get(..at)).unwrap_or(after);
-        match authority.rfind('@') {
-            Some(at) => {
+        let host = part.rfind('@').and_then(|at| part.get(at..));
+        match host {
+            _ if truncated && parts.peek().is_none() => shown.push_str("***"),
+            Some(host) => {
                 shown.push_str("***");
-                rest = after.get(at..).unwrap_or("");
+                shown.push_str(host);
             }
-            None if truncated && end.is_none() => {
-                shown.push_str("***");
-                rest = "";
-            }
-            None => rest = after,
+            None => shown.push_str(part),
         }
     }
-    shown.push_str(rest);
     shown
 }
 
@@ -152,6 +147,8 @@ mod tests {
             "https://joe:s3cret@host/x",
             "db=http://s3cret@h,b=http://ok/",
             "a=http://x:s3cret@@host",
+            "http://joe:1/s3cret@host",
+            "http://joe:1,s3cret#?s3cret s3cret@host/x",
         ] {
             let shown = Seen(url).to_string();
             assert!(!shown.contains("s3cret"), "{shown}");

@@ -1,5 +1,6 @@
 //! Configuration: every variable read through one lookup function, every problem at once.
 
+mod endpoints;
 mod regions;
 mod settings;
 mod variables;

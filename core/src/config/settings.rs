@@ -5,8 +5,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
+use super::endpoints::{read_dependencies, read_region_endpoints};
 use super::{Lookup, Problems, items, refuse_unsupported, value};
-use crate::endpoint::{Endpoint, Scheme};
+use crate::endpoint::Endpoint;
 use crate::region::RegionName;
 use crate::role::Actor;
 use crate::text::Seen;
@@ -216,83 +217,6 @@ fn read_number(
             default
         }
     }
-}
-
-fn read_dependencies(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<Dependency> {
-    const FORMS: &str =
-        "allowed: name=tcp://host:port, name=http://host[:port][/path], name=https://…";
-    let mut dependencies: Vec<Dependency> = Vec::new();
-    let list = value(lookup, "READINESS_CHECKS").unwrap_or_default();
-    for item in items(&list).filter(|item| !item.is_empty()) {
-        let Some((name, url)) = item.split_once('=') else {
-            problems.error(
-                "READINESS_CHECKS",
-                format_args!("{} has no name; {FORMS}", Seen(item)),
-            );
-            continue;
-        };
-        let name = name.trim_matches([' ', '\t']);
-        if let Err(why) = RegionName::new(name) {
-            let why = why.replace("a region name", "a check's name");
-            problems.error("READINESS_CHECKS", why);
-            continue;
-        }
-        if dependencies.iter().any(|known| known.name == name) {
-            problems.error(
-                "READINESS_CHECKS",
-                format_args!("{} is listed twice; allowed: each name once", Seen(name)),
-            );
-            continue;
-        }
-        match Endpoint::parse(url.trim_matches([' ', '\t'])) {
-            Ok(endpoint) => dependencies.push(Dependency {
-                name: name.to_string(),
-                endpoint,
-            }),
-            Err(why) => problems.error("READINESS_CHECKS", format_args!("{name}: {why}")),
-        }
-    }
-    dependencies
-}
-
-fn read_region_endpoints(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<RegionEndpoint> {
-    const FORMS: &str = "allowed: region=http://host[:port][/path], region=https://…";
-    let mut endpoints: Vec<RegionEndpoint> = Vec::new();
-    let list = value(lookup, "REGION_ENDPOINTS").unwrap_or_default();
-    for item in items(&list).filter(|item| !item.is_empty()) {
-        let Some((name, url)) = item.split_once('=') else {
-            problems.error(
-                "REGION_ENDPOINTS",
-                format_args!("{} names no region; {FORMS}", Seen(item)),
-            );
-            continue;
-        };
-        let name = match RegionName::new(name.trim_matches([' ', '\t'])) {
-            Ok(name) => name,
-            Err(why) => {
-                problems.error("REGION_ENDPOINTS", why);
-                continue;
-            }
-        };
-        if endpoints.iter().any(|known| known.name == name) {
-            problems.error(
-                "REGION_ENDPOINTS",
-                format_args!("\"{name}\" is listed twice; allowed: each region once"),
-            );
-            continue;
-        }
-        match Endpoint::parse(url.trim_matches([' ', '\t'])) {
-            Ok(endpoint) if endpoint.scheme() != Scheme::Tcp => {
-                endpoints.push(RegionEndpoint { name, endpoint })
-            }
-            Ok(_) => problems.error(
-                "REGION_ENDPOINTS",
-                format_args!("{} is not HTTP; {FORMS}", Seen(url)),
-            ),
-            Err(why) => problems.error("REGION_ENDPOINTS", format_args!("{name}: {why}")),
-        }
-    }
-    endpoints
 }
 
 fn read_own_region(lookup: Lookup<'_>, problems: &mut Problems) -> Option<RegionName> {

@@ -1,0 +1,103 @@
+//! The lists of `name=address`.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::settings::{Dependency, RegionEndpoint};
+use super::{Lookup, Problems, items, value};
+use crate::endpoint::{Endpoint, Scheme};
+use crate::region::RegionName;
+use crate::text::Seen;
+
+pub(super) fn read_dependencies(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<Dependency> {
+    const FORMS: &str =
+        "allowed: name=tcp://host:port, name=http://host[:port][/path], name=https://…";
+    let parse = |item: &str, known: &[Dependency]| {
+        let (name, url) =
+            split(item).ok_or_else(|| format!("{} has no name; {FORMS}", Seen(item)))?;
+        let name =
+            RegionName::new(name).map_err(|why| why.replace("a region name", "a check's name"))?;
+        if known.iter().any(|known| known.name == name.as_str()) {
+            return Err(format!(
+                "\"{name}\" is listed twice; allowed: each name once"
+            ));
+        }
+        let endpoint = Endpoint::parse(url).map_err(|why| format!("{name}: {why}"))?;
+        Ok(Dependency {
+            name: name.to_string(),
+            endpoint,
+        })
+    };
+    read_list(lookup, "READINESS_CHECKS", FORMS, problems, parse)
+}
+
+pub(super) fn read_region_endpoints(
+    lookup: Lookup<'_>,
+    problems: &mut Problems,
+) -> Vec<RegionEndpoint> {
+    const FORMS: &str = "allowed: region=http://host[:port][/path], region=https://…";
+    let parse = |item: &str, known: &[RegionEndpoint]| {
+        let (name, url) =
+            split(item).ok_or_else(|| format!("{} names no region; {FORMS}", Seen(item)))?;
+        let name = RegionName::new(name)?;
+        if known.iter().any(|known| known.name == name) {
+            return Err(format!(
+                "\"{name}\" is listed twice; allowed: each region once"
+            ));
+        }
+        match Endpoint::parse(url) {
+            Ok(endpoint) if endpoint.scheme() != Scheme::Tcp => {
+                Ok(RegionEndpoint { name, endpoint })
+            }
+            Ok(_) => Err(format!("{} is not HTTP; {FORMS}", Seen(url))),
+            Err(why) => Err(format!("{name}: {why}")),
+        }
+    };
+    read_list(lookup, "REGION_ENDPOINTS", FORMS, problems, parse)
+}
+
+/// Every item that `parse` takes, in order; what it says of the others goes to `problems`.
+fn read_list<T>(
+    lookup: Lookup<'_>,
+    variable: &str,
+    forms: &str,
+    problems: &mut Problems,
+    parse: impl Fn(&str, &[T]) -> Result<T, String>,
+) -> Vec<T> {
+    let list = value(lookup, variable).unwrap_or_default();
+    let mut found = Vec::new();
+    for (index, item) in items(&list)
+        .enumerate()
+        .filter(|(_, item)| !item.is_empty())
+    {
+        match parse(item, &found) {
+            Ok(parsed) => found.push(parsed),
+            Err(_) if may_hold_half_a_password(&list, item) => {
+                let place = index.saturating_add(1);
+                problems.error(
+                    variable,
+                    format_args!("item {place} (not shown: the list has an @, so it may hold a password) is wrong; {forms}"),
+                );
+            }
+            Err(why) => problems.error(variable, why),
+        }
+    }
+    found
+}
+
+/// A comma in a password cuts it in two, and neither half looks like one: the first has no `@`, the
+/// second no `://`.
+fn may_hold_half_a_password(list: &str, item: &str) -> bool {
+    let whole_address = item
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.contains('@'));
+    list.contains('@') && !whole_address
+}
+
+/// The name and the address of an item, without the blanks around them.
+fn split(item: &str) -> Option<(&str, &str)> {
+    let blanks = [' ', '\t'];
+    item.split_once('=')
+        .map(|(name, url)| (name.trim_matches(blanks), url.trim_matches(blanks)))
+}

@@ -1,0 +1,52 @@
+//! Keeps the values of variables named in `REQUIRED_ENVS` out of what `/ready` says.
+//!
+//! Whoever names a variable there may mean a secret, and a message about a wrong value quotes it.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use crate::config::{Lookup, value};
+
+/// `message` without the value of any variable in `required`.
+///
+/// A message that begins with such a variable quotes its value; one that only mentions it quotes it
+/// in the list of what is allowed. A variable that is unset has no value to hide.
+pub(super) fn redact(message: &str, required: &[String], lookup: Lookup<'_>) -> String {
+    let hidden = |name: &&String| value(lookup, name).is_some();
+    let begins = |name: &&String| {
+        message
+            .strip_prefix(name.as_str())
+            .is_some_and(|rest| rest.starts_with(':'))
+    };
+    if let Some(name) = required.iter().filter(hidden).find(begins) {
+        return format!(
+            "{name}: set to a value that is not allowed (not shown: REQUIRED_ENVS names it)"
+        );
+    }
+    let mentioned = |name: &&String| words(message).any(|word| word == name.as_str());
+    match (
+        required.iter().filter(hidden).find(mentioned),
+        message.rsplit_once("; allowed: "),
+    ) {
+        (Some(name), Some((before, _))) => {
+            format!("{before} (values not shown: REQUIRED_ENVS names {name})")
+        }
+        _ => message.to_string(),
+    }
+}
+
+/// The role check's error, which quotes `DEPLOY_RBAC_ROLE`.
+pub(super) fn redact_role(message: String, required: &[String], lookup: Lookup<'_>) -> String {
+    let named = required.iter().any(|name| name == "DEPLOY_RBAC_ROLE");
+    if named && value(lookup, "DEPLOY_RBAC_ROLE").is_some() {
+        String::from(
+            "Invalid DEPLOY_RBAC_ROLE: (not shown: REQUIRED_ENVS names it); allowed: Deployer, Admin",
+        )
+    } else {
+        message
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+}

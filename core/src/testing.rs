@@ -1,0 +1,30 @@
+//! What the tests of several modules share.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// A lookup over a table of variables.
+pub(crate) fn env(table: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
+    let table: Vec<(String, String)> = table
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect();
+    move |name| {
+        table
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+    }
+}
+
+/// Three regions, tenants by hash, and `more` on top.
+pub(crate) fn three_regions(more: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
+    let mut table = alloc::vec![
+        ("REGIONS", "us-east,us-west,eu-west"),
+        ("PRIMARY_REGION", "us-east"),
+        ("TENANT_STICKY", "hash"),
+    ];
+    table.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
+    table.extend(more);
+    env(&table)
+}
