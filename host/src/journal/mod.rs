@@ -282,7 +282,9 @@ impl<S: Storage> Journal<S> {
         let mut file = match self.storage.open(true) {
             Ok(Some(file)) => file,
             Ok(None) => {
-                return Err(self.error("create", std::io::Error::from(std::io::ErrorKind::NotFound)));
+                return Err(
+                    self.error("create", std::io::Error::from(std::io::ErrorKind::NotFound))
+                );
             }
             Err(why) => return Err(self.full_or(why, "create")),
         };
