@@ -22,16 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 const REGIONS: &str = "us-east,us-west,eu-west";
 const TENANTS: [&str; 10] = [
-    "acme",
-    "globex",
-    "initech",
-    "umbrella",
-    "hooli",
-    "stark",
-    "wayne",
-    "wonka",
+    "acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "soylent", "oscorp",
     "tyrell",
-    "cyberdyne",
 ];
 
 /// Plays everything.

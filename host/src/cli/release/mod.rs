@@ -198,10 +198,17 @@ fn conclude((end, cause): (End, Option<Cause>), invocation: &Invocation) -> Resu
         (Some(Cause::Signal(signal)), _) => Exit::Signalled(signal.exit_code()),
         (None, End::Promoted) => Exit::Done,
         // A person has just read why.
-        (None, End::RolledBack(_)) if invocation.output == Output::Human && invocation.stdout_is_terminal => {
+        (None, End::RolledBack(_))
+            if invocation.output == Output::Human && invocation.stdout_is_terminal =>
+        {
             Exit::RolledBack
         }
-        (None, End::RolledBack(why)) => return Err(Failure::new(Exit::RolledBack, format!("rolled back: {why}"))),
+        (None, End::RolledBack(why)) => {
+            return Err(Failure::new(
+                Exit::RolledBack,
+                format!("rolled back: {why}"),
+            ));
+        }
         (None, End::Held | End::RollbackIncomplete(_) | End::Nothing) => Exit::Failed,
     })
 }

@@ -141,7 +141,9 @@ fn verdict(outcome: &str, release: &Release) -> String {
         ("promoted", _) => format!(
             "{GOOD}{blue} is live{GOOD:#}: green has 100 %, and the version before is kept to roll back to"
         ),
-        ("rolled_back", _) => format!("{ERROR}rolled back{ERROR:#}: {BLUE}{blue}{BLUE:#} serves everybody"),
+        ("rolled_back", _) => {
+            format!("{ERROR}rolled back{ERROR:#}: {BLUE}{blue}{BLUE:#} serves everybody")
+        }
         ("under_way", Some(why)) => format!(
             "{WARN}paused{WARN:#} in state {} at {} %: {}",
             release.phase(),
