@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,11 +18,14 @@ use crate::net::Client;
 use crate::net::server::{Limits, listen, raise_file_limit};
 
 /// Serves /health, /ready, /__meta and /metrics until SIGTERM or SIGINT.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Port of the health server on 0.0.0.0; 0 takes any free one [env: HEALTH_PORT, default: 8086]
     #[arg(long, value_name = "PORT")]
     pub health_port: Option<u16>,
+    /// Address the health server binds
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
+    pub bind: IpAddr,
     /// Certificate authorities (PEM) to trust for https readiness checks, besides the public web's
     #[arg(long, value_name = "PATH")]
     pub ca_file: Option<PathBuf>,
@@ -87,7 +90,7 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
     let served = runtime.block_on(async {
         // Before the port is open: whoever sees it answer may send a signal at once.
         let stop = on_signal().map_err(Failure::system("the system gives no signals"))?;
-        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, settings.health_port));
+        let address = SocketAddr::from((args.bind, settings.health_port));
         let listener = listen(address).map_err(|why| unusable_port(address, &why))?;
         let address = listener
             .local_addr()

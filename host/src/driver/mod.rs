@@ -319,18 +319,13 @@ impl Driver {
             .release()
             .plan()
             .is_some_and(|plan| plan.abort_on_err);
-        self.observer.warn(&format!(
-            "{why}; {}",
-            if abort {
-                "rolling back"
-            } else {
-                "going on, because --abort-on-err is not set"
-            }
-        ));
         if abort {
             self.append_while(task, &Command::RollbackToBlue { reason: why })?;
             return Ok(false);
         }
+        self.observer.warn(&format!(
+            "{why}; going on, because --abort-on-err is not set"
+        ));
         self.append_while(
             task,
             &Command::FailStep {

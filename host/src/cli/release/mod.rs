@@ -17,7 +17,7 @@ pub(super) use args::{Args, parse_deadline};
 
 use super::control::under_way;
 use super::settle::driver;
-use super::{Exit, Failure, Invocation};
+use super::{Exit, Failure, Invocation, Output};
 use crate::clock;
 use crate::driver::{Cause, Driver, End, end_of};
 use crate::journal::{DriverLock, Journal};
@@ -197,6 +197,12 @@ fn conclude((end, cause): (End, Option<Cause>), invocation: &Invocation) -> Resu
         }
         (Some(Cause::Signal(signal)), _) => Exit::Signalled(signal.exit_code()),
         (None, End::Promoted) => Exit::Done,
+        // A person has just read why.
+        (None, End::RolledBack(_))
+            if invocation.output == Output::Human && invocation.stdout_is_terminal =>
+        {
+            Exit::RolledBack
+        }
         (None, End::RolledBack(why)) => {
             return Err(Failure::new(
                 Exit::RolledBack,
