@@ -1,1 +1,5 @@
-//! x
+//! What the tests of the whole program share.
+
+pub mod process;
+pub mod region;
+pub mod store;
