@@ -1,6 +1,7 @@
 //! The program around the core: sockets, disk, clock, HTTP, command line.
 
 pub mod cli;
+pub mod clock;
 pub mod driver;
 pub mod health;
 pub mod journal;

@@ -1,5 +1,7 @@
 //! The `halcyon` program.
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    halcyon::cli::run(std::env::args_os().collect())
 }

@@ -171,6 +171,10 @@ pub struct RegionTarget {
     pub name: String,
     /// Its health server; `/ready` is asked below it.
     pub url: Endpoint,
+    /// Whether `name` is a configured region's: then a health server that says it is another region's
+    /// fails the probe.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub named: bool,
 }
 
 /// Everything a driver needs to take a release to its end. Recorded with the release, so that

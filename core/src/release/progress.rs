@@ -58,11 +58,12 @@ impl Release {
         if self.phase == Phase::GreenLive {
             return self.apply().map_or(Step::Rest, Step::Apply);
         }
-        if self.paused.is_some() {
-            return Step::Hold;
-        }
+        // A change on record is made in every region even while the plan holds: a pause holds what comes next.
         if let Some(apply) = self.apply() {
             return Step::Apply(apply);
+        }
+        if self.paused.is_some() {
+            return Step::Hold;
         }
         if self.phase == Phase::Canary && self.verdict.is_none() {
             return Step::Bake {

@@ -1,1 +1,429 @@
-//! driver
+//! Driving a release: making true what the state says must become true, and saying so.
+//!
+//! The driver holds no state of its own. It asks [`Release::next_step`], does that in the world,
+//! confirms with a command that is appended only if nobody else appended in between, and asks again. So
+//! a killed driver loses nothing, and a `pause`, `promote` or `rollback` from another terminal is obeyed
+//! as soon as it is seen in the journal.
+
+mod hook;
+mod interrupt;
+mod observe;
+mod probe;
+mod task;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use halcyon_core::release::{Check, Command, Context, Outcome, Phase, RegionFailure, Release};
+use halcyon_core::role::Actor;
+use tokio::sync::watch;
+
+pub use interrupt::{Interrupt, Signal, signals};
+pub use observe::{Doing, Observer};
+pub use task::World;
+
+use crate::clock;
+use crate::journal::{Journal, JournalError};
+use task::{Report, Task};
+
+/// How often a region's part of a rollback is tried before a person is needed.
+const ROLLBACK_TRIES: u32 = 3;
+
+/// How a drive ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// Green is live everywhere.
+    Promoted,
+    /// Blue serves everywhere, and why.
+    RolledBack(String),
+    /// The release is under way and nobody drives it.
+    Held,
+    /// Blue has all the weight on record, but some region did not confirm it.
+    RollbackIncomplete(String),
+    /// No release has ever been.
+    Nothing,
+}
+
+/// What ended a drive before the plan did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The deadline ran out.
+    Deadline,
+    /// A signal asked for it.
+    Signal(Signal),
+}
+
+/// Drives the release of one journal to its end.
+pub struct Driver {
+    /// The journal; the driver lock of its directory is the caller's to hold.
+    pub journal: Journal,
+    /// Who drives.
+    pub actor: Actor,
+    /// `FEATURE_BLUE_GREEN=false`.
+    pub kill_switch: bool,
+    /// How the world is reached.
+    pub world: World,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+    /// When the release is to be over.
+    pub deadline: Option<Instant>,
+    /// Signals that ask to stop.
+    pub signals: watch::Receiver<Option<Signal>>,
+    /// Whether this drive has begun, or found, a rollback.
+    pub rolling_back: bool,
+}
+
+/// Whether a journal error means that nothing can be put on record.
+fn unwritten(error: &JournalError) -> bool {
+    match error {
+        JournalError::Full { .. }
+        | JournalError::Io { .. }
+        | JournalError::ReadOnly { .. }
+        | JournalError::Locked { .. } => true,
+        JournalError::Refused(_) | JournalError::Moved | JournalError::Corrupt { .. } => false,
+    }
+}
+
+impl Driver {
+    /// Drives until there is nothing more to do, or to wait for.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or written. What is on record stays in force.
+    pub async fn run(&mut self) -> Result<(End, Option<Cause>), JournalError> {
+        let mut cause = None;
+        match self.drive(&mut cause).await {
+            // Blue may not have its weight back, and nothing here can see to it: that takes a person.
+            Err(why) if self.rolling_back && unwritten(&why) => {
+                Ok((End::RollbackIncomplete(why.to_string()), cause))
+            }
+            Err(why) => Err(why),
+            Ok(end) => Ok((end, cause)),
+        }
+    }
+
+    async fn drive(&mut self, cause: &mut Option<Cause>) -> Result<End, JournalError> {
+        let mut failed_rollbacks = 0;
+        loop {
+            self.refresh()?;
+            let task = Task::of(self.journal.release());
+            self.observer
+                .state(self.journal.release(), task.until(self.journal.release()));
+            if task == Task::Rest {
+                return Ok(end_of(self.journal.release()));
+            }
+            match self.perform(&task, cause.is_some()).await? {
+                Performed::Stale => {}
+                Performed::Interrupted(why) => {
+                    *cause = Some(why);
+                    if self.stop(why)? {
+                        return Ok(End::Held);
+                    }
+                }
+                Performed::Done(report) => {
+                    if let Some(failures) = self.conclude(&task, report)? {
+                        failed_rollbacks += 1;
+                        if failed_rollbacks >= ROLLBACK_TRIES {
+                            return Ok(End::RollbackIncomplete(joined(&failures)));
+                        }
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does a task in the world, for as long as it is what the state asks for.
+    async fn perform(&mut self, task: &Task, stopping: bool) -> Result<Performed, JournalError> {
+        let (cancel, cancelled) = watch::channel(false);
+        let world = self.world.clone();
+        let observer = Arc::clone(&self.observer);
+        let mut work = std::pin::pin!(task.perform(&world, &*observer, cancelled));
+        // Somebody who presses Ctrl-C twice means it; the first one of a rollback only notes the wish.
+        let mut deadline = self
+            .deadline
+            .filter(|_| !stopping && *task != Task::CompleteRollback);
+        let mut heed_signals = !stopping;
+        loop {
+            let interrupt = interrupt::next(
+                &self.journal,
+                deadline,
+                heed_signals.then(|| self.signals.clone()),
+            );
+            tokio::select! {
+                report = &mut work => return Ok(Performed::Done(report)),
+                why = interrupt => match why {
+                    Interrupt::Changed => {
+                        self.refresh()?;
+                        if Task::of(self.journal.release()) == *task {
+                            continue;
+                        }
+                        let _ = cancel.send(true);
+                        work.await;
+                        return Ok(Performed::Stale);
+                    }
+                    Interrupt::Deadline if task.is_rollback() => deadline = None,
+                    Interrupt::Signal(_) if task.is_rollback() => {
+                        heed_signals = false;
+                        observer.warn("finishing the rollback; a second signal leaves it as it is");
+                    }
+                    Interrupt::Deadline => {
+                        let _ = cancel.send(true);
+                        work.await;
+                        return Ok(Performed::Interrupted(Cause::Deadline));
+                    }
+                    Interrupt::Signal(signal) => {
+                        let _ = cancel.send(true);
+                        work.await;
+                        return Ok(Performed::Interrupted(Cause::Signal(signal)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rolls back, or leaves the release where it is. Says whether it is left.
+    fn stop(&mut self, cause: Cause) -> Result<bool, JournalError> {
+        let reason = match cause {
+            Cause::Deadline => "the deadline ran out".to_owned(),
+            Cause::Signal(signal) => format!("interrupted by {}", signal.name()),
+        };
+        // Somebody else may have ended the release in this very moment; what is over is left alone.
+        self.refresh()?;
+        let release = self.journal.release();
+        if Task::of(release) == Task::Rest {
+            return Ok(false);
+        }
+        let abort = release.plan().is_some_and(|plan| plan.abort_on_err);
+        if !abort && release.phase() == Phase::GreenLive {
+            return Ok(true);
+        }
+        let command = if abort {
+            Command::RollbackToBlue { reason }
+        } else {
+            Command::DetachDriver { reason }
+        };
+        self.append(&command, None)?;
+        Ok(!abort)
+    }
+
+    /// Turns what was done into commands. Answers with the failures of a rollback that has to be tried
+    /// again.
+    fn conclude(
+        &mut self,
+        task: &Task,
+        report: Report,
+    ) -> Result<Option<Vec<RegionFailure>>, JournalError> {
+        match report {
+            Report::Cancelled => {}
+            Report::Applied {
+                change,
+                weight,
+                confirmed,
+                failures,
+            } => {
+                for region in confirmed {
+                    self.confirm(&Command::ConfirmRegion { region, change })?;
+                }
+                if failures.is_empty() {
+                    return Ok(None);
+                }
+                if task.is_rollback() {
+                    self.observer
+                        .warn(&format!("rolling back failed in {}", joined(&failures)));
+                    return Ok(Some(failures));
+                }
+                self.fail(
+                    task,
+                    Check::Hook,
+                    weight,
+                    failures,
+                    &format!("{change} failed in"),
+                )?;
+            }
+            Report::Smoked { weight, failures } => {
+                if !failures.is_empty() {
+                    let went_on = self.fail(
+                        task,
+                        Check::Smoke,
+                        weight,
+                        failures,
+                        &format!("smoke test before {weight}% failed in"),
+                    )?;
+                    if !went_on {
+                        return Ok(None);
+                    }
+                }
+                let weight = i64::from(weight.percent());
+                self.append_while(
+                    task,
+                    &match self.journal.release().phase() {
+                        Phase::GreenProvisioned => Command::StartCanary { weight },
+                        Phase::Idle
+                        | Phase::Canary
+                        | Phase::GreenLive
+                        | Phase::RollbackInProgress => Command::IncreaseWeight { weight },
+                    },
+                )?;
+            }
+            Report::Baked {
+                weight,
+                baked_ms,
+                rounds,
+                failures,
+            } if failures.is_empty() => {
+                self.append_while(
+                    task,
+                    &Command::PassStep {
+                        weight,
+                        baked_ms,
+                        rounds,
+                    },
+                )?;
+            }
+            Report::Baked {
+                weight, failures, ..
+            } => {
+                self.fail(
+                    task,
+                    Check::Bake,
+                    weight,
+                    failures,
+                    &format!("step {weight}% failed in"),
+                )?;
+            }
+            Report::Finish => {
+                self.append_while(task, &Command::FinishPlan)?;
+            }
+            Report::CompleteRollback => {
+                self.append_while(task, &Command::CompleteRollback)?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// A step was found wanting: rolls back, or records it and goes on. Says whether it goes on.
+    fn fail(
+        &mut self,
+        task: &Task,
+        check: Check,
+        weight: halcyon_core::release::Weight,
+        failures: Vec<RegionFailure>,
+        what: &str,
+    ) -> Result<bool, JournalError> {
+        let why = format!("{what} {}", joined(&failures));
+        let abort = self
+            .journal
+            .release()
+            .plan()
+            .is_some_and(|plan| plan.abort_on_err);
+        self.observer.warn(&format!(
+            "{why}; {}",
+            if abort {
+                "rolling back"
+            } else {
+                "going on, because --abort-on-err is not set"
+            }
+        ));
+        if abort {
+            self.append_while(task, &Command::RollbackToBlue { reason: why })?;
+            return Ok(false);
+        }
+        self.append_while(
+            task,
+            &Command::FailStep {
+                weight,
+                check,
+                failures,
+            },
+        )
+    }
+
+    /// Appends unless somebody else's append has made the task pointless. Says whether it did.
+    fn append_while(&mut self, task: &Task, command: &Command) -> Result<bool, JournalError> {
+        loop {
+            self.refresh()?;
+            if Task::of(self.journal.release()) != *task {
+                return Ok(false);
+            }
+            match self.append(command, Some(self.journal.head().seq)) {
+                Ok(()) => return Ok(true),
+                Err(JournalError::Moved) => {}
+                Err(other) => return Err(other),
+            }
+        }
+    }
+
+    /// A confirmation comes too late when another change is in force by now; that is no failure.
+    fn confirm(&mut self, command: &Command) -> Result<(), JournalError> {
+        match self.append(command, None) {
+            Err(JournalError::Refused(
+                why @ (halcyon_core::release::Rejection::NotYet { .. }
+                | halcyon_core::release::Rejection::State { .. }),
+            )) => {
+                self.observer.warn(&why.to_string());
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn append(&mut self, command: &Command, expected_seq: Option<u64>) -> Result<(), JournalError> {
+        // What others appended is shown before what this appends.
+        if expected_seq.is_none() {
+            self.refresh()?;
+        }
+        let rollback = matches!(
+            command,
+            Command::RollbackToBlue { .. } | Command::CompleteRollback
+        );
+        self.rolling_back |=
+            rollback || self.journal.release().phase() == Phase::RollbackInProgress;
+        let context = Context {
+            actor: &self.actor,
+            kill_switch: self.kill_switch,
+            new_release_id: "",
+        };
+        let entries = self
+            .journal
+            .append(command, &context, expected_seq, clock::now())?;
+        for entry in &entries {
+            self.observer.entry(entry);
+        }
+        Ok(())
+    }
+
+    fn refresh(&mut self) -> Result<(), JournalError> {
+        for entry in self.journal.refresh()? {
+            self.observer.entry(&entry);
+        }
+        Ok(())
+    }
+}
+
+enum Performed {
+    Done(Report),
+    /// The state asks for something else by now.
+    Stale,
+    Interrupted(Cause),
+}
+
+/// How a journal's last release ended, as its state says.
+pub fn end_of(release: &Release) -> End {
+    match (release.under_way(), release.outcome()) {
+        (true, _) => End::Held,
+        (false, Some(Outcome::Promoted)) => End::Promoted,
+        (false, Some(Outcome::RolledBack(reason))) => End::RolledBack(reason.clone()),
+        (false, None) => End::Nothing,
+    }
+}
+
+fn joined(failures: &[RegionFailure]) -> String {
+    failures
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -1,0 +1,245 @@
+//! `halcyon audit verify` and `halcyon audit tail`.
+
+use std::io::Write;
+use std::time::Duration;
+
+use halcyon_core::ledger::{GENESIS, Head, Ledger};
+use serde::Serialize;
+
+use super::control::StoreArgs;
+use super::style::{DIM, ERROR, GOOD, WARN};
+use super::{Exit, Failure, Invocation, Output, prose};
+use crate::journal::{DirStorage, Journal, JournalError, LOG_NAME, Storage};
+
+/// Arguments of `audit`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Check every record's hash and its place in the chain
+    Verify(VerifyArgs),
+    /// Show the last records
+    Tail(TailArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct VerifyArgs {
+    /// A head noted earlier: that record must still be there, with that hash
+    #[arg(long, value_name = "SEQ:HASH", allow_hyphen_values = true)]
+    expect_head: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct TailArgs {
+    /// How many records
+    #[arg(short = 'n', long, default_value_t = 10, value_name = "N")]
+    lines: usize,
+    /// Go on showing new ones until Ctrl-C
+    #[arg(short, long)]
+    follow: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// What verification found.
+#[derive(Debug, Serialize)]
+struct Verification {
+    valid: bool,
+    records: u64,
+    head: String,
+    torn_tail: u64,
+    errors: Vec<String>,
+    cannot_rule_out: Vec<&'static str>,
+}
+
+/// Runs either.
+pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> {
+    match args.command {
+        Command::Verify(args) => verify(args, invocation),
+        Command::Tail(args) => tail(args, invocation),
+    }
+}
+
+fn verify(args: VerifyArgs, invocation: &Invocation) -> Result<Exit, Failure> {
+    let invocation = &args.store.over(invocation);
+    let settings = invocation.settings();
+    let expected = args.expect_head.as_deref().map(Head::parse).transpose();
+    let (settings, expected) = match (settings, expected) {
+        (Ok(settings), Ok(expected)) => (settings, expected),
+        (settings, expected) => {
+            let flag = expected.err().map(|why| format!("--expect-head: {why}"));
+            let rest = settings
+                .err()
+                .map(|failure| failure.problems)
+                .unwrap_or_default();
+            return Err(Failure::usage(flag.into_iter().chain(rest).collect()));
+        }
+    };
+    let mut storage = DirStorage::new(std::path::Path::new(&settings.store_dir).join(LOG_NAME));
+    let fail = |doing, why: std::io::Error, path| {
+        Failure::from(JournalError::Io {
+            doing,
+            path,
+            why: why.to_string(),
+        })
+    };
+    let bytes = match storage
+        .open(false)
+        .map_err(|why| fail("open", why, storage.path()))?
+    {
+        Some(mut file) => file
+            .read_from(0)
+            .map_err(|why| fail("read", why, storage.path()))?,
+        None => {
+            invocation.say(format!("there is no journal at {} yet", storage.path()));
+            Vec::new()
+        }
+    };
+    let found = check(&bytes, expected.as_ref());
+    invocation.answer(|| human(&found), &found)?;
+    Ok(if found.valid {
+        Exit::Done
+    } else {
+        Exit::AuditBroken
+    })
+}
+
+fn check(bytes: &[u8], expected: Option<&Head>) -> Verification {
+    let mut ledger = Ledger::default();
+    let mut errors = Vec::new();
+    let mut hash_at_expected = None;
+    let mut rest = bytes;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        if let Err(why) = ledger.accept(&rest[..end]) {
+            let after = rest[end + 1..]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count();
+            errors.push(format!("{why}; {after} line(s) after it are not verified"));
+            break;
+        }
+        if expected.is_some_and(|head| head.seq == ledger.head().seq) {
+            hash_at_expected = Some(ledger.head().hash.clone());
+        }
+        rest = &rest[end + 1..];
+    }
+    if let Some(head) = expected {
+        match hash_at_expected {
+            None => errors.push(format!(
+                "expected head {}: the chain ends at record {}",
+                head.seq,
+                ledger.head().seq
+            )),
+            Some(hash) if hash != head.hash => errors.push(format!(
+                "expected head {}: that record has another hash, {hash}",
+                head.seq
+            )),
+            Some(_) => {}
+        }
+    }
+    let cut = "records cut off the end, unless a head noted elsewhere is given with --expect-head";
+    let rewritten = "a chain written anew from the start by somebody who may write the file";
+    Verification {
+        valid: errors.is_empty(),
+        records: ledger.head().seq,
+        head: ledger.head().to_string(),
+        torn_tail: if errors.is_empty() {
+            rest.len() as u64
+        } else {
+            0
+        },
+        errors,
+        cannot_rule_out: if expected.is_some() {
+            vec!["records appended and cut off after the expected head"]
+        } else {
+            vec![cut, rewritten]
+        },
+    }
+}
+
+fn human(found: &Verification) -> String {
+    let mut lines = Vec::new();
+    match found.valid {
+        true => lines.push(format!(
+            "{GOOD}verified{GOOD:#}: {} record(s), every hash and every link holds",
+            found.records
+        )),
+        false => lines.push(format!(
+            "{ERROR}broken{ERROR:#} after {} good record(s)",
+            found.records
+        )),
+    }
+    lines.extend(
+        found
+            .errors
+            .iter()
+            .map(|error| format!("{ERROR}error:{ERROR:#} {error}")),
+    );
+    if found.torn_tail > 0 {
+        lines.push(format!(
+            "{WARN}warning:{WARN:#} {} byte(s) after the last newline: an append that never finished. Readers ignore them, the next append cuts them off",
+            found.torn_tail
+        ));
+    }
+    if !found.head.ends_with(GENESIS) {
+        lines.push(format!("head {}", found.head));
+    }
+    lines.extend(
+        found
+            .cannot_rule_out
+            .iter()
+            .map(|what| format!("{DIM}cannot rule out: {what}{DIM:#}")),
+    );
+    lines.join("\n")
+}
+
+fn tail(args: TailArgs, invocation: &Invocation) -> Result<Exit, Failure> {
+    let invocation = &args.store.over(invocation);
+    if args.follow && invocation.output == Output::Json {
+        return Err(Failure::new(
+            Exit::Usage,
+            "--follow: has no end, and json is one document; allowed: -o human, -o jsonl",
+        ));
+    }
+    let (mut journal, entries) = Journal::open_with_entries(invocation.store_dir()?)?;
+    let from = entries.len().saturating_sub(args.lines);
+    let mut stdout = anstream::stdout();
+    match invocation.output {
+        Output::Json => {
+            let lines: Vec<&str> = entries[from..]
+                .iter()
+                .map(|entry| entry.line.as_str())
+                .collect();
+            writeln!(stdout, "[{}]", lines.join(",\n"))?;
+        }
+        Output::Human => {
+            for entry in &entries[from..] {
+                writeln!(stdout, "{}", prose::long_line(&entry.record))?;
+            }
+        }
+        Output::Jsonl => {
+            for entry in &entries[from..] {
+                writeln!(stdout, "{}", entry.line)?;
+            }
+        }
+    }
+    if !args.follow {
+        return Ok(Exit::Done);
+    }
+    loop {
+        stdout.flush()?;
+        std::thread::sleep(Duration::from_millis(100));
+        for entry in journal.refresh()? {
+            match invocation.output {
+                Output::Human => writeln!(stdout, "{}", prose::long_line(&entry.record))?,
+                Output::Json | Output::Jsonl => writeln!(stdout, "{}", entry.line)?,
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! `halcyon promote`, `pause`, `resume` and `rollback`: a person's word on the release under way.
+
+use std::path::PathBuf;
+
+use halcyon_core::config::Settings;
+use halcyon_core::release::{Command, Context, Phase};
+
+use super::release::show;
+use super::settle::settle;
+use super::{Exit, Failure, Invocation};
+use crate::clock;
+use crate::driver::{Cause, End};
+use crate::journal::{Entry, Journal, JournalError, driver_alive};
+use crate::net::Client;
+
+/// What these commands share.
+#[derive(Debug, clap::Args)]
+pub(super) struct StoreArgs {
+    /// The journal [env: HALCYON_STORE] [default: file:logs]
+    #[arg(long, value_name = "file:DIR")]
+    store: Option<String>,
+}
+
+impl StoreArgs {
+    /// The invocation with these flags in force.
+    pub(super) fn over(self, invocation: &Invocation) -> Invocation {
+        invocation.with(&[("HALCYON_STORE", self.store)])
+    }
+}
+
+/// Arguments of `promote`.
+#[derive(Debug, clap::Args)]
+pub(super) struct PromoteArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Arguments of `pause`.
+#[derive(Debug, clap::Args)]
+pub(super) struct PauseArgs {
+    /// Why; it is recorded
+    #[arg(long, default_value = "paused by hand", allow_hyphen_values = true)]
+    reason: String,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ResumeArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Arguments of `rollback`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RollbackArgs {
+    /// Why; it is recorded
+    #[arg(long, allow_hyphen_values = true)]
+    reason: String,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// One command appended, and what to go on with.
+struct Said {
+    journal: Journal,
+    settings: Settings,
+    entries: Vec<Entry>,
+}
+
+fn say(command: &Command, invocation: &Invocation) -> Result<Said, Failure> {
+    let settings = invocation.settings()?;
+    let mut journal = Journal::open(PathBuf::from(&settings.store_dir))?;
+    let context = Context {
+        actor: &settings.actor,
+        kill_switch: settings.features.kill_switch(),
+        new_release_id: "",
+    };
+    let entries = journal.append(command, &context, None, clock::now())?;
+    let observer = show::observer(invocation);
+    entries.iter().for_each(|entry| observer.entry(entry));
+    Ok(Said {
+        journal,
+        settings,
+        entries,
+    })
+}
+
+/// Makes green live now.
+pub(super) fn promote(args: PromoteArgs, invocation: &Invocation) -> Result<Exit, Failure> {
+    let invocation = &args.store.over(invocation);
+    let said = say(&Command::PromoteGreen, invocation)?;
+    let end = settled(said, invocation)?;
+    match end {
+        (_, Some(Cause::Signal(signal))) => Ok(Exit::Signalled(signal.exit_code())),
+        (End::RollbackIncomplete(why), _) => Err(Failure::new(
+            Exit::RollbackIncomplete,
+            format!("rollback incomplete: {why}"),
+        )),
+        (End::RolledBack(why), _) => Err(Failure::new(
+            Exit::RolledBack,
+            format!("rolled back: {why}"),
+        )),
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// Gives blue everything, and waits until every region has confirmed.
+pub(super) fn rollback(args: RollbackArgs, invocation: &Invocation) -> Result<Exit, Failure> {
+    let invocation = &args.store.over(invocation);
+    let cannot_write = |failure: Failure| match failure.exit {
+        // Nobody else will put it on record: that takes a person.
+        Exit::Failed => Failure {
+            exit: Exit::RollbackIncomplete,
+            ..failure
+        },
+        _ => failure,
+    };
+    let before = Journal::open(invocation.store_dir()?)?.release().phase();
+    let said = say(
+        &Command::RollbackToBlue {
+            reason: args.reason,
+        },
+        invocation,
+    )
+    .map_err(cannot_write)?;
+    if before == Phase::Idle {
+        invocation
+            .say("nothing to roll back: blue already serves everybody; recorded all the same");
+    }
+    let end = settled(said, invocation).map_err(cannot_write)?;
+    match end {
+        (_, Some(Cause::Signal(signal))) => Ok(Exit::Signalled(signal.exit_code())),
+        (End::RollbackIncomplete(why), _) => Err(Failure::new(
+            Exit::RollbackIncomplete,
+            format!("rollback incomplete: {why}"),
+        )
+        .hint(
+            "Blue has all the weight on record. Mend the hook, then run `halcyon rollback` again.",
+        )),
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// Waits until what was said is so in every region, and answers with the state.
+fn settled(said: Said, invocation: &Invocation) -> Result<(End, Option<Cause>), Failure> {
+    let Said {
+        journal, settings, ..
+    } = said;
+    let dir = journal.dir().to_owned();
+    let client = Client::new(None).map_err(|why| Failure::new(Exit::Failed, why))?;
+    let end =
+        super::release::runtime()?.block_on(settle(journal, &settings, invocation, client))?;
+    show::outcome(&Journal::open(dir)?, invocation)?;
+    Ok(end)
+}
+
+/// Holds the release.
+pub(super) fn pause(args: PauseArgs, invocation: &Invocation) -> Result<Exit, Failure> {
+    let invocation = &args.store.over(invocation);
+    let said = say(
+        &Command::Pause {
+            reason: args.reason,
+        },
+        invocation,
+    )?;
+    if said.entries.is_empty() {
+        invocation.say("it is paused already");
+    }
+    show::outcome(&said.journal, invocation)?;
+    Ok(Exit::Done)
+}
+
+/// Lets a paused release go on.
+pub(super) fn resume(args: ResumeArgs, invocation: &Invocation) -> Result<Exit, Failure> {
+    let invocation = &args.store.over(invocation);
+    let said = say(&Command::Resume, invocation)?;
+    if !driver_alive(said.journal.dir()) {
+        invocation.say("no process drives it: `halcyon release --resume` goes on");
+    }
+    show::outcome(&said.journal, invocation)?;
+    Ok(Exit::Done)
+}
+
+/// A refusal by the state, with the command that helps.
+pub(super) fn under_way(error: JournalError, hint: &str) -> Failure {
+    let failure = Failure::from(error);
+    if failure.exit == Exit::Refused {
+        failure.hint(hint)
+    } else {
+        failure
+    }
+}

@@ -1,0 +1,137 @@
+//! What every command needs to know of how it was called.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use halcyon_core::config::{Problems, Settings};
+use halcyon_core::text::ascii_json;
+use serde::Serialize;
+
+use super::{Failure, Output, style};
+
+/// How the program was called: the environment, and where answers go.
+pub struct Invocation {
+    /// How to answer.
+    pub output: Output,
+    /// Whether stdout is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Whether stderr is a terminal.
+    pub stderr_is_terminal: bool,
+    overrides: Vec<(&'static str, String)>,
+}
+
+impl Invocation {
+    /// From this process's environment.
+    pub fn from_environment(output: Output) -> Self {
+        Self {
+            output,
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+            overrides: Vec::new(),
+        }
+    }
+
+    /// The same with a flag that outranks a variable.
+    #[must_use]
+    pub fn with(&self, flags: &[(&'static str, Option<String>)]) -> Self {
+        let set = flags
+            .iter()
+            .filter_map(|(name, value)| Some((*name, value.clone()?)));
+        Self {
+            overrides: set.collect(),
+            ..*self
+        }
+    }
+
+    /// A variable's value: a flag's if it was given, else the environment's. What is no UTF-8 is read
+    /// with U+FFFD in its place, which no variable allows where it matters.
+    pub fn lookup(&self, name: &str) -> Option<String> {
+        let flag = self
+            .overrides
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.clone());
+        flag.or_else(|| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    /// Every variable that is not about placement; warnings are shown.
+    ///
+    /// # Errors
+    /// Everything malformed, at once.
+    pub fn settings(&self) -> Result<Settings, Failure> {
+        let (settings, problems) = Settings::read(&|name| self.lookup(name));
+        self.check(problems)?;
+        Ok(settings)
+    }
+
+    /// Shows warnings and turns errors into a failure.
+    ///
+    /// # Errors
+    /// When there are errors.
+    pub fn check(&self, problems: Problems) -> Result<(), Failure> {
+        if problems.errors.is_empty() {
+            problems
+                .warnings
+                .iter()
+                .for_each(|warning| self.warn(warning));
+            return Ok(());
+        }
+        Err(Failure::usage(problems.errors))
+    }
+
+    /// The directory of the journal.
+    ///
+    /// # Errors
+    /// Everything malformed in the environment.
+    pub fn store_dir(&self) -> Result<PathBuf, Failure> {
+        Ok(PathBuf::from(self.settings()?.store_dir))
+    }
+
+    /// Shows a warning on stderr.
+    pub fn warn(&self, text: &str) {
+        match self.output {
+            Output::Human => {
+                anstream::eprintln!("{WARN}warning:{WARN:#} {text}", WARN = style::WARN)
+            }
+            Output::Json | Output::Jsonl => {
+                let object = serde_json::json!({ "warning": text });
+                eprintln!("{}", ascii_json(&object.to_string()));
+            }
+        }
+    }
+
+    /// Says something that is no answer, to a person only.
+    pub fn say(&self, text: impl std::fmt::Display) {
+        if self.output == Output::Human {
+            anstream::eprintln!("{text}");
+        }
+    }
+
+    /// Writes an answer: the human text, or the object as one line of JSON.
+    ///
+    /// # Errors
+    /// When stdout is gone.
+    pub fn answer(
+        &self,
+        human: impl FnOnce() -> String,
+        object: &impl Serialize,
+    ) -> Result<(), Failure> {
+        let mut stdout = anstream::stdout();
+        match self.output {
+            Output::Human => {
+                let text = human();
+                if !text.is_empty() {
+                    writeln!(stdout, "{}", text.trim_end_matches('\n'))?;
+                }
+            }
+            Output::Json | Output::Jsonl => writeln!(stdout, "{}", json(object))?,
+        }
+        stdout.flush()?;
+        Ok(())
+    }
+}
+
+/// An object as one line of ASCII JSON.
+pub(super) fn json(object: &impl Serialize) -> String {
+    ascii_json(&serde_json::to_string(object).unwrap_or_default())
+}

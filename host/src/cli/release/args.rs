@@ -1,0 +1,214 @@
+//! The arguments of `release`, and what they add up to.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use halcyon_core::config::Settings;
+use halcyon_core::endpoint::Endpoint;
+use halcyon_core::release::{Plan, RegionTarget, parse_canary_seq};
+use halcyon_core::text::Seen;
+
+use crate::cli::{Failure, Invocation};
+use crate::clock;
+
+/// Arguments of `release`.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The image that serves now; needed while the journal knows none
+    #[arg(long, value_name = "IMAGE", allow_hyphen_values = true)]
+    image_blue: Option<String>,
+    /// The image to release
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        required_unless_present = "resume",
+        allow_hyphen_values = true
+    )]
+    image_green: Option<String>,
+    /// The canary's steps in percent: digits only, strictly rising, 0 to 100; promotion follows the last
+    #[arg(
+        long,
+        value_name = "W,W,…",
+        required_unless_present = "resume",
+        allow_hyphen_values = true
+    )]
+    canary_seq: Option<String>,
+    /// A region: a name from REGION_ENDPOINTS, host, host:port, [v6]:port or an http(s) URL; may be repeated
+    #[arg(
+        long,
+        value_name = "REGION",
+        required_unless_present = "resume",
+        allow_hyphen_values = true
+    )]
+    region: Vec<String>,
+    /// Roll back when a step fails; without it a failure is a warning and the release goes on
+    #[arg(long)]
+    abort_on_err: bool,
+    /// How long each step bakes while every region's /ready is probed, in seconds; 0 is one probe round [default: 60]
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    timeout_s: Option<String>,
+    /// The port of a region that is given without one [env: HEALTH_PORT] [default: 8086]
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    pub(super) health_port: Option<String>,
+    /// Command run by /bin/sh for each change and region, with HALCYON_ACTION, HALCYON_REGION,
+    /// HALCYON_WEIGHT, HALCYON_IMAGE and HALCYON_RELEASE_ID; must be idempotent. Non-zero is that
+    /// region's failure
+    #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
+    on_step: Option<String>,
+    /// When the release is to be over, such as 90s, 30m or 2h: then roll back with --abort-on-err, else
+    /// hold; exit 124
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub(super) deadline: Option<String>,
+    /// Validate, probe every region once, say what would be done; write nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Go on with the release under way, from the journal alone
+    #[arg(long, conflicts_with_all = ["image_blue", "image_green", "canary_seq", "region", "abort_on_err", "timeout_s", "health_port", "on_step", "dry_run"])]
+    pub(super) resume: bool,
+    /// PEM file of certificate authorities to trust besides the built-in ones
+    #[arg(long, value_name = "PATH")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// The journal [env: HALCYON_STORE] [default: file:logs]
+    #[arg(long, value_name = "file:DIR")]
+    pub(super) store: Option<String>,
+}
+
+/// A release as it is wished for.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) image_blue: Option<String>,
+    pub(super) image_green: String,
+    pub(super) plan: Plan,
+    pub(super) deadline: Option<Duration>,
+}
+
+impl Wish {
+    /// Reads arguments and environment; every problem at once.
+    pub(super) fn read(args: &Args, invocation: &Invocation) -> Result<(Self, Settings), Failure> {
+        let mut problems = Vec::new();
+        let (settings, found) = Settings::read(&|name| invocation.lookup(name));
+        for (flag, image) in [
+            ("--image-blue", &args.image_blue),
+            ("--image-green", &args.image_green),
+        ] {
+            if image.as_deref() == Some("") {
+                problems.push(format!(
+                    "{flag}: \"\" is no image reference; allowed: 1 to 65536 bytes"
+                ));
+            }
+        }
+        let seq = args.canary_seq.as_deref().unwrap_or("");
+        let weights = parse_canary_seq(seq).unwrap_or_else(|why| {
+            problems.push(format!("--canary-seq: {why}"));
+            Vec::new()
+        });
+        let regions = read_regions(&args.region, &settings, &mut problems);
+        let bake_ms = read_bake(args.timeout_s.as_deref(), &mut problems);
+        let deadline = args
+            .deadline
+            .as_deref()
+            .map(parse_deadline)
+            .transpose()
+            .unwrap_or_else(|why| {
+                problems.push(why);
+                None
+            });
+        problems.extend(found.errors);
+        if !problems.is_empty() {
+            return Err(Failure::usage(problems));
+        }
+        found
+            .warnings
+            .iter()
+            .for_each(|warning| invocation.warn(warning));
+        let plan = Plan {
+            weights,
+            regions,
+            bake_ms,
+            abort_on_err: args.abort_on_err,
+            on_step: args.on_step.clone().filter(|command| !command.is_empty()),
+            deadline: deadline.map(|patience| {
+                clock::now().plus(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX))
+            }),
+        };
+        let image_green = args.image_green.clone().unwrap_or_default();
+        Ok((
+            Self {
+                image_blue: args.image_blue.clone(),
+                image_green,
+                plan,
+                deadline,
+            },
+            settings,
+        ))
+    }
+}
+
+/// Names win over addresses.
+fn read_regions(
+    texts: &[String],
+    settings: &Settings,
+    problems: &mut Vec<String>,
+) -> Vec<RegionTarget> {
+    let mut regions: Vec<RegionTarget> = Vec::new();
+    for text in texts {
+        let named = settings
+            .region_endpoints
+            .iter()
+            .find(|known| known.name.as_str() == text);
+        let url = match named {
+            Some(known) => Ok(known.endpoint.clone()),
+            None => Endpoint::parse_region(text, settings.health_port),
+        };
+        match url {
+            Err(why) => problems.push(format!("--region: {why}")),
+            Ok(url) => match regions
+                .iter()
+                .find(|known| known.name == *text || known.url == url)
+            {
+                Some(known) if known.name == *text => {
+                    problems.push(format!(
+                        "--region: {} is given twice; allowed: each region once",
+                        Seen(text)
+                    ));
+                }
+                Some(known) => problems.push(format!(
+                    "--region: {} and {} are the same address {url}; allowed: each region once",
+                    Seen(&known.name),
+                    Seen(text)
+                )),
+                None => regions.push(RegionTarget {
+                    name: text.clone(),
+                    url,
+                    named: named.is_some(),
+                }),
+            },
+        }
+    }
+    regions
+}
+
+fn read_bake(text: Option<&str>, problems: &mut Vec<String>) -> u64 {
+    const MAX: u64 = 7 * 24 * 3600;
+    let text = text.unwrap_or("60");
+    match text.parse::<u64>() {
+        Ok(seconds) if seconds <= MAX && text.bytes().all(|b| b.is_ascii_digit()) => seconds * 1000,
+        _ => {
+            problems.push(format!(
+                "--timeout-s: {} is no number of seconds; allowed: 0 to {MAX}",
+                Seen(text)
+            ));
+            0
+        }
+    }
+}
+
+/// Reads a duration such as `90s`, `30m` or `1h30m`.
+pub(in crate::cli) fn parse_deadline(text: &str) -> Result<Duration, String> {
+    const MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+    let parsed: Option<jiff::SignedDuration> = text.parse().ok();
+    parsed
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .filter(|duration| !duration.is_zero() && *duration <= MAX)
+        .ok_or_else(|| format!("--deadline: {} is no duration; allowed: more than 0 to 720h, such as 90s, 30m or 1h30m", Seen(text)))
+}

@@ -1,0 +1,161 @@
+//! How a release is shown: live on a terminal, a record a line elsewhere, one document under json.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Instant;
+
+use halcyon_core::release::{Outcome, Release, Status};
+use serde::Serialize;
+
+use super::live::Live;
+use crate::cli::style::{BLUE, DIM, ERROR, GOOD, WARN};
+use crate::cli::{Failure, Invocation, Output, prose};
+use crate::driver::{Doing, Observer};
+use crate::journal::{Entry, Journal};
+
+/// The observer that suits the output.
+pub(in crate::cli) fn observer(invocation: &Invocation) -> Arc<dyn Observer> {
+    let terminal = invocation.stdout_is_terminal;
+    match invocation.output {
+        Output::Human if terminal && invocation.stderr_is_terminal => Arc::new(Live::new()),
+        Output::Human if terminal => Arc::new(Prose),
+        Output::Human => Arc::new(Lines {
+            output: Output::Human,
+        }),
+        Output::Jsonl => Arc::new(Lines {
+            output: Output::Jsonl,
+        }),
+        Output::Json => Arc::new(Silent),
+    }
+}
+
+/// Prose on stdout, for a terminal whose stderr goes elsewhere.
+struct Prose;
+
+impl Observer for Prose {
+    fn entry(&self, entry: &Entry) {
+        anstream::println!("{}", prose::line(&entry.record));
+    }
+    fn state(&self, _: &Release, _: Option<Instant>) {}
+    fn region(&self, _: &str, _: Doing) {}
+    fn warn(&self, text: &str) {
+        anstream::eprintln!("{WARN}warning:{WARN:#} {}", prose::short(text));
+    }
+    fn close(&self) {}
+}
+
+/// Every record's own line on stdout.
+struct Lines {
+    output: Output,
+}
+
+impl Observer for Lines {
+    fn entry(&self, entry: &Entry) {
+        // A reader that has gone must not end a release.
+        let _ =
+            writeln!(std::io::stdout(), "{}", entry.line).and_then(|()| std::io::stdout().flush());
+    }
+    fn state(&self, _: &Release, _: Option<Instant>) {}
+    fn region(&self, _: &str, _: Doing) {}
+    fn warn(&self, text: &str) {
+        warn(self.output, text);
+    }
+    fn close(&self) {}
+}
+
+/// Nothing but warnings: the answer is one document at the end.
+struct Silent;
+
+impl Observer for Silent {
+    fn entry(&self, _: &Entry) {}
+    fn state(&self, _: &Release, _: Option<Instant>) {}
+    fn region(&self, _: &str, _: Doing) {}
+    fn warn(&self, text: &str) {
+        warn(Output::Json, text);
+    }
+    fn close(&self) {}
+}
+
+fn warn(output: Output, text: &str) {
+    let line = match output {
+        Output::Human => format!("warning: {}", prose::short(text)),
+        Output::Json | Output::Jsonl => {
+            crate::cli::invocation::json(&serde_json::json!({ "warning": text }))
+        }
+    };
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The state a command ends with.
+#[derive(Serialize)]
+struct Answer {
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(flatten)]
+    status: Status,
+    audit_head: String,
+}
+
+/// Says where things stand: the audit head on stderr, prose on a terminal, a document under json.
+pub(in crate::cli) fn outcome(journal: &Journal, invocation: &Invocation) -> Result<(), Failure> {
+    let release = journal.release();
+    let status = release.status();
+    let audit_head = journal.head().to_string();
+    let (outcome, reason) = match (status.under_way, release.outcome()) {
+        (true, _) => ("under_way", None),
+        (false, Some(Outcome::Promoted)) => ("promoted", None),
+        (false, Some(Outcome::RolledBack(reason))) => ("rolled_back", Some(reason.clone())),
+        (false, None) => ("none", None),
+    };
+    match invocation.output {
+        Output::Json => {
+            let answer = Answer {
+                outcome,
+                reason,
+                status,
+                audit_head,
+            };
+            invocation.answer(String::new, &answer)?;
+        }
+        Output::Jsonl => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "{}",
+                crate::cli::invocation::json(&serde_json::json!({ "audit_head": audit_head }))
+            );
+        }
+        Output::Human => {
+            if invocation.stdout_is_terminal {
+                anstream::println!("{}", verdict(outcome, reason.as_deref(), release));
+            }
+            anstream::eprintln!("{DIM}audit head {audit_head}{DIM:#}");
+        }
+    }
+    Ok(())
+}
+
+fn verdict(outcome: &str, reason: Option<&str>, release: &Release) -> String {
+    let blue = prose::short(release.blue_image().unwrap_or("nothing"));
+    match (outcome, release.paused()) {
+        ("promoted", _) => format!(
+            "{GOOD}{blue} is live{GOOD:#}: green has 100 %, and the version before is kept to roll back to"
+        ),
+        ("rolled_back", _) => format!(
+            "{ERROR}rolled back{ERROR:#}: {BLUE}{blue}{BLUE:#} serves everybody ({})",
+            prose::short(reason.unwrap_or(""))
+        ),
+        ("under_way", Some(why)) => format!(
+            "{WARN}paused{WARN:#} in state {} at {} %: {}",
+            release.phase(),
+            release.weight(),
+            prose::short(why)
+        ),
+        ("under_way", None) => format!(
+            "under way in state {} at {} %",
+            release.phase(),
+            release.weight()
+        ),
+        _ => format!("{BLUE}{blue}{BLUE:#} serves everybody; no release yet"),
+    }
+}

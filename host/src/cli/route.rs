@@ -1,0 +1,297 @@
+//! `halcyon route`: where tenants go and why.
+
+use std::io::{BufRead, BufReader, BufWriter, Write};
+
+use halcyon_core::config::{Lookup, RegionConfig};
+use halcyon_core::hash::{TENANT_ID_MAX, TenantId};
+use halcyon_core::placement::{RegionStatus, Router, Slot, SlotRule};
+use halcyon_core::text::{Seen, for_screen};
+use serde::Serialize;
+
+use super::invocation::json;
+use super::{Exit, Failure, Invocation, Output, style};
+use crate::journal::Journal;
+
+/// Arguments of `route`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Tenant ids, 1 to 16384 bytes each; `-` reads them from stdin, a line each
+    #[arg(required = true, value_name = "TENANT", allow_hyphen_values = true)]
+    tenants: Vec<String>,
+    /// Show the decision step by step
+    #[arg(long)]
+    explain: bool,
+    /// Decide as if this region were down; may be repeated
+    #[arg(long, value_name = "REGION")]
+    down: Vec<String>,
+    /// The journal that says which release is under way, for the slot [env: HALCYON_STORE] [default: file:logs]
+    #[arg(long, value_name = "file:DIR")]
+    store: Option<String>,
+}
+
+/// Where one tenant goes.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    tenant: &'a str,
+    region: Option<&'a str>,
+    preferred: Option<&'a str>,
+    slot: Option<Slot>,
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<String>,
+}
+
+/// Everything a decision needs, prepared once.
+struct Table {
+    router: Router,
+    health: Vec<RegionStatus>,
+    slots: SlotRule,
+    explain: bool,
+}
+
+/// Answers for every tenant asked about.
+pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure> {
+    let invocation = &invocation.with(&[("HALCYON_STORE", args.store.clone())]);
+    let table = prepare(args, invocation)?;
+    let mut writer = Writer::new(invocation.output);
+    let mut all_placed = true;
+    for tenant in &args.tenants {
+        if tenant != "-" {
+            all_placed &= writer.write(&table.answer(tenant))?;
+            continue;
+        }
+        let mut lines = BufReader::with_capacity(1 << 16, std::io::stdin().lock());
+        let mut line = Vec::new();
+        while read_line(&mut lines, &mut line)? {
+            let text = String::from_utf8_lossy(&line);
+            if text.is_empty() {
+                continue;
+            }
+            let answer = match &text {
+                std::borrow::Cow::Borrowed(tenant) => table.answer(tenant),
+                std::borrow::Cow::Owned(lossy) => refuse(
+                    lossy,
+                    format!(
+                        "tenant id {} is no UTF-8; allowed: 1 to 16384 bytes of UTF-8",
+                        Seen(lossy)
+                    ),
+                ),
+            };
+            all_placed &= writer.write(&answer)?;
+            if lines.buffer().is_empty() {
+                // Whoever types or pipes line by line sees each answer at once.
+                writer.flush()?;
+            }
+        }
+    }
+    writer.finish()?;
+    Ok(if all_placed { Exit::Done } else { Exit::Failed })
+}
+
+fn prepare(args: &Args, invocation: &Invocation) -> Result<Table, Failure> {
+    let lookup: Lookup<'_> = &|name| invocation.lookup(name);
+    let settings = invocation.settings();
+    let router = Router::from_lookup(lookup);
+    let (router, settings) = match (router, settings) {
+        (Ok(router), Ok(settings)) => (router, settings),
+        (router, settings) => {
+            let mut problems: Vec<String> = settings
+                .err()
+                .map(|failure| failure.problems)
+                .unwrap_or_default();
+            for problem in router.err().map(|error| error.0).unwrap_or_default() {
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
+            return Err(Failure::usage(problems));
+        }
+    };
+    let (_, problems) = RegionConfig::read(lookup);
+    problems
+        .warnings
+        .iter()
+        .for_each(|warning| invocation.warn(warning));
+    let mut health: Vec<RegionStatus> = router.regions().map(|_| RegionStatus::Up).collect();
+    let mut unknown = Vec::new();
+    for down in &args.down {
+        match router.regions().position(|region| region.as_str() == down) {
+            Some(index) => health[index] = RegionStatus::Down,
+            None => {
+                let names: Vec<&str> = router
+                    .regions()
+                    .take(8)
+                    .map(|region| region.as_str())
+                    .collect();
+                unknown.push(format!(
+                    "--down: {} is not in REGIONS; allowed: {}",
+                    Seen(down),
+                    names.join(", ")
+                ));
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        return Err(Failure::usage(unknown));
+    }
+    let journal = Journal::open(&settings.store_dir)?;
+    let slots = router.slot_rule(journal.release().view());
+    Ok(Table {
+        router,
+        health,
+        slots,
+        explain: args.explain,
+    })
+}
+
+impl Table {
+    fn answer<'a>(&'a self, tenant: &'a str) -> Answer<'a> {
+        let id = match TenantId::new(tenant) {
+            Ok(id) => id,
+            Err(why) => return refuse(tenant, why),
+        };
+        let (outcome, steps) = if self.explain {
+            let explanation = self.router.explain(id, &self.health, &self.slots);
+            (explanation.outcome, explanation.steps)
+        } else {
+            (self.router.route(id, &self.health, &self.slots), Vec::new())
+        };
+        match outcome {
+            Ok(placement) => Answer {
+                tenant,
+                region: Some(placement.region.as_str()),
+                preferred: Some(placement.preferred.as_str()),
+                slot: Some(placement.slot),
+                reason: Some(placement.reason.name()),
+                error: None,
+                steps,
+            },
+            Err(why) => Answer {
+                steps,
+                ..refuse(tenant, why.to_string())
+            },
+        }
+    }
+}
+
+fn refuse(tenant: &str, why: String) -> Answer<'_> {
+    Answer {
+        tenant,
+        region: None,
+        preferred: None,
+        slot: None,
+        reason: None,
+        error: Some(why),
+        steps: Vec::new(),
+    }
+}
+
+/// Reads a line without its newline and one CR before it. A line longer than any tenant id is cut to one
+/// byte more than allowed, so that it is refused and memory stays bounded. `false` at the end.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Failure> {
+    const KEEP: usize = TENANT_ID_MAX + 2;
+    line.clear();
+    let mut any = false;
+    loop {
+        let block = input
+            .fill_buf()
+            .map_err(|why| Failure::new(Exit::Failed, format!("cannot read stdin: {why}")))?;
+        if block.is_empty() {
+            break;
+        }
+        any = true;
+        let end = block.iter().position(|byte| *byte == b'\n');
+        let part = &block[..end.unwrap_or(block.len())];
+        line.extend_from_slice(&part[..part.len().min(KEEP - line.len())]);
+        let used = part.len() + usize::from(end.is_some());
+        input.consume(used);
+        if end.is_some() {
+            break;
+        }
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Ok(any)
+}
+
+/// Answers as they come, in constant memory in every format.
+struct Writer {
+    stdout: BufWriter<anstream::AutoStream<std::io::Stdout>>,
+    output: Output,
+    first: bool,
+}
+
+impl Writer {
+    fn new(output: Output) -> Self {
+        Self {
+            stdout: BufWriter::with_capacity(1 << 16, anstream::stdout()),
+            output,
+            first: true,
+        }
+    }
+
+    /// Writes an answer and says whether there was a region.
+    fn write(&mut self, answer: &Answer<'_>) -> Result<bool, Failure> {
+        match self.output {
+            Output::Human => self.write_human(answer)?,
+            Output::Jsonl => writeln!(self.stdout, "{}", json(answer))?,
+            Output::Json => {
+                self.stdout
+                    .write_all(if self.first { b"[" } else { b",\n" })?;
+                self.stdout.write_all(json(answer).as_bytes())?;
+            }
+        }
+        self.first = false;
+        Ok(answer.region.is_some())
+    }
+
+    fn write_human(&mut self, answer: &Answer<'_>) -> Result<(), Failure> {
+        let tenant = for_screen(&answer.tenant.chars().take(200).collect::<String>());
+        match (answer.region, answer.slot, answer.reason) {
+            (Some(region), Some(slot), Some(reason)) => {
+                let from = match answer.preferred {
+                    Some(preferred) if preferred != region => format!(" from {preferred}"),
+                    _ => String::new(),
+                };
+                let colour = if slot == Slot::Green {
+                    style::GREEN
+                } else {
+                    style::BLUE
+                };
+                writeln!(
+                    self.stdout,
+                    "{NAME}{region:<12}{NAME:#} {colour}{slot:<5}{colour:#} {tenant}  {DIM}({reason}{from}){DIM:#}",
+                    slot = slot.name(),
+                    NAME = style::NAME,
+                    DIM = style::DIM
+                )?;
+            }
+            _ => writeln!(
+                self.stdout,
+                "{:<12} {:<5} {tenant}  {}",
+                "-",
+                "-",
+                answer.error.as_deref().unwrap_or_default()
+            )?,
+        }
+        for step in &answer.steps {
+            writeln!(self.stdout, "    {step}")?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        Ok(self.stdout.flush()?)
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        if self.output == Output::Json {
+            self.stdout
+                .write_all(if self.first { b"[]\n" } else { b"]\n" })?;
+        }
+        self.flush()
+    }
+}

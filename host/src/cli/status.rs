@@ -1,0 +1,194 @@
+//! `halcyon status`: the release under way.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use halcyon_core::ledger::Head;
+use halcyon_core::release::{Phase, Release, Status};
+use serde::Serialize;
+
+use super::control::StoreArgs;
+use super::release::parse_deadline;
+use super::style::{BLUE, DIM, GREEN, NAME, WARN};
+use super::{Exit, Failure, Invocation, prose};
+use crate::clock;
+use crate::journal::{Journal, driver_alive};
+
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Go on showing it at every change, until Ctrl-C or until --until is so
+    #[arg(long)]
+    watch: bool,
+    /// Wait until the state is this one: idle, green_provisioned, canary, green_live or
+    /// rollback_in_progress. Exit 3 if a release that was under way is rolled back instead
+    #[arg(long, value_name = "STATE", allow_hyphen_values = true)]
+    until: Option<String>,
+    /// Give up after this long, such as 90s, 30m or 2h; exit 124
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    deadline: Option<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// The state, and who drives.
+#[derive(Serialize, PartialEq)]
+struct Answer {
+    #[serde(flatten)]
+    status: Status,
+    /// Whether a process drives the release.
+    driver: bool,
+    /// The end of the audit chain.
+    audit_head: String,
+}
+
+impl Answer {
+    fn of(journal: &Journal) -> Self {
+        let Head { seq, hash } = journal.head();
+        Self {
+            status: journal.release().status(),
+            driver: driver_alive(journal.dir()),
+            audit_head: format!("{seq}:{hash}"),
+        }
+    }
+}
+
+/// Shows the state once, or until.
+pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> {
+    let mut problems = Vec::new();
+    let until = args
+        .until
+        .as_deref()
+        .map(Phase::parse)
+        .transpose()
+        .unwrap_or_else(|why| {
+            problems.push(format!("--until: {why}"));
+            None
+        });
+    let patience = args
+        .deadline
+        .as_deref()
+        .map(parse_deadline)
+        .transpose()
+        .unwrap_or_else(|why| {
+            problems.push(why);
+            None
+        });
+    if patience.is_some() && until.is_none() && !args.watch && problems.is_empty() {
+        problems.push("--deadline: needs --until or --watch".to_owned());
+    }
+    let invocation = &args.store.over(invocation);
+    let settings = invocation.settings();
+    if !problems.is_empty() {
+        problems.extend(
+            settings
+                .err()
+                .map(|failure| failure.problems)
+                .unwrap_or_default(),
+        );
+        return Err(Failure::usage(problems));
+    }
+    let mut journal = Journal::open(settings?.store_dir)?;
+    let begin = Instant::now();
+    let mut shown: Option<Answer> = None;
+    let mut was_under_way = false;
+    loop {
+        let answer = Answer::of(&journal);
+        let reached = until.is_none_or(|phase| phase == answer.status.state);
+        let last = reached && !(args.watch && until.is_none());
+        if (args.watch || last) && shown.as_ref() != Some(&answer) {
+            invocation.answer(|| human(&answer, journal.release()), &answer)?;
+        }
+        if last {
+            return Ok(Exit::Done);
+        }
+        if was_under_way && !answer.status.under_way && until.is_some() {
+            let exit = if answer.status.state == Phase::Idle {
+                Exit::RolledBack
+            } else {
+                Exit::Failed
+            };
+            return Err(Failure::new(
+                exit,
+                format!("the release ended in state {}", answer.status.state),
+            ));
+        }
+        was_under_way = answer.status.under_way;
+        shown = Some(answer);
+        if patience.is_some_and(|patience| begin.elapsed() >= patience) {
+            return Err(Failure::new(
+                Exit::DeadlineRanOut,
+                format!("--deadline ran out in state {}", journal.release().phase()),
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        journal.refresh()?;
+    }
+}
+
+fn human(answer: &Answer, release: &Release) -> String {
+    let status = &answer.status;
+    let mut text = String::new();
+    let image = |image: &Option<String>| image.as_deref().map_or("-".to_owned(), prose::short);
+    let _ = writeln!(text, "state     {NAME}{}{NAME:#}", status.state);
+    let _ = writeln!(
+        text,
+        "{BLUE}blue{BLUE:#}      {:>3} %  {}",
+        status.traffic_split.blue,
+        image(&status.blue_image)
+    );
+    let _ = writeln!(
+        text,
+        "{GREEN}green{GREEN:#}     {:>3} %  {}",
+        status.traffic_split.green,
+        image(&status.green_image)
+    );
+    if let Some(id) = &status.release_id {
+        let _ = writeln!(text, "release   {}", prose::short(id));
+    }
+    if status.under_way {
+        let step = status.step.map_or("before the first".to_owned(), |step| {
+            format!("{step} of {}", status.steps.len())
+        });
+        let _ = writeln!(
+            text,
+            "steps     {} %  ({step})",
+            prose::weights(&status.steps)
+        );
+        let _ = writeln!(
+            text,
+            "regions   {}",
+            status
+                .regions
+                .iter()
+                .map(|region| prose::short(region))
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+        if let Some(at) = status.next_deadline {
+            let _ = writeln!(text, "next in   {}", prose::seconds(at.since(clock::now())));
+        }
+        let waiting: Vec<_> = release
+            .unconfirmed()
+            .map(|region| prose::short(&region.name))
+            .collect();
+        if !waiting.is_empty() {
+            let _ = writeln!(text, "waiting   for {}", waiting.join(", "));
+        }
+        if let Some(reason) = &status.paused {
+            let _ = writeln!(
+                text,
+                "{WARN}paused{WARN:#}    {}  {DIM}(halcyon resume){DIM:#}",
+                prose::short(reason)
+            );
+        }
+        if !answer.driver {
+            let _ = writeln!(
+                text,
+                "{WARN}driver{WARN:#}    none  {DIM}(halcyon release --resume){DIM:#}"
+            );
+        }
+    }
+    let _ = writeln!(text, "audit     {DIM}{}{DIM:#}", answer.audit_head);
+    text
+}

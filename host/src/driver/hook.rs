@@ -1,0 +1,172 @@
+//! The step hook: a command of the user's that makes a change in one region.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use halcyon_core::release::{Action, RegionFailure, RegionTarget, Weight};
+use halcyon_core::text::for_screen;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use super::probe::join_all;
+use super::task::{Report, stopped};
+use super::{Doing, Observer, World};
+
+/// How long a hook that is to stop has before it is killed.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How much of a hook's output is kept, for the message if it fails.
+const OUTPUT_KEPT: usize = 4096;
+
+/// What a hook learns, besides its region.
+pub(super) struct Environment<'a> {
+    pub(super) action: Action,
+    pub(super) weight: Weight,
+    pub(super) image: &'a str,
+    pub(super) release_id: &'a str,
+}
+
+/// Runs the hook in every region at once.
+pub(super) async fn apply(
+    world: &World,
+    observer: &dyn Observer,
+    on_step: &str,
+    environment: &Environment<'_>,
+    regions: &[RegionTarget],
+    cancelled: watch::Receiver<bool>,
+) -> Report {
+    let runs = regions.iter().map(|region| {
+        let cancelled = cancelled.clone();
+        async move {
+            observer.region(&region.name, Doing::Hook(environment.action));
+            let result = run(world, on_step, environment, &region.name, cancelled).await;
+            observer.region(
+                &region.name,
+                Doing::Hooked(environment.action, result.clone()),
+            );
+            (region.name.clone(), result)
+        }
+    });
+    let mut confirmed = Vec::new();
+    let mut failures = Vec::new();
+    for (region, result) in join_all(runs).await {
+        match result {
+            Ok(()) => confirmed.push(region),
+            Err(why) => failures.push(RegionFailure { region, why }),
+        }
+    }
+    if *cancelled.borrow() {
+        return Report::Cancelled;
+    }
+    Report::Applied {
+        change: environment.action,
+        weight: environment.weight,
+        confirmed,
+        failures,
+    }
+}
+
+async fn run(
+    world: &World,
+    on_step: &str,
+    environment: &Environment<'_>,
+    region: &str,
+    cancelled: watch::Receiver<bool>,
+) -> Result<(), String> {
+    let stdin = match &world.hook_lock {
+        Some(lock) => Stdio::from(
+            lock.share()
+                .map_err(|why| format!("cannot start --on-step: {why}"))?,
+        ),
+        None => Stdio::null(),
+    };
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", on_step])
+        .env("HALCYON_ACTION", environment.action.name())
+        .env("HALCYON_REGION", region)
+        .env("HALCYON_WEIGHT", environment.weight.to_string())
+        .env("HALCYON_IMAGE", environment.image)
+        .env("HALCYON_RELEASE_ID", environment.release_id)
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A group of its own: Ctrl-C at the terminal is the driver's to act on, and a hook is ended with
+        // everything it started.
+        .process_group(0)
+        .spawn()
+        .map_err(|why| format!("cannot start --on-step with /bin/sh: {why}"))?;
+    let output = tokio::spawn(last_output(child.stdout.take(), child.stderr.take()));
+    let status = tokio::select! {
+        status = child.wait() => status.map_err(|why| format!("--on-step: {why}"))?,
+        () = stopped(cancelled) => {
+            end(&mut child).await;
+            return Err("--on-step was stopped: another change is in force".to_owned());
+        }
+        () = tokio::time::sleep(world.hook_timeout) => {
+            end(&mut child).await;
+            return Err(format!("--on-step did not end within {} s", world.hook_timeout.as_secs()));
+        }
+    };
+    if status.success() {
+        return Ok(());
+    }
+    // Something it left in the background may hold the pipe open for ever.
+    let output = tokio::time::timeout(Duration::from_millis(200), output).await;
+    let said = output.ok().and_then(Result::ok).unwrap_or_default();
+    Err(describe(status, &said))
+}
+
+/// Ends a hook and everything in its group: politely first.
+async fn end(child: &mut Child) {
+    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let signal = |signal| group.map(|group| kill_process_group(group, signal));
+    signal(Signal::TERM);
+    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+        signal(Signal::KILL);
+        let _ = child.wait().await;
+    }
+}
+
+fn describe(status: ExitStatus, said: &str) -> String {
+    let what = match status.code() {
+        Some(code) => format!("--on-step ended with exit code {code}"),
+        None => format!("--on-step was ended by {status}"),
+    };
+    match said
+        .lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+    {
+        Some(last) => format!(
+            "{what}: {}",
+            for_screen(&last.chars().take(200).collect::<String>())
+        ),
+        None => what,
+    }
+}
+
+/// The end of what a hook says on both its outputs.
+async fn last_output(
+    stdout: Option<tokio::process::ChildStdout>,
+    stderr: Option<tokio::process::ChildStderr>,
+) -> String {
+    async fn tail(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> Vec<u8> {
+        let mut kept = Vec::new();
+        let Some(mut stream) = stream else {
+            return kept;
+        };
+        let mut block = [0; 1024];
+        while let Ok(n @ 1..) = stream.read(&mut block).await {
+            kept.extend_from_slice(&block[..n]);
+            kept.drain(..kept.len().saturating_sub(OUTPUT_KEPT));
+        }
+        kept
+    }
+    let (mut out, err) = tokio::join!(tail(stdout), tail(stderr));
+    out.push(b'\n');
+    out.extend(err);
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,115 @@
+//! What can end or change a task from outside: the journal, the deadline, a signal.
+
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::journal::{Journal, LOG_NAME};
+
+/// How often a driver looks whether somebody else has appended. It has to obey within a second.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Why a task is interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The journal has another length.
+    Changed,
+    /// The deadline ran out.
+    Deadline,
+    /// A signal came.
+    Signal(Signal),
+}
+
+/// A signal that asks to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// What supervisors send.
+    Terminate,
+}
+
+impl Signal {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Interrupt => "Ctrl-C",
+            Signal::Terminate => "SIGTERM",
+        }
+    }
+
+    /// 128 plus its number.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Signal::Interrupt => 130,
+            Signal::Terminate => 143,
+        }
+    }
+}
+
+/// The first signal that asks to stop; a second one ends the process at once.
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub fn signals() -> std::io::Result<watch::Receiver<Option<Signal>>> {
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    let mut terminations = signal(SignalKind::terminate())?;
+    let (sender, receiver) = watch::channel(None);
+    tokio::spawn(async move {
+        loop {
+            let seen = tokio::select! {
+                _ = interrupts.recv() => Signal::Interrupt,
+                _ = terminations.recv() => Signal::Terminate,
+            };
+            if sender.borrow().is_some() {
+                std::process::exit(i32::from(seen.exit_code()));
+            }
+            let _ = sender.send(Some(seen));
+        }
+    });
+    Ok(receiver)
+}
+
+/// Waits for the next reason to interrupt a task.
+pub(super) async fn next(
+    journal: &Journal,
+    deadline: Option<Instant>,
+    signals: Option<watch::Receiver<Option<Signal>>>,
+) -> Interrupt {
+    let path = journal.dir().join(LOG_NAME);
+    let seen = journal.seen_bytes();
+    let changed = async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if std::fs::metadata(&path).map(|found| found.len()).ok() != Some(seen) {
+                return;
+            }
+        }
+    };
+    let deadline = async move {
+        match deadline {
+            Some(at) => tokio::time::sleep_until(at.into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    let signalled = async move {
+        let Some(mut signals) = signals else {
+            return std::future::pending().await;
+        };
+        let seen = signals
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|seen| *seen);
+        match seen {
+            Some(signal) => signal,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        signal = signalled => Interrupt::Signal(signal),
+        () = deadline => Interrupt::Deadline,
+        () = changed => Interrupt::Changed,
+    }
+}

@@ -1,0 +1,152 @@
+//! Asking the regions: the smoke test before a step, and the probes while it bakes.
+
+use std::time::{Duration, Instant};
+
+use halcyon_core::release::{RegionFailure, RegionTarget};
+
+use super::{Doing, Observer, World};
+
+/// How often the smoke test tries a region.
+const SMOKE_TRIES: u32 = 3;
+
+/// How many failures in a row of one region fail a step.
+const FALL: u32 = 3;
+
+/// The longest pause between two tries of a smoke test.
+const SMOKE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Asks every region at once, up to three times each; answers with those that never were ready.
+pub(super) async fn smoke(
+    world: &World,
+    observer: &dyn Observer,
+    regions: &[RegionTarget],
+) -> Vec<RegionFailure> {
+    let tests = regions
+        .iter()
+        .map(|region| smoke_one(world, observer, region));
+    join_all(tests).await.into_iter().flatten().collect()
+}
+
+async fn smoke_one(
+    world: &World,
+    observer: &dyn Observer,
+    region: &RegionTarget,
+) -> Option<RegionFailure> {
+    let mut attempt = 1;
+    loop {
+        let result = ask(world, region).await;
+        observer.region(
+            &region.name,
+            Doing::Smoke {
+                attempt,
+                result: result.clone(),
+            },
+        );
+        match result {
+            Ok(_) => return None,
+            Err(why) if attempt == SMOKE_TRIES => {
+                return Some(RegionFailure {
+                    region: region.name.clone(),
+                    why,
+                });
+            }
+            Err(_) => tokio::time::sleep(world.probe_interval.min(SMOKE_PAUSE)).await,
+        }
+        attempt += 1;
+    }
+}
+
+/// What came of a bake.
+#[derive(Debug)]
+pub(super) struct Baked {
+    pub(super) lasted: Duration,
+    pub(super) rounds: u64,
+    pub(super) failures: Vec<RegionFailure>,
+}
+
+/// Probes every region, round by round, until `bake` is over and the last round settles every region:
+/// ready, or failed three times in a row. With `stop_on_failure` the first failed region ends it.
+pub(super) async fn bake(
+    world: &World,
+    observer: &dyn Observer,
+    regions: &[RegionTarget],
+    bake: Duration,
+    stop_on_failure: bool,
+) -> Baked {
+    let begin = Instant::now();
+    let mut in_a_row = vec![0_u32; regions.len()];
+    let mut failures: Vec<RegionFailure> = Vec::new();
+    for rounds in 1.. {
+        let round_begins = Instant::now();
+        let results = join_all(regions.iter().map(|region| ask(world, region))).await;
+        for ((region, result), in_a_row) in regions.iter().zip(results).zip(&mut in_a_row) {
+            *in_a_row = if result.is_ok() { 0 } else { *in_a_row + 1 };
+            observer.region(
+                &region.name,
+                Doing::Probe {
+                    round: rounds,
+                    failures: *in_a_row,
+                    result: result.clone(),
+                },
+            );
+            if let Err(why) = result
+                && *in_a_row == FALL
+                && !failures.iter().any(|failure| failure.region == region.name)
+            {
+                failures.push(RegionFailure {
+                    region: region.name.clone(),
+                    why,
+                });
+            }
+        }
+        let settled = in_a_row.iter().all(|count| *count == 0 || *count >= FALL);
+        let over = begin.elapsed() >= bake && settled;
+        if over || (stop_on_failure && !failures.is_empty()) {
+            return Baked {
+                lasted: begin.elapsed(),
+                rounds,
+                failures,
+            };
+        }
+        let next = (round_begins + world.probe_interval).min((begin + bake).max(Instant::now()));
+        let next = if begin.elapsed() >= bake {
+            round_begins + world.probe_interval
+        } else {
+            next
+        };
+        tokio::time::sleep_until(next.into()).await;
+    }
+    unreachable!("rounds are counted in 64 bits")
+}
+
+async fn ask(world: &World, region: &RegionTarget) -> Result<Duration, String> {
+    let expected = region.named.then_some(region.name.as_str());
+    world
+        .client
+        .probe_ready(&region.url, expected, world.probe_timeout)
+        .await
+}
+
+/// Runs futures at once and waits for all, in order.
+pub(super) async fn join_all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut running: Vec<_> = futures.map(Box::pin).collect();
+    let mut done: Vec<Option<T>> = running.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        let mut pending = false;
+        for (future, slot) in running.iter_mut().zip(&mut done) {
+            if slot.is_none() {
+                match future.as_mut().poll(context) {
+                    std::task::Poll::Ready(value) => *slot = Some(value),
+                    std::task::Poll::Pending => pending = true,
+                }
+            }
+        }
+        if pending {
+            std::task::Poll::Pending
+        } else {
+            std::task::Poll::Ready(())
+        }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}

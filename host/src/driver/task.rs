@@ -1,0 +1,200 @@
+//! One thing to make true in the world, detached from the state that asked for it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use halcyon_core::release::{Action, RegionFailure, RegionTarget, Release, Step, Weight};
+use tokio::sync::watch;
+
+use super::{Observer, hook, probe};
+use crate::clock;
+use crate::journal::HookLock;
+use crate::net::Client;
+
+/// How the world is reached.
+#[derive(Clone)]
+pub struct World {
+    /// Asks regions.
+    pub client: Client,
+    /// Between two probes of a region.
+    pub probe_interval: Duration,
+    /// For one probe.
+    pub probe_timeout: Duration,
+    /// For one run of a step hook.
+    pub hook_timeout: Duration,
+    /// Shared with every hook.
+    pub hook_lock: Option<Arc<HookLock>>,
+}
+
+/// What has to be done now, with everything that takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Task {
+    Rest,
+    Hold,
+    Apply {
+        release_id: String,
+        change: Action,
+        weight: Weight,
+        image: String,
+        on_step: String,
+        regions: Vec<RegionTarget>,
+    },
+    Enter {
+        weight: Weight,
+        regions: Vec<RegionTarget>,
+    },
+    Bake {
+        weight: Weight,
+        bake_ms: u64,
+        until: halcyon_core::time::Timestamp,
+        regions: Vec<RegionTarget>,
+        stop_on_failure: bool,
+    },
+    Finish,
+    CompleteRollback,
+}
+
+/// What came of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Report {
+    Cancelled,
+    Applied {
+        change: Action,
+        weight: Weight,
+        confirmed: Vec<String>,
+        failures: Vec<RegionFailure>,
+    },
+    Smoked {
+        weight: Weight,
+        failures: Vec<RegionFailure>,
+    },
+    Baked {
+        weight: Weight,
+        baked_ms: u64,
+        rounds: u64,
+        failures: Vec<RegionFailure>,
+    },
+    Finish,
+    CompleteRollback,
+}
+
+impl Task {
+    pub(super) fn of(release: &Release) -> Self {
+        let regions = || {
+            release
+                .plan()
+                .map(|plan| plan.regions.clone())
+                .unwrap_or_default()
+        };
+        match release.next_step() {
+            Step::Rest => Task::Rest,
+            Step::Hold => Task::Hold,
+            Step::Apply(apply) => Task::Apply {
+                release_id: release.id().unwrap_or("").to_owned(),
+                change: apply.action,
+                weight: apply.weight,
+                image: apply.image.to_owned(),
+                on_step: apply.on_step.to_owned(),
+                regions: apply.regions.into_iter().cloned().collect(),
+            },
+            Step::Enter { weight } => Task::Enter {
+                weight,
+                regions: regions(),
+            },
+            Step::Bake { weight, until } => Task::Bake {
+                weight,
+                until,
+                bake_ms: release.plan().map_or(0, |plan| plan.bake_ms),
+                regions: regions(),
+                stop_on_failure: release.plan().is_some_and(|plan| plan.abort_on_err),
+            },
+            Step::Finish => Task::Finish,
+            Step::CompleteRollback => Task::CompleteRollback,
+        }
+    }
+
+    pub(super) fn is_rollback(&self) -> bool {
+        match self {
+            Task::CompleteRollback => true,
+            Task::Apply { change, .. } => *change == Action::RollbackToBlue,
+            Task::Rest | Task::Hold | Task::Enter { .. } | Task::Bake { .. } | Task::Finish => {
+                false
+            }
+        }
+    }
+
+    /// When the step in force has baked, by a clock that never jumps: never later than a whole bake
+    /// from now, even if the wall clock went back.
+    pub(super) fn until(&self, release: &Release) -> Option<Instant> {
+        let Task::Bake { until, .. } = self else {
+            return None;
+        };
+        let bake_ms = release.plan().map_or(0, |plan| plan.bake_ms);
+        Some(Instant::now() + Duration::from_millis(until.since(clock::now()).min(bake_ms)))
+    }
+
+    pub(super) async fn perform(
+        &self,
+        world: &World,
+        observer: &dyn Observer,
+        cancelled: watch::Receiver<bool>,
+    ) -> Report {
+        match self {
+            Task::Rest => Report::Cancelled,
+            Task::Finish => Report::Finish,
+            Task::CompleteRollback => Report::CompleteRollback,
+            Task::Hold => {
+                stopped(cancelled).await;
+                Report::Cancelled
+            }
+            Task::Apply {
+                release_id,
+                change,
+                weight,
+                image,
+                on_step,
+                regions,
+            } => {
+                let environment = hook::Environment {
+                    action: *change,
+                    weight: *weight,
+                    image,
+                    release_id,
+                };
+                hook::apply(world, observer, on_step, &environment, regions, cancelled).await
+            }
+            Task::Enter { weight, regions } => {
+                tokio::select! {
+                    failures = probe::smoke(world, observer, regions) => Report::Smoked { weight: *weight, failures },
+                    () = stopped(cancelled) => Report::Cancelled,
+                }
+            }
+            Task::Bake {
+                weight,
+                bake_ms,
+                regions,
+                stop_on_failure,
+                ..
+            } => {
+                let bake = Duration::from_millis(*bake_ms);
+                tokio::select! {
+                    baked = probe::bake(world, observer, regions, bake, *stop_on_failure) => Report::Baked {
+                        weight: *weight,
+                        baked_ms: u64::try_from(baked.lasted.as_millis()).unwrap_or(u64::MAX),
+                        rounds: baked.rounds,
+                        failures: baked.failures,
+                    },
+                    () = stopped(cancelled) => Report::Cancelled,
+                }
+            }
+        }
+    }
+}
+
+/// Returns once the task is to stop.
+pub(super) async fn stopped(mut cancelled: watch::Receiver<bool>) {
+    if cancelled.wait_for(|stop| *stop).await.is_err() {
+        // The sender lives as long as the task's caller; without it there is nobody to stop.
+        std::future::pending::<()>().await;
+    }
+}

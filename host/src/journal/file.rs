@@ -1,0 +1,164 @@
+//! The file under a journal, behind a trait so that tests can make it fail.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+/// Where a journal's file comes from.
+pub trait Storage {
+    /// Opens the file. For reading, a missing one is `None`; for writing it is created, durably.
+    ///
+    /// # Errors
+    /// The system's, and for anything that is no regular file.
+    fn open(&mut self, write: bool) -> io::Result<Option<Box<dyn LogFile>>>;
+
+    /// The file's path for messages.
+    fn path(&self) -> String;
+}
+
+/// An open journal file.
+pub trait LogFile {
+    /// Its length in bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    fn len(&mut self) -> io::Result<u64>;
+
+    /// Whether it has no bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    fn is_empty(&mut self) -> io::Result<bool> {
+        self.len().map(|length| length == 0)
+    }
+
+    /// Device and inode: another file under the same name has another identity.
+    ///
+    /// # Errors
+    /// The system's.
+    fn identity(&mut self) -> io::Result<(u64, u64)>;
+
+    /// Every byte from `offset` to the end.
+    ///
+    /// # Errors
+    /// The system's.
+    fn read_from(&mut self, offset: u64) -> io::Result<Vec<u8>>;
+
+    /// Writes some of `bytes` at `offset` and says how many.
+    ///
+    /// # Errors
+    /// The system's.
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+
+    /// Cuts the file to `length` bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+
+    /// Makes everything written so far durable.
+    ///
+    /// # Errors
+    /// The system's.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// A file in a directory.
+#[derive(Debug)]
+pub struct DirStorage {
+    file: PathBuf,
+}
+
+impl DirStorage {
+    /// Storage in this file.
+    pub fn new(file: PathBuf) -> Self {
+        Self { file }
+    }
+}
+
+impl Storage for DirStorage {
+    fn open(&mut self, write: bool) -> io::Result<Option<Box<dyn LogFile>>> {
+        // Neither a link (it may point anywhere) nor a FIFO (opening one waits for ever).
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let open = |create: bool| {
+            let mut options = File::options();
+            options
+                .read(true)
+                .write(write)
+                .create_new(create)
+                .mode(0o640);
+            options.custom_flags(flags.bits() as i32).open(&self.file)
+        };
+        let file = match open(false) {
+            Ok(file) => file,
+            Err(why) if why.kind() == io::ErrorKind::NotFound && !write => return Ok(None),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                let file = open(true)?;
+                let dir = self.file.parent().unwrap_or(&self.file);
+                File::open(dir)?.sync_all()?;
+                file
+            }
+            Err(why) => return Err(self.name_the_kind(why)),
+        };
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        Ok(Some(Box::new(file)))
+    }
+
+    fn path(&self) -> String {
+        halcyon_core::text::for_screen(&self.file.display().to_string())
+    }
+}
+
+impl DirStorage {
+    /// `ELOOP` and `ENXIO` are what a link and a FIFO give; say what is there instead.
+    fn name_the_kind(&self, why: io::Error) -> io::Error {
+        match std::fs::symlink_metadata(&self.file) {
+            Ok(found) if found.is_symlink() => {
+                io::Error::other("it is a symbolic link, not a regular file")
+            }
+            Ok(found) if !found.is_file() => io::Error::other("it is no regular file"),
+            _ => why,
+        }
+    }
+}
+
+impl LogFile for File {
+    fn len(&mut self) -> io::Result<u64> {
+        self.metadata().map(|found| found.len())
+    }
+
+    fn identity(&mut self) -> io::Result<(u64, u64)> {
+        self.metadata().map(|found| (found.dev(), found.ino()))
+    }
+
+    fn read_from(&mut self, mut offset: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut block = vec![0; 256 * 1024];
+        loop {
+            match self.read_at(&mut block, offset) {
+                Ok(0) => return Ok(bytes),
+                Ok(n) => {
+                    bytes.extend_from_slice(&block[..n]);
+                    offset += n as u64;
+                }
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(why),
+            }
+        }
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        FileExt::write_at(self, bytes, offset)
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
