@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::evolve::is_recent;
 use super::{Check, Command, Context, Event, Phase, Plan, Rejection, Release, Weight};
 use crate::text::Seen;
 use crate::time::Timestamp;
@@ -170,9 +171,8 @@ impl Release {
         now: Timestamp,
     ) -> Option<Event> {
         let role = context.actor.authorise().err()?;
-        let recent = self.last_denial.as_ref().is_some_and(|(user, at)| {
-            *user == context.actor.user && now >= *at && now.since(*at) < 1000
-        });
+        let before = self.denials.get(&context.actor.user);
+        let recent = before.is_some_and(|before| is_recent(*before, now));
         (!recent).then(|| Event::PermissionDenied {
             attempted: command.name().to_string(),
             reason: role.to_string(),
