@@ -1,7 +1,13 @@
 //! The release machine: who may, what from where, plans, hooks, and what a driver is told.
 #![allow(clippy::arithmetic_side_effects)]
 
+mod grid;
+mod hooks;
+mod plans;
 mod roles;
+mod script;
+mod status;
+mod verbs;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
