@@ -154,6 +154,7 @@ fn plan(weights: &[i64]) -> Plan {
     let target = |name: &str| RegionTarget {
         name: name.into(),
         url: Endpoint::parse(&alloc::format!("http://{name}:8086")).unwrap(),
+        named: true,
     };
     Plan {
         weights: weights.iter().map(|percent| weight(*percent)).collect(),
