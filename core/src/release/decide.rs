@@ -386,8 +386,10 @@ impl Release {
                 why: "this plan rolls back on failure".to_string(),
             });
         }
-        if check == Check::Bake {
-            self.gate_verdict(words, weight)?;
+        match check {
+            Check::Bake => self.gate_verdict(words, weight)?,
+            Check::Hook => self.gate_hook_failure(words, weight)?,
+            Check::Smoke => {}
         }
         Ok(alloc::vec![Event::StepFailed {
             weight,
@@ -417,6 +419,21 @@ impl Release {
         }
         if self.verdict.is_some() {
             return not_yet(format!("step {weight}% has its verdict"));
+        }
+        Ok(())
+    }
+
+    /// A hook fails while it makes the change in force; later, the failure is about another change.
+    fn gate_hook_failure(&self, words: &'static str, weight: Weight) -> Result<(), Rejection> {
+        let not_yet = |why: String| Err(Rejection::NotYet { words, why });
+        if weight != self.weight {
+            return not_yet(format!(
+                "step {weight}% is not in force; that is {}%",
+                self.weight
+            ));
+        }
+        if self.unconfirmed().next().is_none() {
+            return not_yet("no region has a change to make".to_string());
         }
         Ok(())
     }

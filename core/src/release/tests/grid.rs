@@ -10,8 +10,13 @@ fn machine(phase: Phase, plan: Option<Plan>) -> Bench {
         blue_image: Some("app:v1".into()),
         plan: plan.clone(),
     };
-    let confirmed = plan.iter().filter(|plan| plan.on_step.is_some()).flat_map(|plan| &plan.regions);
-    let confirmed: Vec<Command> = confirmed.map(|region| confirm(&region.name, Action::ProvisionGreen)).collect();
+    let confirmed = plan
+        .iter()
+        .filter(|plan| plan.on_step.is_some())
+        .flat_map(|plan| &plan.regions);
+    let confirmed: Vec<Command> = confirmed
+        .map(|region| confirm(&region.name, Action::ProvisionGreen))
+        .collect();
     let provisioned = || bench().all([begin.clone()]).all(confirmed.clone());
     let at = match phase {
         Phase::Idle => bench(),
@@ -20,9 +25,17 @@ fn machine(phase: Phase, plan: Option<Plan>) -> Bench {
         Phase::GreenLive => provisioned().all([start(10), Command::PromoteGreen]),
         Phase::RollbackInProgress => {
             let mut at = provisioned().all([start(10)]);
-            let event = Event::RollbackToBlue { reason: "sick".into(), old_state: Phase::Canary, old_weight: weight(10) };
+            let event = Event::RollbackToBlue {
+                reason: "sick".into(),
+                old_state: Phase::Canary,
+                old_weight: weight(10),
+            };
             // As a crash between the two records of a rollback leaves it.
-            at.release.evolve(&Fact { at: at.now, release_id: at.release.id.clone(), event });
+            at.release.evolve(&Fact {
+                at: at.now,
+                release_id: at.release.id.clone(),
+                event,
+            });
             at
         }
     };
