@@ -40,7 +40,7 @@ fn nothing_advances_until_every_region_has_confirmed() {
         "Cannot start canary: region \"us-west\" has not confirmed provision_green"
     );
     at.give(confirm("us-west", Action::ProvisionGreen)).unwrap();
-    assert_eq!(open(&at), [] as [&str; 0]);
+    assert!(open(&at).is_empty());
 
     at.give(start(10)).unwrap();
     assert_eq!(
