@@ -9,6 +9,7 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+mod gates;
 mod plan;
 mod progress;
 mod rejection;
