@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::release::{Event, Fact, Phase, Release, Weight};
 use crate::role::Actor;
-use crate::text::ascii_json;
+use crate::text::{Seen, ascii_json, printable};
 use crate::time::Timestamp;
 
 /// The `prev_hash` of the first record.
@@ -84,13 +84,17 @@ impl Head {
     pub fn parse(text: &str) -> Result<Self, String> {
         let (seq, hash) = text.split_once(':').unwrap_or((text, ""));
         match seq.parse() {
-            Ok(seq) if is_hash(hash) && seq > 0 => Ok(Self {
-                seq,
-                hash: hash.to_string(),
-            }),
+            Ok(number)
+                if is_hash(hash) && number > 0 && seq.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                Ok(Self {
+                    seq: number,
+                    hash: hash.to_string(),
+                })
+            }
             _ => Err(format!(
                 "{} is no head; allowed: SEQ:HASH, a record's number from 1 and its 64 lower-case hex digits",
-                crate::text::Seen(text)
+                Seen(text)
             )),
         }
     }
@@ -133,8 +137,8 @@ impl Ledger {
         let seq = self.head.seq.saturating_add(1);
         let corrupt = |why: String| Corruption { seq, why };
         let (body, hash) = verify_bytes(line).map_err(corrupt)?;
-        let record: Record = serde_json::from_slice(line)
-            .map_err(|why| corrupt(format!("verifies, but cannot be read: {why}")))?;
+        let record: Record =
+            serde_json::from_slice(line).map_err(|why| corrupt(unreadable(&why)))?;
         if record.seq != seq {
             return Err(corrupt(format!("says seq {}, expected {seq}", record.seq)));
         }
@@ -150,13 +154,7 @@ impl Ledger {
         if let Event::PermissionDenied { .. } = record.event {
             release.note_denial(&record.user, record.timestamp);
         }
-        if !record.agrees_with(&release) {
-            return Err(corrupt(format!(
-                "says state {}, but the events lead to {}",
-                record.state,
-                release.phase()
-            )));
-        }
+        record.agrees_with(&release).map_err(corrupt)?;
         self.release = release;
         self.head = Head {
             seq,
@@ -219,11 +217,45 @@ impl Record {
         }
     }
 
-    fn agrees_with(&self, release: &Release) -> bool {
-        self.state == release.phase()
-            && self.canary_weight == release.weight()
-            && self.blue_image.as_deref() == release.blue_image()
-            && self.green_image.as_deref() == release.green_image()
+    /// Whether the state it says is the state the events lead to; else what differs.
+    fn agrees_with(&self, release: &Release) -> Result<(), String> {
+        let image =
+            |image: Option<&str>| image.map_or("none".to_string(), |image| Seen(image).to_string());
+        for (what, says, leads_to) in [
+            ("state", self.state.to_string(), release.phase().to_string()),
+            (
+                "canary_weight",
+                self.canary_weight.to_string(),
+                release.weight().to_string(),
+            ),
+        ] {
+            if says != leads_to {
+                return Err(format!(
+                    "says {what} {says}, but the events lead to {leads_to}"
+                ));
+            }
+        }
+        for (what, says, leads_to) in [
+            (
+                "blue_image",
+                self.blue_image.as_deref(),
+                release.blue_image(),
+            ),
+            (
+                "green_image",
+                self.green_image.as_deref(),
+                release.green_image(),
+            ),
+        ] {
+            if says != leads_to {
+                return Err(format!(
+                    "says {what} {}, but the events lead to {}",
+                    image(says),
+                    image(leads_to)
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The record's line without a newline, and its hash.
@@ -260,6 +292,12 @@ fn verify_bytes(line: &[u8]) -> Result<(&[u8], &str), String> {
         return Err("its bytes do not have the hash they carry".to_string());
     }
     Ok((body, hash))
+}
+
+/// The parser's words quote the line, so they are escaped and cut.
+fn unreadable(why: &serde_json::Error) -> String {
+    let why: String = why.to_string().chars().take(200).collect();
+    format!("verifies, but cannot be read: {}", printable(&why))
 }
 
 fn is_hash(text: &str) -> bool {

@@ -13,6 +13,7 @@ CHECKS=(
     check_required_variable_missing
     check_bad_configuration
     check_drain
+    check_readme_commands
 )
 PASSED=0
 
@@ -257,4 +258,24 @@ check_drain() {
     check "podman stop succeeds" same 0 "$code"
     check "and it ended by itself, with exit code 0, not killed (137)" ended_with draining 0
     stop draining
+}
+
+# The README's docker commands as they stand there, with podman for docker and the image built above
+# for the one they build.
+check_readme_commands() {
+    local commands
+    commands=$(sed -n 's/^docker .*/&/p' "$ROOT/README.md")
+    check 'the README says how to build and how to run the image' \
+        same $'docker build -t halcyon .\ndocker run --rm halcyon demo' "$commands"
+    check 'the demo of the README plays to its end in a container' readme_demo
+}
+
+readme_demo() {
+    local said
+    said=$(podman --runtime runc run --rm --name "$RUN_NAME-readme" --network host \
+        --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "$PLAIN" demo 2>&1) || {
+        printf '%s\n' "$said"
+        return 1
+    }
+    grep -F 'Done in' <<<"$said"
 }

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::evolve::is_recent;
 use super::{Check, Command, Context, Event, Phase, Plan, Rejection, Release, Weight};
 use crate::text::Seen;
 use crate::time::Timestamp;
@@ -170,9 +171,8 @@ impl Release {
         now: Timestamp,
     ) -> Option<Event> {
         let role = context.actor.authorise().err()?;
-        let recent = self.last_denial.as_ref().is_some_and(|(user, at)| {
-            *user == context.actor.user && now >= *at && now.since(*at) < 1000
-        });
+        let before = self.denials.get(&context.actor.user);
+        let recent = before.is_some_and(|before| is_recent(*before, now));
         (!recent).then(|| Event::PermissionDenied {
             attempted: command.name().to_string(),
             reason: role.to_string(),
@@ -214,60 +214,6 @@ impl Release {
                 .map(ToString::to_string),
             plan: plan.cloned(),
         }])
-    }
-
-    /// The next share must be the plan's next step, after everything before it is done.
-    fn gate_next_step(&self, words: &'static str, weight: Weight) -> Result<(), Rejection> {
-        let Some(plan) = &self.plan else {
-            return Ok(());
-        };
-        let expected = plan.after(self.step());
-        if expected != Some(weight) {
-            let expected = expected.map_or("promotion".to_string(), |next| format!("{next}%"));
-            return Err(Rejection::NotInPlan {
-                words,
-                found: weight,
-                expected,
-            });
-        }
-        self.gate_done(words)
-    }
-
-    fn gate_promotion(&self, words: &'static str) -> Result<(), Rejection> {
-        let not_yet = |why: &str| Rejection::NotYet {
-            words,
-            why: why.to_string(),
-        };
-        let plan = self
-            .plan
-            .as_ref()
-            .ok_or_else(|| not_yet("the release has no plan to finish"))?;
-        if let Some(next) = plan.after(self.step()) {
-            return Err(Rejection::NotYet {
-                words,
-                why: format!("step {next}% is still to come"),
-            });
-        }
-        self.gate_done(words)
-    }
-
-    /// Nothing of the current step is open, and nobody paused.
-    fn gate_done(&self, words: &'static str) -> Result<(), Rejection> {
-        let not_yet = |why: String| Err(Rejection::NotYet { words, why });
-        if self.paused.is_some() {
-            return not_yet("the release is paused".to_string());
-        }
-        if let Some(open) = self.unconfirmed().next() {
-            return not_yet(format!(
-                "region {} has not confirmed {}",
-                Seen(&open.name),
-                self.target_name()
-            ));
-        }
-        if self.phase == Phase::Canary && self.verdict.is_none() {
-            return not_yet(format!("step {}% has not passed", self.weight));
-        }
-        Ok(())
     }
 
     fn promote(&self) -> Vec<Event> {
@@ -386,43 +332,16 @@ impl Release {
                 why: "this plan rolls back on failure".to_string(),
             });
         }
-        if check == Check::Bake {
-            self.gate_verdict(words, weight)?;
+        match check {
+            Check::Bake => self.gate_verdict(words, weight)?,
+            Check::Hook => self.gate_hook_failure(words, weight)?,
+            Check::Smoke => {}
         }
         Ok(alloc::vec![Event::StepFailed {
             weight,
             check,
             failures: failures.to_vec()
         }])
-    }
-
-    /// A verdict is about the step in force, once, with every region on it and nobody pausing.
-    fn gate_verdict(&self, words: &'static str, weight: Weight) -> Result<(), Rejection> {
-        let not_yet = |why: String| Err(Rejection::NotYet { words, why });
-        if self.phase != Phase::Canary || weight != self.weight {
-            return not_yet(format!(
-                "step {weight}% is not in force; that is {}%",
-                self.weight
-            ));
-        }
-        if self.paused.is_some() {
-            return not_yet("the release is paused".to_string());
-        }
-        if let Some(open) = self.unconfirmed().next() {
-            return not_yet(format!(
-                "region {} has not confirmed {}",
-                Seen(&open.name),
-                self.target_name()
-            ));
-        }
-        if self.verdict.is_some() {
-            return not_yet(format!("step {weight}% has its verdict"));
-        }
-        Ok(())
-    }
-
-    fn target_name(&self) -> &'static str {
-        self.target.map_or("nothing", super::Action::name)
     }
 }
 

@@ -89,7 +89,8 @@ impl Release {
 
     /// Remembers who was refused, so that the next refusal within a second is not recorded again.
     pub fn note_denial(&mut self, user: &str, at: Timestamp) {
-        self.last_denial = Some((user.into(), at));
+        self.denials.retain(|_, before| is_recent(*before, at));
+        self.denials.insert(user.into(), at);
     }
 
     /// From `green_live`, blue is the former blue again; from `idle` and during a rollback nothing changes.
@@ -113,4 +114,10 @@ impl Release {
         self.verdict = None;
         self.bake_from = at;
     }
+}
+
+/// Whether a refusal at `before` keeps one at `now` from being recorded. A clock that went back
+/// keeps none.
+pub(super) fn is_recent(before: Timestamp, now: Timestamp) -> bool {
+    now >= before && now.since(before) < 1000
 }

@@ -9,6 +9,7 @@ mod command;
 mod decide;
 mod event;
 mod evolve;
+mod gates;
 mod plan;
 mod progress;
 mod rejection;
@@ -18,7 +19,7 @@ mod verbs;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
 pub use command::{Command, Context};
@@ -56,7 +57,8 @@ pub struct Release {
     /// Regions that have made it.
     confirmed: BTreeSet<String>,
     outcome: Option<Outcome>,
-    last_denial: Option<(String, Timestamp)>,
+    /// Who was refused for their role within the last second, and when.
+    denials: BTreeMap<String, Timestamp>,
 }
 
 /// How the current step ended.

@@ -259,6 +259,13 @@ impl<S: Storage> Journal<S> {
         if let Some(why) = &self.poisoned {
             return Err(JournalError::ReadOnly { why: why.clone() });
         }
+        if !self.dir.exists() {
+            // A refusal that is not recorded leaves no trace on disk.
+            let refused = self.ledger.release().decide(command, context).err();
+            if let Some(refused) = refused.filter(|_| context.actor.authorise().is_ok()) {
+                return Err(JournalError::Refused(refused));
+            }
+        }
         std::fs::create_dir_all(&self.dir)
             .map_err(|why| self.error("create the directory of", why))?;
         let _lock = lock::append_lock(&self.dir)?;

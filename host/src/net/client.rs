@@ -166,6 +166,3 @@ fn unexpected_status(answer: &Response<Incoming>, expected: &str) -> String {
         None => format!("status {status}, a redirect (never followed); expected {expected}"),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -109,7 +109,7 @@ pub(super) fn reason(why: &io::Error) -> String {
     let text = match why.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".to_string(),
         io::ErrorKind::ConnectionReset => "connection reset".to_string(),
-        io::ErrorKind::UnexpectedEof => "closed before it answered".to_string(),
+        io::ErrorKind::UnexpectedEof => "closed before the answer was complete".to_string(),
         _ => why.to_string(),
     };
     let text = text.split(" (os error").next().unwrap_or_default();

@@ -46,11 +46,17 @@ struct Directory {
 
 impl Directory {
     fn new() -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("halcyon-demo-{}", std::process::id()));
-        std::fs::create_dir(&path).map_err(|why| {
+        let name = format!("halcyon-demo-{}", std::process::id());
+        let path = std::env::temp_dir().join(&name);
+        let made = std::fs::create_dir(&path).map(|()| path).or_else(|_| {
+            // A container image with nothing but the program has no /tmp; its working directory is writable.
+            let path = std::env::current_dir()?.join(&name);
+            std::fs::create_dir(&path).map(|()| path)
+        });
+        let path = made.map_err(|why| {
             Failure::new(
                 Exit::Failed,
-                format!("cannot create {}: {why}", path.display()),
+                format!("cannot create a directory {name}: {why}"),
             )
         })?;
         Ok(Self { path, keep: false })

@@ -108,6 +108,9 @@ fn resume(args: &Args, invocation: &Invocation) -> Result<Exit, Failure> {
         kill_switch: settings.features.kill_switch(),
         new_release_id: "",
     };
+    if actor.authorise().is_err() {
+        journal.append(&Command::AttachDriver, &context, None, clock::now())?;
+    }
     let attach = journal.release().decide(&Command::AttachDriver, &context);
     let over = !journal.release().under_way()
         && journal.release().next_step() == halcyon_core::release::Step::Rest;

@@ -122,12 +122,15 @@ pub async fn serve(
 
 /// The next connection. Errors are about single connections or pass; none ends the server.
 async fn accept(listener: &TcpListener) -> TcpStream {
+    let mut said = false;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(why) if is_the_clients(&why) => {}
             Err(why) => {
-                tracing::warn!("cannot accept connections: {why}");
+                if !std::mem::replace(&mut said, true) {
+                    tracing::warn!("cannot accept connections: {why}");
+                }
                 sleep(ACCEPT_REST).await;
             }
         }

@@ -132,7 +132,9 @@ impl Read for Guard {
                 return Poll::Pending;
             }
             if guard.poll_deadline(cx).is_ready() {
-                guard.conversation.state().broken = Some(Refusal::Timeout);
+                if guard.framing.in_body() {
+                    guard.conversation.state().broken = Some(Refusal::Timeout);
+                }
                 return Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "no complete request in time",

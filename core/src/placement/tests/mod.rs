@@ -1,0 +1,69 @@
+//! Placement: golden vectors, every health subset against an oracle, and the laws of cohorts.
+#![allow(clippy::as_conversions, clippy::arithmetic_side_effects)]
+
+mod cohorts;
+mod exhaustive;
+mod explained;
+mod failover;
+mod vectors;
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::*;
+use crate::testing::env;
+
+const UP: RegionStatus = RegionStatus::Up;
+const DOWN: RegionStatus = RegionStatus::Down;
+const DRAINING: RegionStatus = RegionStatus::Draining;
+const FORBIDDEN: RegionStatus = RegionStatus::Forbidden;
+const STATUSES: [RegionStatus; 4] = [UP, DOWN, DRAINING, FORBIDDEN];
+
+/// Regions `r0`, `r1`, …; the primary by index.
+fn router(count: usize, sticky: &str, policy: &str, primary: usize) -> Router {
+    let regions = (0..count)
+        .map(|index| format!("r{index}"))
+        .collect::<Vec<_>>()
+        .join(",");
+    Router::from_lookup(&env(&[
+        ("REGIONS", &regions),
+        ("PRIMARY_REGION", &format!("r{primary}")),
+        ("TENANT_STICKY", sticky),
+        ("FAILOVER_POLICY", policy),
+    ]))
+    .unwrap()
+}
+
+fn tenants(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("tenant{n}")).collect()
+}
+
+fn id(tenant: &str) -> TenantId<'_> {
+    TenantId::new(tenant).unwrap()
+}
+
+/// Everything blue.
+fn no_release(router: &Router) -> SlotRule {
+    router.slot_rule(None)
+}
+
+/// Where the tenant goes, by index.
+fn index(router: &Router, tenant: &str, health: &[RegionStatus]) -> usize {
+    let placement = router
+        .route(id(tenant), health, &no_release(router))
+        .unwrap();
+    router
+        .regions()
+        .position(|region| region == placement.region)
+        .unwrap()
+}
+
+/// The sum of (seen - expected)² / expected, in thousandths.
+fn chi_square(seen: &[u64], expected: &[u64]) -> u64 {
+    assert_eq!(seen.len(), expected.len());
+    seen.iter()
+        .zip(expected)
+        .map(|(seen, expected)| seen.abs_diff(*expected).pow(2) * 1000 / expected)
+        .sum()
+}
