@@ -26,6 +26,8 @@ pub enum Answer {
     Body(&'static str),
     /// Closes without a word.
     Close,
+    /// Ready for this many requests, then closes without a word.
+    ReadyFor(usize),
 }
 
 /// A region on a free port of this machine, gone when dropped.
@@ -125,7 +127,11 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         }
     }
     let line = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
-    lock(&shared.asked).push(Asked { at: Instant::now(), line });
+    let number = {
+        let mut asked = lock(&shared.asked);
+        asked.push(Asked { at: Instant::now(), line });
+        asked.len()
+    };
     let answer = lock(&shared.answer).clone();
     let ready = response("200 OK", "", READY);
     let _ = match answer {
@@ -149,7 +155,8 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         }),
         Answer::Redirect(to) => stream.write_all(&response("302 Found", &format!("Location: {to}\r\n"), READY)),
         Answer::Body(body) => stream.write_all(&response("200 OK", "", body)),
-        Answer::Close => Ok(()),
+        Answer::ReadyFor(requests) if number <= requests => stream.write_all(&ready),
+        Answer::Close | Answer::ReadyFor(_) => Ok(()),
     };
 }
 

@@ -94,6 +94,8 @@ fn a_driver_that_was_stopped_for_a_while_goes_on_where_it_was() {
     let (store, region) = (Store::new(), Region::ready());
     let driver = store.start(&release(&[&region], "10,50,100", &["--abort-on-err", "--timeout-s", "1"]));
     store.wait_for("start_canary");
+    // Not in the middle of the append, whose lock it would keep.
+    thread::sleep(Duration::from_millis(300));
     driver.signal(Signal::STOP);
     thread::sleep(Duration::from_secs(3));
     assert_eq!(store.actions().len(), 2);
@@ -107,6 +109,8 @@ fn a_driver_stopped_through_somebody_elses_rollback_raises_nothing_when_it_wakes
     let (store, region) = (Store::new(), Region::ready());
     let driver = store.start(&release(&[&region], "10,50,100", &["--timeout-s", "1"]));
     store.wait_for("start_canary");
+    // Not in the middle of the append, whose lock it would keep.
+    thread::sleep(Duration::from_millis(300));
     driver.signal(Signal::STOP);
     store.run(&["rollback", "--reason", "while you slept"]).exits(0);
     thread::sleep(Duration::from_millis(1200));
