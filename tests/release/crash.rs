@@ -126,7 +126,7 @@ impl Scene {
     /// How long it takes when nobody kills it.
     fn life(self) -> Duration {
         let begin = Instant::now();
-        let _ = self.start(&self.release()).ended().exits(if self.fails { 3 } else { 0 });
+        self.start(&self.release()).ended().exits(if self.fails { 3 } else { 0 });
         let life = begin.elapsed();
         self.check(&[], self.fails);
         life

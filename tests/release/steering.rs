@@ -139,7 +139,7 @@ fn status_waits_until_the_state_is_reached() {
     store.run(&["promote"]).exits(0);
     driver.ended().exits(0);
     assert_eq!(live.ended_within(PROMPTLY).exits(0).json()["state"], "green_live");
-    let _ = idle.ended_within(PROMPTLY).exits(1);
+    idle.ended_within(PROMPTLY).exits(1);
     let states: Vec<_> = watching.ended_within(PROMPTLY).exits(0).json_lines();
     assert_eq!(states.first().unwrap()["state"], "canary");
     assert_eq!(states.last().unwrap()["state"], "green_live");
@@ -148,5 +148,5 @@ fn status_waits_until_the_state_is_reached() {
     thread::sleep(Duration::from_millis(300));
     store.run(&["rollback", "--reason", "no"]).exits(0);
     driver.ended().exits(3);
-    let _ = live.ended_within(PROMPTLY).exits(3);
+    live.ended_within(PROMPTLY).exits(3);
 }

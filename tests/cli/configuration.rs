@@ -1,0 +1,207 @@
+//! Everything that can be wrong with the environment, against the program itself.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::time::{Duration, Instant};
+
+use halcyon_tests::store::{Ran, Running, Store};
+
+use crate::REGIONS;
+
+fn command(name: &str) -> Vec<&str> {
+    match name {
+        "release" => {
+            vec!["release", "--image-blue", "a", "--image-green", "b", "--canary-seq", "1", "--region", "h", "--dry-run"]
+        }
+        "route" => vec!["route", "acme"],
+        "failover" => vec!["failover", "us-east"],
+        "audit" => vec!["audit", "verify"],
+        other => vec![other],
+    }
+}
+
+/// Runs with three good regions and one variable changed.
+fn with(name: &str, variable: &str, value: OsString) -> Ran {
+    let store = Store::new();
+    let mut command = store.command(&command(name), &REGIONS);
+    command.env(variable, value);
+    let ran = Running::spawn(&mut command).ended_within(Duration::from_secs(10));
+    assert!(!store.logs().exists(), "{variable}: a refused or reading command makes nothing");
+    ran
+}
+
+/// Exit code, and that the variable is named, escaped and not echoed at length.
+#[track_caller]
+fn assert_refused(name: &str, variable: &str, value: &str, code: i32, says: &str) {
+    let ran = with(name, variable, value.into());
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.code, code, "{variable}={value:.80}: {said}");
+    assert!(said.contains(variable) && said.contains(says), "{variable}={value:.80}: {said}");
+    let harmful = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{200b}'..='\u{202e}' | '\u{feff}' | '\u{a0}');
+    assert!(!said.contains(harmful) && said.len() < 3000, "{variable}={value:.80}: {said}");
+    assert!(!said.contains("s3cret"), "{said}");
+}
+
+#[test]
+fn a_region_list_that_is_wrong_is_refused_by_every_command_that_needs_it() {
+    let most = "x".repeat(130_000);
+    for (value, says) in [
+        ("", "unset"),
+        (",", ""),
+        (" , \t,", ""),
+        ("us-east,us-east", "us-east"),
+        ("us-east,US-EAST", "US-EAST"),
+        ("us-east\r,us-west", "\\r"),
+        ("\u{feff}us-east", "\\u{feff}"),
+        ("\u{a0}us-east", "\\u{a0}"),
+        ("us-\u{435}ast,us-east", "\\u{435}"),
+        ("\u{202e}us-east", "\\u{202e}"),
+        ("us\u{200b}east", "\\u{200b}"),
+        ("-us-east", "-us-east"),
+        ("us east", "us east"),
+        ("us-east=1", "us-east=1"),
+        ("../etc", "../etc"),
+        (&most, "xxx..."),
+    ] {
+        for name in ["regions", "route", "failover"] {
+            assert_refused(name, "REGIONS", value, 2, says);
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_regions_are_refused_at_once_and_not_echoed() {
+    let many: Vec<_> = (0..10_000).map(|number| format!("r{number:05}")).collect();
+    let begin = Instant::now();
+    for name in ["regions", "route", "failover"] {
+        assert_refused(name, "REGIONS", &many.join(","), 2, "1024");
+    }
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    let duplicates = vec!["us-east"; 10_000].join(",");
+    assert_refused("regions", "REGIONS", &duplicates, 2, "");
+}
+
+#[test]
+fn one_variable_that_is_wrong_is_named_with_what_was_seen() {
+    for (name, variable, value, says) in [
+        ("route", "PRIMARY_REGION", "mars", "mars"),
+        ("regions", "PRIMARY_REGION", "US-EAST", "US-EAST"),
+        ("regions", "PRIMARY_REGION", "us-\u{435}ast", "\\u{435}"),
+        ("route", "PRIMARY_REGION", "", "unset"),
+        ("route", "TENANT_HASH_KEY", "0123", "32"),
+        ("regions", "TENANT_HASH_KEY", "0000000000000000000000000000000g", "32"),
+        ("route", "TENANT_HASH_KEY", "000000000000000000000000000000000", "32"),
+        ("route", "TENANT_STICKY", "rendezvous", "rendezvous"),
+        ("route", "FAILOVER_POLICY", "rendezvous", "rendezvous"),
+        ("route", "FAILOVER_POLICY", "Rendezvous", "Rendezvous"),
+        ("status", "HALCYON_STORE", "etcd://127.0.0.1:2379", "etcd"),
+        ("status", "HALCYON_STORE", "etcd://joe:s3cret@h", "etcd"),
+        ("status", "HALCYON_STORE", "logs", "file:DIR"),
+        ("status", "HALCYON_STORE", "file:", "file:DIR"),
+        ("route", "HALCYON_STORE", "s3://bucket", "file:DIR"),
+        ("status", "PROBE_INTERVAL_MS", "0", "10 to"),
+        ("status", "PROBE_INTERVAL_MS", "-1", "\"-1\""),
+        ("status", "PROBE_INTERVAL_MS", "1e3", "\"1e3\""),
+        ("status", "PROBE_TIMEOUT_MS", "NaN", "\"NaN\""),
+        ("status", "PROBE_TIMEOUT_MS", "99999999999999999999999", "allowed"),
+        ("status", "READINESS_TIMEOUT_MS", "400ms", "\"400ms\""),
+        ("status", "DRAIN_MS", "+5", "\"+5\""),
+        ("status", "LOG_FORMAT", "xml", "text, json"),
+        ("release", "HEALTH_PORT", "65536", "65536"),
+        ("release", "HEALTH_PORT", " 80", "\" 80\""),
+        ("release", "HEALTH_PORT", "8o86", "8o86"),
+        ("status", "REGION_ENDPOINTS", "us-east", "us-east"),
+        ("status", "REGION_ENDPOINTS", "us-east=tcp://h:1", "HTTP"),
+        ("status", "REGION_ENDPOINTS", "us-east=http://joe:s3cret@h", "us-east"),
+        ("status", "REGION_ENDPOINTS", "a=http://h,a=http://i", "twice"),
+        ("status", "READINESS_CHECKS", "db=tcp://h", "port"),
+        ("status", "READINESS_CHECKS", "db=http://joe:s3cret@h,x=http://ok/", ""),
+        ("status", "READINESS_CHECKS", "db=ftp://h", "db"),
+    ] {
+        assert_refused(name, variable, value, 2, says);
+    }
+}
+
+#[test]
+fn what_falls_back_is_a_warning_on_every_surface() {
+    for (name, variable, value, says) in [
+        ("route", "FAILOVER_POLICY", "random", "ordered"),
+        ("regions", "FAILOVER_POLICY", "random", "ordered"),
+        ("failover", "FAILOVER_POLICY", "random", "ordered"),
+        ("route", "TENANT_STICKY", "cookie", "primary"),
+        ("regions", "REGIONS", "us-east,,us-west", "empty"),
+        ("route", "REGIONS", "us-east,us-west,", "empty"),
+        ("status", "FEATURE_BLUE_GREEN", "maybe", "counts as false"),
+        ("status", "FEATURE_MULTI_REGION", "yes", "counts as false"),
+        ("regions", "CURRENT_REGION", "mars", "mars"),
+    ] {
+        let ran = with(name, variable, value.into());
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.code, 0, "{variable}={value}: {said}");
+        assert!(said.contains("warning") && said.contains(variable) && said.contains(says), "{variable}={value}: {said}");
+    }
+}
+
+#[test]
+fn what_is_allowed_is_read_generously() {
+    for (variable, value) in [
+        ("REGIONS", " us-east \t, us-west"),
+        ("FAILOVER_POLICY", "Round_Robin"),
+        ("TENANT_STICKY", "HASH"),
+        ("TENANT_STICKY", "Primary"),
+        ("FEATURE_BLUE_GREEN", "TRUE"),
+        ("FEATURE_MULTI_REGION", "0"),
+        ("TENANT_HASH_KEY", "000102030405060708090A0b0c0d0e0f"),
+        ("CURRENT_REGION", ""),
+        ("HALCYON_STORE", ""),
+    ] {
+        let ran = with("route", variable, value.into());
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{variable}={value}");
+    }
+}
+
+#[test]
+fn invalid_utf_8_is_refused_where_it_matters() {
+    let bad = |prefix: &str| OsString::from_vec([prefix.as_bytes(), b"\xff\xfe"].concat());
+    for (name, variable, prefix) in [
+        ("regions", "REGIONS", "us-east"),
+        ("route", "REGIONS", "us-east,"),
+        ("route", "PRIMARY_REGION", "us-east"),
+        ("route", "TENANT_HASH_KEY", "00"),
+        ("status", "HALCYON_STORE", "file:logs"),
+        ("status", "PROBE_TIMEOUT_MS", "5"),
+        ("release", "HEALTH_PORT", "80"),
+        ("status", "REGION_ENDPOINTS", "us-east=http://h"),
+    ] {
+        let ran = with(name, variable, bad(prefix));
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert_eq!(ran.code, 2, "{variable}: {said}");
+        assert!(said.contains(variable) && said.is_ascii(), "{variable}: {said}");
+    }
+    let ran = with("release", "DEPLOY_RBAC_ROLE", bad("Admin"));
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+}
+
+#[test]
+fn five_problems_are_five_lines() {
+    let store = Store::new();
+    let wrong = [
+        ("REGIONS", "a,a"),
+        ("PRIMARY_REGION", "b"),
+        ("TENANT_HASH_KEY", "x"),
+        ("HALCYON_STORE", "nowhere"),
+        ("DRAIN_MS", "-1"),
+        ("REGION_WEIGHTS", "a=NaN"),
+    ];
+    let ran = store.run_with(&["route", "acme"], &wrong).exits(2);
+    assert_eq!(ran.stderr.lines().count(), wrong.len(), "{}", ran.stderr);
+    for (variable, _) in wrong {
+        let lines = ran.stderr.lines().filter(|line| line.starts_with(&format!("error: {variable}: ")));
+        assert_eq!(lines.count(), 1, "{variable}: {}", ran.stderr);
+    }
+    let ran = store.run_with(&["route", "acme", "-o", "json"], &wrong).exits(2);
+    let problem: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+    assert_eq!(problem["problems"].as_array().unwrap().len(), wrong.len());
+    let ran = store.run_with(&["regions", "-o", "json"], &wrong).exits(2).json();
+    assert_eq!((&ran["valid"], ran["errors"].as_array().unwrap().len()), (&false.into(), 4), "{ran}");
+}
