@@ -50,6 +50,25 @@ impl Problems {
     }
 }
 
+/// What keeps a server from starting (`errors`), and what it says when it does (`warnings`).
+///
+/// A malformed variable and one that asks for what this version does not have are errors. Which
+/// regions there are and which of them is the primary is for `/ready` to report, not for this.
+pub fn startup_problems(lookup: Lookup<'_>) -> Problems {
+    let (_, mut problems) = Settings::read(lookup);
+    let (_, mut about_regions) = RegionConfig::read(lookup);
+    about_regions.errors.retain(|error| {
+        !(error.starts_with("REGIONS:")
+            || error.starts_with("PRIMARY_REGION:")
+            || problems.errors.contains(error))
+    });
+    about_regions
+        .warnings
+        .retain(|warning| !problems.warnings.contains(warning));
+    problems.merge(about_regions);
+    problems
+}
+
 /// The value of `name`, with an empty one counting as unset.
 pub(crate) fn value(lookup: Lookup<'_>, name: &str) -> Option<String> {
     lookup(name).filter(|value| !value.is_empty())

@@ -15,8 +15,9 @@ use crate::journal::Journal;
 /// Arguments of `route`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Tenant ids, 1 to 16384 bytes each; `-` reads them from stdin, a line each
-    #[arg(required = true, value_name = "TENANT", allow_hyphen_values = true)]
+    /// Tenant ids, 1 to 16384 bytes each; `-` reads them from stdin, a line each. Ids that begin with `-`
+    /// go behind `--` or through stdin
+    #[arg(required = true, value_name = "TENANT")]
     tenants: Vec<String>,
     /// Show the decision step by step
     #[arg(long)]

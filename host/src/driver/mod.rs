@@ -5,19 +5,17 @@
 //! a killed driver loses nothing, and a `pause`, `promote` or `rollback` from another terminal is obeyed
 //! as soon as it is seen in the journal.
 
+mod conclude;
 mod hook;
 mod interrupt;
 mod observe;
 mod probe;
 mod task;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use halcyon_core::release::{Check, Command, Context, Outcome, Phase, RegionFailure, Release};
+use halcyon_core::release::{Command, Context, Outcome, Phase, Release};
 use halcyon_core::role::Actor;
 use tokio::sync::watch;
 
@@ -27,6 +25,7 @@ pub use task::World;
 
 use crate::clock;
 use crate::journal::{Journal, JournalError};
+use conclude::joined;
 use task::{Report, Task};
 
 /// How often a region's part of a rollback is tried before a person is needed.
@@ -209,167 +208,6 @@ impl Driver {
         Ok(!abort)
     }
 
-    /// Turns what was done into commands. Answers with the failures of a rollback that has to be tried
-    /// again.
-    fn conclude(
-        &mut self,
-        task: &Task,
-        report: Report,
-    ) -> Result<Option<Vec<RegionFailure>>, JournalError> {
-        match report {
-            Report::Cancelled => {}
-            Report::Applied {
-                change,
-                weight,
-                confirmed,
-                failures,
-            } => {
-                for region in confirmed {
-                    self.confirm(&Command::ConfirmRegion { region, change })?;
-                }
-                if failures.is_empty() {
-                    return Ok(None);
-                }
-                if task.is_rollback() {
-                    self.observer
-                        .warn(&format!("rolling back failed in {}", joined(&failures)));
-                    return Ok(Some(failures));
-                }
-                self.fail(
-                    task,
-                    Check::Hook,
-                    weight,
-                    failures,
-                    &format!("{change} failed in"),
-                )?;
-            }
-            Report::Smoked { weight, failures } => {
-                if !failures.is_empty() {
-                    let went_on = self.fail(
-                        task,
-                        Check::Smoke,
-                        weight,
-                        failures,
-                        &format!("smoke test before {weight}% failed in"),
-                    )?;
-                    if !went_on {
-                        return Ok(None);
-                    }
-                }
-                let weight = i64::from(weight.percent());
-                self.append_while(
-                    task,
-                    &match self.journal.release().phase() {
-                        Phase::GreenProvisioned => Command::StartCanary { weight },
-                        Phase::Idle
-                        | Phase::Canary
-                        | Phase::GreenLive
-                        | Phase::RollbackInProgress => Command::IncreaseWeight { weight },
-                    },
-                )?;
-            }
-            Report::Baked {
-                weight,
-                baked_ms,
-                rounds,
-                failures,
-            } if failures.is_empty() => {
-                self.append_while(
-                    task,
-                    &Command::PassStep {
-                        weight,
-                        baked_ms,
-                        rounds,
-                    },
-                )?;
-            }
-            Report::Baked {
-                weight, failures, ..
-            } => {
-                self.fail(
-                    task,
-                    Check::Bake,
-                    weight,
-                    failures,
-                    &format!("step {weight}% failed in"),
-                )?;
-            }
-            Report::Finish => {
-                self.append_while(task, &Command::FinishPlan)?;
-            }
-            Report::CompleteRollback => {
-                self.append_while(task, &Command::CompleteRollback)?;
-            }
-        }
-        Ok(None)
-    }
-
-    /// A step was found wanting: rolls back, or records it and goes on. Says whether it goes on.
-    fn fail(
-        &mut self,
-        task: &Task,
-        check: Check,
-        weight: halcyon_core::release::Weight,
-        failures: Vec<RegionFailure>,
-        what: &str,
-    ) -> Result<bool, JournalError> {
-        let why = format!("{what} {}", joined(&failures));
-        let abort = self
-            .journal
-            .release()
-            .plan()
-            .is_some_and(|plan| plan.abort_on_err);
-        self.observer.warn(&format!(
-            "{why}; {}",
-            if abort {
-                "rolling back"
-            } else {
-                "going on, because --abort-on-err is not set"
-            }
-        ));
-        if abort {
-            self.append_while(task, &Command::RollbackToBlue { reason: why })?;
-            return Ok(false);
-        }
-        self.append_while(
-            task,
-            &Command::FailStep {
-                weight,
-                check,
-                failures,
-            },
-        )
-    }
-
-    /// Appends unless somebody else's append has made the task pointless. Says whether it did.
-    fn append_while(&mut self, task: &Task, command: &Command) -> Result<bool, JournalError> {
-        loop {
-            self.refresh()?;
-            if Task::of(self.journal.release()) != *task {
-                return Ok(false);
-            }
-            match self.append(command, Some(self.journal.head().seq)) {
-                Ok(()) => return Ok(true),
-                Err(JournalError::Moved) => {}
-                Err(other) => return Err(other),
-            }
-        }
-    }
-
-    /// A confirmation comes too late when another change is in force by now; that is no failure.
-    fn confirm(&mut self, command: &Command) -> Result<(), JournalError> {
-        match self.append(command, None) {
-            Err(JournalError::Refused(
-                why @ (halcyon_core::release::Rejection::NotYet { .. }
-                | halcyon_core::release::Rejection::State { .. }),
-            )) => {
-                self.observer.warn(&why.to_string());
-                Ok(())
-            }
-            other => other,
-        }
-    }
-
     fn append(&mut self, command: &Command, expected_seq: Option<u64>) -> Result<(), JournalError> {
         // What others appended is shown before what this appends.
         if expected_seq.is_none() {
@@ -418,12 +256,4 @@ pub fn end_of(release: &Release) -> End {
         (false, Some(Outcome::RolledBack(reason))) => End::RolledBack(reason.clone()),
         (false, None) => End::Nothing,
     }
-}
-
-fn joined(failures: &[RegionFailure]) -> String {
-    failures
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
 }

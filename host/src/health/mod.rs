@@ -1,1 +1,102 @@
-//! health
+//! The health server: is this process alive, may it get traffic, what is it, how is it doing.
+//!
+//! As a program it is `halcyon serve`. In another program it is a router to mount, or a server on a
+//! thread of its own:
+//!
+//! ```no_run
+//! // On port 8086 of every interface, configured by the environment, until the process ends.
+//! let server = halcyon::health::start_health_server(8086)?;
+//! println!("http://{}/ready", server.address());
+//! // When the program is told to end: /ready says so for DRAIN_MS, then the listener closes.
+//! server.shutdown();
+//! server.wait();
+//! # std::io::Result::Ok(())
+//! ```
+
+mod answers;
+mod dependencies;
+mod environment;
+mod metrics;
+mod process;
+mod routes;
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use halcyon_core::config::Settings;
+use halcyon_core::readiness::Readiness;
+
+use crate::net::Client;
+use dependencies::Rounds;
+use metrics::Metrics;
+
+pub use environment::{Environment, environment};
+pub use routes::router;
+pub use server::{HealthServer, serve, start_health_server};
+
+/// What the health server answers from. Clones are the same one.
+#[derive(Clone)]
+pub struct Health(Arc<Inner>);
+
+struct Inner {
+    environment: Environment,
+    client: Client,
+    settings: Settings,
+    region: HeaderValue,
+    rounds: Rounds,
+    metrics: Metrics,
+    draining: AtomicBool,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Health {
+    /// Answers from the variables of `environment`, and checks dependencies with `client`.
+    ///
+    /// Variables that cannot be used are replaced by their defaults here; a program that would
+    /// rather not start asks [`startup_problems`](halcyon_core::config::startup_problems) first.
+    pub fn new(environment: Environment, client: Client) -> Self {
+        let (settings, _) = Settings::read(&*environment);
+        let connections = Arc::new(AtomicUsize::new(0));
+        // A region's name is printable ASCII, so the fallback is never taken.
+        let region = HeaderValue::from_str(settings.region_name());
+        Self(Arc::new(Inner {
+            region: region.unwrap_or(HeaderValue::from_static("unknown")),
+            metrics: Metrics::new(&settings, connections.clone()),
+            environment,
+            client,
+            settings,
+            rounds: Rounds::default(),
+            draining: AtomicBool::new(false),
+            connections,
+        }))
+    }
+
+    /// The variables as they were read at the beginning.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Makes `/ready` answer 503 with `"drain":"draining"` from now on.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this instance may get traffic. Checks the dependencies, all at once and within
+    /// `READINESS_TIMEOUT_MS`; whoever asks while a round of checks is under way shares its result.
+    pub async fn readiness(&self) -> Readiness {
+        let (now, _) = Settings::read(&*self.0.environment);
+        let within = Duration::from_millis(now.readiness_timeout_ms);
+        let found = self
+            .0
+            .rounds
+            .join(&self.0.client, now.dependencies, within)
+            .await;
+        let draining = self.0.draining.load(Ordering::Relaxed);
+        let readiness = Readiness::evaluate(&*self.0.environment, found, draining);
+        self.0.metrics.record(&readiness);
+        readiness
+    }
+}

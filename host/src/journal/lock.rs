@@ -12,9 +12,9 @@ const DRIVER: &str = "driver.lock";
 const HOOK: &str = "hook.lock";
 
 /// How long an append waits for another one. A healthy append takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
 
-/// Takes the append lock, waiting for at most ten seconds.
+/// Takes the append lock, waiting for at most [`PATIENCE`].
 pub(super) fn append_lock(dir: &Path) -> Result<File, JournalError> {
     let file = open(dir, APPEND)?;
     let begin = Instant::now();

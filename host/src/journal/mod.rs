@@ -34,6 +34,14 @@ pub struct Entry {
     pub line: String,
 }
 
+impl Entry {
+    /// The hash it carries.
+    fn hash(&self) -> &str {
+        let digits = self.line.len().saturating_sub(66)..self.line.len().saturating_sub(2);
+        self.line.get(digits).unwrap_or_default()
+    }
+}
+
 /// One process's view of a journal.
 pub struct Journal<S = DirStorage> {
     storage: S,
@@ -42,7 +50,7 @@ pub struct Journal<S = DirStorage> {
     /// Bytes verified so far: up to the last newline seen.
     verified: u64,
     /// Bytes after the last newline, at the last look.
-    torn_tail: u64,
+    torn_tail: Vec<u8>,
     /// The file looked at last, by device and inode.
     identity: Option<(u64, u64)>,
     /// The last record this process wrote: it must still be there at every later look.
@@ -89,7 +97,7 @@ impl<S: Storage> Journal<S> {
             dir,
             ledger: Ledger::default(),
             verified: 0,
-            torn_tail: 0,
+            torn_tail: Vec::new(),
             identity: None,
             acknowledged: None,
             poisoned: None,
@@ -113,12 +121,12 @@ impl<S: Storage> Journal<S> {
 
     /// Bytes after the last newline at the last look; readers ignore them.
     pub fn torn_tail(&self) -> u64 {
-        self.torn_tail
+        self.torn_tail.len() as u64
     }
 
     /// The file's length at the last look. A file of another length has something new.
     pub fn seen_bytes(&self) -> u64 {
-        self.verified + self.torn_tail
+        self.verified + self.torn_tail()
     }
 
     /// Reads and verifies what is new, and returns it.
@@ -132,7 +140,7 @@ impl<S: Storage> Journal<S> {
             .map_err(|why| self.error("open", why))?;
         let Some(mut file) = file else {
             return if self.ledger.head().seq == 0 {
-                self.torn_tail = 0;
+                self.torn_tail.clear();
                 Ok(Vec::new())
             } else {
                 Err(self.corrupt("the file is gone"))
@@ -162,11 +170,19 @@ impl<S: Storage> Journal<S> {
     }
 
     fn read_from_verified(&mut self, file: &mut dyn LogFile) -> Result<Vec<Entry>, JournalError> {
+        // The end of the last record is read again: another one of its length may stand there by now.
+        let known = match self.verified {
+            0 => String::new(),
+            _ => format!("{}\"}}\n", self.ledger.head().hash),
+        };
         let bytes = file
-            .read_from(self.verified)
+            .read_from(self.verified - known.len() as u64)
             .map_err(|why| self.error("read", why))?;
         let mut entries = Vec::new();
-        let mut rest = bytes.as_slice();
+        let Some(mut rest) = bytes.strip_prefix(known.as_bytes()) else {
+            let why = format!("record {} is another one by now", self.ledger.head().seq);
+            return Err(self.corrupt(&why));
+        };
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let line = &rest[..end];
             let record = self
@@ -180,7 +196,7 @@ impl<S: Storage> Journal<S> {
             self.verified += end as u64 + 1;
             rest = &rest[end + 1..];
         }
-        self.torn_tail = rest.len() as u64;
+        self.torn_tail = rest.to_vec();
         Ok(entries)
     }
 
@@ -201,12 +217,13 @@ impl<S: Storage> Journal<S> {
                 return Err(why);
             }
         };
-        if let Some(ours) = &self.acknowledged {
-            let still = entries.iter().any(|entry| {
-                entry.record.seq == ours.seq
-                    && entry.line.ends_with(&format!("\"{}\"}}", ours.hash))
-            });
-            if !still {
+        let holds = |head: &Head| {
+            entries
+                .iter()
+                .any(|entry| entry.record.seq == head.seq && entry.hash() == head.hash)
+        };
+        if let Some(ours) = &self.acknowledged
+            && !holds(ours) {
                 let why = format!(
                     "record {} was written by this process and is gone",
                     ours.seq
@@ -214,10 +231,11 @@ impl<S: Storage> Journal<S> {
                 (self.ledger, self.verified) = before;
                 return Err(self.corrupt(&why));
             }
-        }
+        // An append has at most two records, so one that failed left at most its first one whole to be seen.
+        let cut_back = u64::from(!holds(&known));
         Ok(entries
             .into_iter()
-            .filter(|entry| entry.record.seq > known.seq)
+            .filter(|entry| entry.record.seq + cut_back > known.seq)
             .collect())
     }
 
@@ -239,6 +257,13 @@ impl<S: Storage> Journal<S> {
     ) -> Result<Vec<Entry>, JournalError> {
         if let Some(why) = &self.poisoned {
             return Err(JournalError::ReadOnly { why: why.clone() });
+        }
+        if !self.dir.exists() {
+            // A refusal that is not recorded leaves no trace on disk.
+            let refused = self.ledger.release().decide(command, context).err();
+            if let Some(refused) = refused.filter(|_| context.actor.authorise().is_ok()) {
+                return Err(JournalError::Refused(refused));
+            }
         }
         std::fs::create_dir_all(&self.dir)
             .map_err(|why| self.error("create the directory of", why))?;
@@ -277,25 +302,27 @@ impl<S: Storage> Journal<S> {
             return Ok(Vec::new());
         }
         let mut next = self.ledger.clone();
-        let torn = (self.torn_tail > 0).then_some(self.torn_tail);
+        let torn = (self.torn_tail() > 0).then_some(self.torn_tail());
         let text = next.write(events, context.actor, torn, now);
         let mut file = match self.storage.open(true) {
             Ok(Some(file)) => file,
             Ok(None) => {
-                return Err(self.error("create", std::io::Error::from(std::io::ErrorKind::NotFound)));
+                return Err(
+                    self.error("create", std::io::Error::from(std::io::ErrorKind::NotFound))
+                );
             }
             Err(why) => return Err(self.full_or(why, "create")),
         };
         if torn.is_some() {
             file.truncate(self.verified)
                 .map_err(|why| self.poison("cut the torn tail of", why))?;
-            self.torn_tail = 0;
         }
         if let Err(why) = write_all(&mut *file, text.as_bytes(), self.verified) {
             return Err(self.undo(&mut *file, why));
         }
         file.sync().map_err(|why| self.poison("fsync", why))?;
         self.identity = file.identity().ok();
+        self.torn_tail.clear();
         self.ledger = next;
         self.verified += text.len() as u64;
         self.acknowledged = Some(self.ledger.head().clone());
@@ -307,12 +334,16 @@ impl<S: Storage> Journal<S> {
         Ok(entries.collect())
     }
 
-    /// A write failed. A full disk leaves the file as it was before; anything else ends writing.
+    /// A write failed. A full disk leaves the file as it was before, a torn tail included, so that the
+    /// append that succeeds records it; anything else ends writing.
     fn undo(&mut self, file: &mut dyn LogFile, why: std::io::Error) -> JournalError {
         if !is_full(&why) {
             return self.poison("write", why);
         }
-        match file.truncate(self.verified) {
+        let before = file
+            .truncate(self.verified)
+            .and_then(|()| write_all(file, &self.torn_tail, self.verified));
+        match before {
             Ok(()) => self.full_or(why, "write"),
             Err(again) => self.poison("cut back", again),
         }

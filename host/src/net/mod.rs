@@ -1,16 +1,9 @@
-//! net
-#[derive(Clone)]
-pub struct Client;
-impl Client {
-    pub fn new(_ca: Option<&std::path::Path>) -> Result<Self, String> {
-        Ok(Self)
-    }
-    pub async fn probe_ready(
-        &self,
-        _b: &halcyon_core::endpoint::Endpoint,
-        _e: Option<&str>,
-        _t: std::time::Duration,
-    ) -> Result<std::time::Duration, String> {
-        Err("x".into())
-    }
-}
+//! The network: a client that probes, and a server's accept loop that no client can hold up.
+
+mod body;
+mod client;
+mod connect;
+pub mod server;
+mod verdict;
+
+pub use client::Client;

@@ -158,7 +158,15 @@ fn read_regions(
             .find(|known| known.name.as_str() == text);
         let url = match named {
             Some(known) => Ok(known.endpoint.clone()),
-            None => Endpoint::parse_region(text, settings.health_port),
+            None => Endpoint::parse_region(text, settings.health_port).and_then(|url| {
+                match url.port() {
+                    0 => Err(format!(
+                        "{} has no port, and the default is 0; give host:port",
+                        Seen(text)
+                    )),
+                    _ => Ok(url),
+                }
+            }),
         };
         match url {
             Err(why) => problems.push(format!("--region: {why}")),

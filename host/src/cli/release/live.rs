@@ -94,7 +94,7 @@ fn plan_line(release: &Release) -> String {
         (_, Some(why)) => format!("{WARN}paused: {}{WARN:#}", prose::short(why)),
         (Phase::RollbackInProgress, _) => format!("{ERROR}rolling back{ERROR:#}"),
         (Phase::GreenLive, _) => format!("{GOOD}live{GOOD:#}"),
-        (Phase::Idle, _) => "idle".to_owned(),
+        (Phase::Idle, _) => format!("{ERROR}rolled back{ERROR:#}"),
         (Phase::GreenProvisioned, _) => "green provisioned".to_owned(),
         (Phase::Canary, _) => {
             let place = release

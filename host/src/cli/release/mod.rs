@@ -17,7 +17,7 @@ pub(super) use args::{Args, parse_deadline};
 
 use super::control::under_way;
 use super::settle::driver;
-use super::{Exit, Failure, Invocation};
+use super::{Exit, Failure, Invocation, Output};
 use crate::clock;
 use crate::driver::{Cause, Driver, End, end_of};
 use crate::journal::{DriverLock, Journal};
@@ -108,6 +108,9 @@ fn resume(args: &Args, invocation: &Invocation) -> Result<Exit, Failure> {
         kill_switch: settings.features.kill_switch(),
         new_release_id: "",
     };
+    if actor.authorise().is_err() {
+        journal.append(&Command::AttachDriver, &context, None, clock::now())?;
+    }
     let attach = journal.release().decide(&Command::AttachDriver, &context);
     let over = !journal.release().under_way()
         && journal.release().next_step() == halcyon_core::release::Step::Rest;
@@ -197,6 +200,12 @@ fn conclude((end, cause): (End, Option<Cause>), invocation: &Invocation) -> Resu
         }
         (Some(Cause::Signal(signal)), _) => Exit::Signalled(signal.exit_code()),
         (None, End::Promoted) => Exit::Done,
+        // A person has just read why.
+        (None, End::RolledBack(_))
+            if invocation.output == Output::Human && invocation.stdout_is_terminal =>
+        {
+            Exit::RolledBack
+        }
         (None, End::RolledBack(why)) => {
             return Err(Failure::new(
                 Exit::RolledBack,
@@ -248,7 +257,7 @@ fn new_release_id(now: Timestamp) -> String {
 }
 
 pub(super) fn client(ca_file: Option<&std::path::Path>) -> Result<Client, Failure> {
-    Client::new(ca_file).map_err(|why| Failure::new(Exit::Usage, why))
+    Client::new(ca_file).map_err(|why| Failure::new(Exit::Usage, format!("--ca-file: {why}")))
 }
 
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

@@ -127,7 +127,7 @@ pub(in crate::cli) fn outcome(journal: &Journal, invocation: &Invocation) -> Res
         }
         Output::Human => {
             if invocation.stdout_is_terminal {
-                anstream::println!("{}", verdict(outcome, reason.as_deref(), release));
+                anstream::println!("{}", verdict(outcome, release));
             }
             anstream::eprintln!("{DIM}audit head {audit_head}{DIM:#}");
         }
@@ -135,16 +135,15 @@ pub(in crate::cli) fn outcome(journal: &Journal, invocation: &Invocation) -> Res
     Ok(())
 }
 
-fn verdict(outcome: &str, reason: Option<&str>, release: &Release) -> String {
+fn verdict(outcome: &str, release: &Release) -> String {
     let blue = prose::short(release.blue_image().unwrap_or("nothing"));
     match (outcome, release.paused()) {
         ("promoted", _) => format!(
             "{GOOD}{blue} is live{GOOD:#}: green has 100 %, and the version before is kept to roll back to"
         ),
-        ("rolled_back", _) => format!(
-            "{ERROR}rolled back{ERROR:#}: {BLUE}{blue}{BLUE:#} serves everybody ({})",
-            prose::short(reason.unwrap_or(""))
-        ),
+        ("rolled_back", _) => {
+            format!("{ERROR}rolled back{ERROR:#}: {BLUE}{blue}{BLUE:#} serves everybody")
+        }
         ("under_way", Some(why)) => format!(
             "{WARN}paused{WARN:#} in state {} at {} %: {}",
             release.phase(),

@@ -1,0 +1,383 @@
+//! What happens in the demo, and in which order. Every sentence it says about an outcome is checked
+//! against what the processes did; anything else than the story ends it with exit 1.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use halcyon_core::endpoint::Endpoint;
+use halcyon_core::release::Phase;
+use serde_json::{Value, json};
+
+use super::super::style::{BLUE, DIM, ERROR, GOOD, GREEN, NAME, WARN};
+use super::super::{Exit, Failure, Invocation, Output};
+use super::command;
+use super::region::Region;
+use super::stage::Stage;
+use crate::journal::Journal;
+use crate::net::Client;
+
+/// How long the second release may take to come to the step at which a region fails.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+const REGIONS: &str = "us-east,us-west,eu-west";
+const TENANTS: [&str; 10] = [
+    "acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "soylent", "oscorp",
+    "tyrell",
+];
+
+/// Plays everything.
+pub(super) async fn tell(directory: &Path, invocation: &Invocation) -> Result<(), Failure> {
+    let begin = Instant::now();
+    let mut stage = Stage::new(invocation);
+    stage.line(&format!(
+        "{NAME}Halcyon{NAME:#}: three regions, a release that goes well, and one that does not."
+    ));
+    let mut regions = start_regions(&mut stage, directory).await?;
+    let played = play(&mut stage, directory, &mut regions).await;
+    let mut all_ended = true;
+    for region in regions {
+        all_ended &= region.stop().await;
+    }
+    played?;
+    if !all_ended {
+        return Err(unexpected("a region did not end when it was asked to"));
+    }
+    let seconds = begin.elapsed().as_secs();
+    stage.line(&format!(
+        "\n{GOOD}Done in {seconds} s.{GOOD:#} Every process is ended and every file removed."
+    ));
+    stage.line(&format!(
+        "{DIM}Next: halcyon --help, docs/, or point --region at your own health endpoints.{DIM:#}"
+    ));
+    stage.fact("seconds", json!(seconds));
+    stage.close()
+}
+
+async fn play(
+    stage: &mut Stage<'_>,
+    directory: &Path,
+    regions: &mut [Region],
+) -> Result<(), Failure> {
+    let before = place_tenants(stage, directory, regions).await?;
+    good_release(stage, directory, regions).await?;
+    bad_release(stage, directory, regions).await?;
+    lose_a_region(stage, directory, regions, &before).await?;
+    verify(stage, directory).await
+}
+
+async fn start_regions(stage: &mut Stage<'_>, directory: &Path) -> Result<Vec<Region>, Failure> {
+    stage.scene("Three regions, each a `halcyon serve` process with a database it depends on");
+    let mut regions = Vec::new();
+    for name in REGIONS.split(',') {
+        regions.push(Region::start(name, REGIONS, directory).await?);
+    }
+    for region in &regions {
+        let ready = ready(region).await;
+        let word = match &ready {
+            Ok(took) => format!("{GOOD}ready{GOOD:#} {DIM}in {} ms{DIM:#}", took.as_millis()),
+            Err(why) => format!("{ERROR}{why}{ERROR:#}"),
+        };
+        stage.line(&format!(
+            "   {NAME}{:<8}{NAME:#} {}/ready  {word}",
+            region.name,
+            region.url()
+        ));
+        ready.map_err(|why| unexpected(&format!("{} is not ready: {why}", region.name)))?;
+    }
+    let urls: Vec<Value> = regions
+        .iter()
+        .map(|region| json!({ "name": region.name, "url": region.url() }))
+        .collect();
+    stage.fact("regions", json!(urls));
+    Ok(regions)
+}
+
+async fn ready(region: &Region) -> Result<Duration, String> {
+    let endpoint = Endpoint::parse(&region.url())?;
+    Client::new(None)?
+        .probe_ready(&endpoint, Some(region.name), Duration::from_secs(2))
+        .await
+}
+
+/// Where ten tenants go; answers with tenant and region.
+async fn place_tenants(
+    stage: &mut Stage<'_>,
+    directory: &Path,
+    regions: &[Region],
+) -> Result<Vec<(String, String)>, Failure> {
+    stage.scene("Where ten tenants go: by SipHash of their id, the same on every machine");
+    stage.typed(&format!(
+        "REGIONS={REGIONS} TENANT_STICKY=hash halcyon route {} …",
+        TENANTS[..3].join(" ")
+    ));
+    let placed = route(directory, regions, &[]).await?;
+    for name in REGIONS.split(',') {
+        let here: Vec<&str> = placed
+            .iter()
+            .filter(|(_, region)| region == name)
+            .map(|(tenant, _)| tenant.as_str())
+            .collect();
+        stage.line(&format!("   {NAME}{name:<8}{NAME:#} {}", here.join(", ")));
+    }
+    let explained = capture(&["route", "--explain", TENANTS[0]], directory, regions).await?;
+    for step in explained.lines().skip(1) {
+        stage.line(&format!("   {DIM}{}{DIM:#}", step.trim()));
+    }
+    stage.fact("tenants", json!(placed));
+    Ok(placed)
+}
+
+/// Asks `halcyon route` about all ten tenants.
+async fn route(
+    directory: &Path,
+    regions: &[Region],
+    down: &[&str],
+) -> Result<Vec<(String, String)>, Failure> {
+    let mut arguments = vec!["route", "-o", "jsonl"];
+    arguments.extend(TENANTS);
+    for region in down {
+        arguments.extend(["--down", region]);
+    }
+    let answers = capture(&arguments, directory, regions).await?;
+    let parse = |line: &str| {
+        let answer: Value = serde_json::from_str(line).ok()?;
+        Some((
+            answer["tenant"].as_str()?.to_owned(),
+            answer["region"].as_str()?.to_owned(),
+        ))
+    };
+    answers
+        .lines()
+        .map(|line| parse(line).ok_or_else(|| unexpected(&format!("route answered {line}"))))
+        .collect()
+}
+
+async fn good_release(
+    stage: &mut Stage<'_>,
+    directory: &Path,
+    regions: &[Region],
+) -> Result<(), Failure> {
+    stage.scene("A release: app:v2 beside app:v1, step by step, every region probed all the while");
+    let code = release(stage, directory, regions, "app:v2", "2,10,25,50,100", "1").await?;
+    expect(code, Exit::Done, "the release of app:v2")?;
+    stage.line(&format!(
+        "   {GOOD}exit {code}{GOOD:#}: green is live in all three regions."
+    ));
+    stage.fact(
+        "release_v2",
+        json!({ "exit": code, "state": state(directory)?.name() }),
+    );
+    Ok(())
+}
+
+async fn bad_release(
+    stage: &mut Stage<'_>,
+    directory: &Path,
+    regions: &[Region],
+) -> Result<(), Failure> {
+    stage.scene("Another one: app:v3, and eu-west loses its database while 25 % are on it");
+    let sick = &regions[2];
+    let trouble = async {
+        let mut journal = Journal::open(directory.join("logs"))?;
+        while !(journal.release().phase() == Phase::Canary
+            && journal.release().weight().percent() == 25)
+        {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            journal.refresh()?;
+        }
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        sick.lose_database();
+        Ok::<(), Failure>(())
+    };
+    let release = release(stage, directory, regions, "app:v3", "2,10,25,50,100", "2");
+    let (code, trouble) = tokio::join!(release, tokio::time::timeout(PATIENCE, trouble));
+    let code = code?;
+    trouble.map_err(|_| unexpected("the release of app:v3 never came to 25 %"))??;
+    expect(code, Exit::RolledBack, "the release of app:v3")?;
+    let journal = Journal::open(directory.join("logs"))?;
+    let blue = journal
+        .release()
+        .blue_image()
+        .unwrap_or("nothing")
+        .to_owned();
+    stage.line(&format!("   {WARN}exit {code}{WARN:#}: it came back by itself. {BLUE}{blue}{BLUE:#} serves everybody."));
+    if (journal.release().phase(), blue.as_str()) != (Phase::Idle, "app:v2") {
+        return Err(unexpected("app:v2 does not serve everybody"));
+    }
+    stage.fact(
+        "release_v3",
+        json!({ "exit": code, "state": journal.release().phase().name(), "blue_image": blue }),
+    );
+    Ok(())
+}
+
+/// Runs `halcyon release` for the audience to see; answers with its exit code.
+async fn release(
+    stage: &Stage<'_>,
+    directory: &Path,
+    regions: &[Region],
+    image: &str,
+    steps: &str,
+    seconds: &str,
+) -> Result<u8, Failure> {
+    let blue = if state(directory)? == Phase::Idle {
+        "--image-blue app:v1 "
+    } else {
+        ""
+    };
+    stage.typed(&format!(
+        "halcyon release {blue}--image-green {image} --canary-seq {steps} --timeout-s {seconds} --abort-on-err --region …"
+    ));
+    let mut arguments = vec![
+        "release",
+        "--image-green",
+        image,
+        "--canary-seq",
+        steps,
+        "--timeout-s",
+        seconds,
+        "--abort-on-err",
+    ];
+    if !blue.is_empty() {
+        arguments.extend(["--image-blue", "app:v1"]);
+    }
+    for region in regions {
+        arguments.extend(["--region", region.name]);
+    }
+    if stage.output() != Output::Human {
+        arguments.extend(["-o", "jsonl"]);
+    }
+    let mut command = command(&arguments, &variables(regions), directory)?;
+    command.stdin(Stdio::null());
+    if stage.output() == Output::Json {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+    }
+    let status = command
+        .status()
+        .await
+        .map_err(|why| unexpected(&format!("cannot run halcyon release: {why}")))?;
+    status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .ok_or_else(|| unexpected("halcyon release was killed"))
+}
+
+fn state(directory: &Path) -> Result<Phase, Failure> {
+    Ok(Journal::open(directory.join("logs"))?.release().phase())
+}
+
+async fn lose_a_region(
+    stage: &mut Stage<'_>,
+    directory: &Path,
+    regions: &mut [Region],
+    before: &[(String, String)],
+) -> Result<(), Failure> {
+    stage.scene("us-west is lost: its tenants go elsewhere, nobody else moves");
+    regions[1].lose().await;
+    let why = match ready(&regions[1]).await {
+        Ok(_) => return Err(unexpected("us-west answers though it is gone")),
+        Err(why) => why,
+    };
+    stage.line(&format!("   {NAME}us-west{NAME:#}  {ERROR}{why}{ERROR:#}"));
+    stage.typed("halcyon route --down us-west …");
+    let after = route(directory, regions, &["us-west"]).await?;
+    for ((tenant, was), (_, is)) in before.iter().zip(&after) {
+        if was != is {
+            stage.line(&format!(
+                "   {NAME}{tenant:<10}{NAME:#} {was} → {GREEN}{is}{GREEN:#}"
+            ));
+        } else if was == "us-west" {
+            return Err(unexpected(&format!("{tenant} stayed on us-west")));
+        }
+        if was != "us-west" && was != is {
+            return Err(unexpected(&format!(
+                "{tenant} moved from {was}, which is up"
+            )));
+        }
+    }
+    let stayed = before
+        .iter()
+        .zip(&after)
+        .filter(|(was, is)| was == is)
+        .count();
+    stage.line(&format!("   {DIM}{stayed} of {} stay where they are; when us-west is back, its tenants are too{DIM:#}", before.len()));
+    stage.fact("tenants_without_us_west", json!(after));
+    Ok(())
+}
+
+async fn verify(stage: &mut Stage<'_>, directory: &Path) -> Result<(), Failure> {
+    stage.scene("Every change is on record, in a chain nobody can quietly edit");
+    stage.typed("halcyon audit verify");
+    let verification = capture(&["audit", "verify", "-o", "json"], directory, &[]).await?;
+    let verification: Value = serde_json::from_str(&verification)
+        .map_err(|why| unexpected(&format!("audit verify: {why}")))?;
+    if verification["valid"] != json!(true) {
+        return Err(unexpected(&format!(
+            "the audit chain is broken: {}",
+            verification["errors"]
+        )));
+    }
+    let head = verification["head"].as_str().unwrap_or("");
+    stage.line(&format!(
+        "   {GOOD}verified{GOOD:#}: {} records, head {DIM}{head}{DIM:#}",
+        verification["records"]
+    ));
+    stage.fact("audit", verification);
+    Ok(())
+}
+
+/// Runs a command of this program and answers with what it printed.
+async fn capture(
+    arguments: &[&str],
+    directory: &Path,
+    regions: &[Region],
+) -> Result<String, Failure> {
+    let output = command(arguments, &variables(regions), directory)?
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .map_err(|why| unexpected(&format!("cannot run halcyon {}: {why}", arguments[0])))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(unexpected(&format!(
+            "halcyon {} ended with {}: {}",
+            arguments[0],
+            output.status,
+            said.trim()
+        )));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The environment of a release engineer.
+fn variables(regions: &[Region]) -> Vec<(&'static str, String)> {
+    let endpoints: Vec<String> = regions
+        .iter()
+        .map(|region| format!("{}={}", region.name, region.url()))
+        .collect();
+    vec![
+        ("REGIONS", REGIONS.to_owned()),
+        ("PRIMARY_REGION", "us-east".to_owned()),
+        ("TENANT_STICKY", "hash".to_owned()),
+        ("FAILOVER_POLICY", "round_robin".to_owned()),
+        ("REGION_ENDPOINTS", endpoints.join(",")),
+        ("DEPLOY_RBAC_ROLE", "Deployer".to_owned()),
+        ("DEPLOY_USER", "demo".to_owned()),
+        ("PROBE_INTERVAL_MS", "200".to_owned()),
+    ]
+}
+
+fn expect(code: u8, expected: Exit, what: &str) -> Result<(), Failure> {
+    if code == expected.code() {
+        return Ok(());
+    }
+    Err(unexpected(&format!(
+        "{what} ended with exit {code}, expected {}",
+        expected.code()
+    )))
+}
+
+fn unexpected(what: &str) -> Failure {
+    Failure::new(Exit::Failed, format!("the demo did not go as told: {what}"))
+}

@@ -1,0 +1,153 @@
+//! The paths of the health server.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::any;
+use serde::Serialize;
+
+use super::Health;
+use super::answers::{json, method_not_allowed, problem, text};
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// The health server's paths, to be merged into another program's router: `/health`, `/livez`,
+/// `/ready`, `/readyz`, `/__meta` and `/metrics`. It has no fallback of its own.
+pub fn router(health: Health) -> Router {
+    Router::new()
+        .route("/health", any(live))
+        .route("/livez", any(live))
+        .route("/ready", any(ready))
+        .route("/readyz", any(ready))
+        .route("/__meta", any(meta))
+        .route("/metrics", any(metrics))
+        .route_layer(middleware::from_fn(get_and_head))
+        .route_layer(middleware::from_fn_with_state(health.clone(), observe))
+        .with_state(health)
+}
+
+/// The same with an answer for every other path.
+pub(super) fn whole(health: Health) -> Router {
+    let elsewhere = any(not_found).layer(middleware::from_fn_with_state(health.clone(), observe));
+    router(health).fallback_service(elsewhere)
+}
+
+async fn get_and_head(request: Request, next: Next) -> Response {
+    match *request.method() {
+        Method::GET | Method::HEAD => next.run(request).await,
+        _ => method_not_allowed(),
+    }
+}
+
+async fn observe(State(health): State<Health>, request: Request, next: Next) -> Response {
+    let begin = Instant::now();
+    let path = class(request.uri().path());
+    let method = request.method().clone();
+    let answer = health.stamp(next.run(request).await);
+    let took = begin.elapsed();
+    health.0.metrics.observe(path, answer.status(), took);
+    tracing::debug!(%method, path, status = answer.status().as_u16(), ms = took.as_secs_f64() * 1e3, "request");
+    answer
+}
+
+/// The path as a metric's label: one of few, whatever a client asks for.
+fn class(path: &str) -> &'static str {
+    match path {
+        "/health" | "/livez" => "/health",
+        "/ready" | "/readyz" => "/ready",
+        "/__meta" => "/__meta",
+        "/metrics" => "/metrics",
+        _ => "other",
+    }
+}
+
+#[derive(Serialize)]
+struct Live {
+    status: &'static str,
+    checks: LiveChecks,
+}
+
+#[derive(Serialize)]
+struct LiveChecks {
+    process: &'static str,
+}
+
+#[derive(Serialize)]
+struct Meta<'a> {
+    version: &'a str,
+    git_sha: &'a str,
+    build_date: &'a str,
+    region: &'a str,
+}
+
+async fn live(uri: Uri) -> Response {
+    if verbose(&uri) {
+        return text(StatusCode::OK, PLAIN, "[+]process ok\nhealthy\n".into());
+    }
+    json(
+        StatusCode::OK,
+        &Live {
+            status: "healthy",
+            checks: LiveChecks { process: "up" },
+        },
+    )
+}
+
+async fn ready(State(health): State<Health>, uri: Uri) -> Response {
+    let readiness = health.readiness().await;
+    let status = if readiness.is_ready() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    if verbose(&uri) {
+        text(status, PLAIN, readiness.verbose())
+    } else {
+        json(status, &readiness)
+    }
+}
+
+/// `?verbose`, with any value or none, as Kubernetes takes it.
+fn verbose(uri: &Uri) -> bool {
+    let mut pairs = uri.query().unwrap_or_default().split('&');
+    pairs.any(|pair| pair.split('=').next() == Some("verbose"))
+}
+
+async fn meta(State(health): State<Health>) -> Response {
+    let settings = health.settings();
+    let build = &settings.build;
+    let body = Meta {
+        version: &build.version,
+        git_sha: &build.git_sha,
+        build_date: &build.build_date,
+        region: settings.region_name(),
+    };
+    json(StatusCode::OK, &body)
+}
+
+async fn metrics(State(health): State<Health>) -> Response {
+    // So that what is scraped is how things are now, whether or not anybody asks for /ready.
+    let _ = health.readiness().await;
+    match health.0.metrics.encode() {
+        Ok(body) => text(
+            StatusCode::OK,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            body,
+        ),
+        Err(_) => problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the metrics could not be written",
+        ),
+    }
+}
+
+async fn not_found() -> Response {
+    problem(
+        StatusCode::NOT_FOUND,
+        "there are /health, /ready, /__meta and /metrics",
+    )
+}

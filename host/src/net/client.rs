@@ -1,0 +1,168 @@
+//! Asks other processes whether they are well: regions, dependencies, this machine's own server.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::header::{ACCEPT, CONNECTION, HOST, LOCATION, USER_AGENT};
+use axum::http::{Request, Response, StatusCode};
+use halcyon_core::endpoint::{Endpoint, Scheme};
+use halcyon_core::text::Seen;
+use http_body_util::Empty;
+use hyper::body::{Bytes, Incoming};
+use hyper_util::rt::TokioIo;
+use tokio::task::JoinSet;
+
+use super::body;
+use super::connect::{self, Stage};
+use super::verdict;
+
+/// The most bytes of an answer that are read: 64 KiB.
+const BODY_MAX: usize = 64 * 1024;
+
+/// Asks whether something is well, once per call and over a fresh connection.
+///
+/// It never follows a redirect, never sends credentials and never reads more than 64 KiB. Failures
+/// are one short line that is safe to print: what was seen, and what was expected.
+#[derive(Clone)]
+pub struct Client {
+    tls: Arc<rustls::ClientConfig>,
+}
+
+impl Client {
+    /// A client that trusts the public web's certificate authorities, and those in `ca_file` (PEM)
+    /// besides.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no certificate.
+    pub fn new(ca_file: Option<&Path>) -> Result<Self, String> {
+        Ok(Self {
+            tls: Arc::new(connect::tls_config(ca_file)?),
+        })
+    }
+
+    /// Asks the health server at `base` for `/ready` and returns how long the answer took.
+    ///
+    /// Good is status 200, a body of at most 64 KiB that is JSON with `"status":"ready"`, and, with
+    /// an `expected_region`, an `x-halcyon-region` header that is absent, `unknown` or equal to it.
+    /// `timeout` covers everything from the name's resolution to the last byte.
+    ///
+    /// # Errors
+    /// Why it is not ready, in one line; of a Halcyon server also which checks fail.
+    pub async fn probe_ready(
+        &self,
+        base: &Endpoint,
+        expected_region: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Duration, String> {
+        let begin = Instant::now();
+        let stage = Stage::default();
+        let probe = async {
+            let (mut answer, _connection) = self.get(&base.join("/ready"), &stage).await?;
+            let status = answer.status();
+            if !matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE) {
+                return Err(unexpected_status(&answer, "200"));
+            }
+            if let Some(expected) = expected_region {
+                verdict::same_region(&answer, expected)?;
+            }
+            stage.enter("reading the answer");
+            let body = body::read(answer.body_mut(), BODY_MAX).await?;
+            verdict::judge(status, &body)
+        };
+        match tokio::time::timeout(timeout, probe).await {
+            Ok(verdict) => verdict.map(|()| begin.elapsed()),
+            Err(_) => Err(format!(
+                "timeout: {} ms passed while {}",
+                timeout.as_millis(),
+                stage.name()
+            )),
+        }
+    }
+
+    /// Checks a dependency: `tcp` connects, `http(s)` answers GET with 2xx. The body is not read.
+    ///
+    /// There is no timeout here; the caller has one deadline over all its checks.
+    ///
+    /// # Errors
+    /// What went wrong, in one line.
+    pub async fn check(&self, endpoint: &Endpoint) -> Result<(), String> {
+        let stage = Stage::default();
+        if endpoint.scheme() == Scheme::Tcp {
+            return connect::tcp(endpoint, &stage).await.map(drop);
+        }
+        let (answer, _connection) = self.get(endpoint, &stage).await?;
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(unexpected_status(&answer, "2xx"))
+        }
+    }
+
+    /// The head of the answer to a GET. The connection lives as long as the second value.
+    async fn get(
+        &self,
+        at: &Endpoint,
+        stage: &Stage,
+    ) -> Result<(Response<Incoming>, JoinSet<()>), String> {
+        let stream = connect::tcp(at, stage).await?;
+        match at.scheme() {
+            Scheme::Https => {
+                let stream = connect::tls(self.tls.clone(), at, stream, stage).await?;
+                request(stream, at, stage).await
+            }
+            Scheme::Http | Scheme::Tcp => request(stream, at, stage).await,
+        }
+    }
+}
+
+async fn request<S>(
+    stream: S,
+    at: &Endpoint,
+    stage: &Stage,
+) -> Result<(Response<Incoming>, JoinSet<()>), String>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    stage.enter("waiting for the answer");
+    let request = Request::get(at.path())
+        .header(HOST, at.authority())
+        .header(USER_AGENT, concat!("halcyon/", env!("CARGO_PKG_VERSION")))
+        .header(ACCEPT, "application/json")
+        .header(CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|_| format!("{} is no path that can be requested", Seen(at.path())))?;
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_buf_size(BODY_MAX)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|why| body::explain(&why))?;
+    // In a set, so that it ends with this probe instead of outliving a timeout.
+    let mut connections = JoinSet::new();
+    connections.spawn(async move {
+        let _ = connection.await;
+    });
+    let answer = sender
+        .send_request(request)
+        .await
+        .map_err(|why| body::explain(&why))?;
+    Ok((answer, connections))
+}
+
+fn unexpected_status(answer: &Response<Incoming>, expected: &str) -> String {
+    let status = answer.status().as_u16();
+    if !answer.status().is_redirection() {
+        return format!("status {status}; expected {expected}");
+    }
+    let target = answer
+        .headers()
+        .get(LOCATION)
+        .map(|target| String::from_utf8_lossy(target.as_bytes()));
+    match target {
+        Some(target) => format!(
+            "status {status}, a redirect to {} (never followed); expected {expected}",
+            Seen(&target)
+        ),
+        None => format!("status {status}, a redirect (never followed); expected {expected}"),
+    }
+}

@@ -1,0 +1,174 @@
+//! Where a chunked body ends (RFC 9112, 7.1), without keeping any of it.
+
+use super::refusal::Refusal;
+
+/// The most bytes of sizes, extensions and trailers in one body. Without a bound, a body of one-byte
+/// chunks with long extensions would cost far more than its own length.
+const OVERHEAD_MAX: u64 = 64 * 1024;
+
+const BAD: Refusal = Refusal::Malformed("the chunked body is malformed");
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// A size, with so many digits read.
+    Size(u32),
+    Extension,
+    SizeEnd,
+    Data,
+    DataEnd,
+    DataLineEnd,
+    /// The beginning of a trailer line, or of the empty line that ends the body.
+    TrailerStart,
+    Trailer,
+    TrailerEnd,
+    LastEnd,
+}
+
+/// Follows one chunked body.
+#[derive(Debug)]
+pub(super) struct Chunked {
+    part: Part,
+    /// Bytes of the current chunk that are still to come.
+    left: u64,
+    data: u64,
+    overhead: u64,
+    max: u64,
+}
+
+impl Chunked {
+    pub(super) fn new(max: u64) -> Self {
+        Self {
+            part: Part::Size(0),
+            left: 0,
+            data: 0,
+            overhead: 0,
+            max,
+        }
+    }
+
+    /// Follows `bytes`; answers how many belong to this body and whether it has ended.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(usize, bool), Refusal> {
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            if self.part == Part::Data {
+                let here = (bytes.len() - at).min(usize::try_from(self.left).unwrap_or(usize::MAX));
+                at += here;
+                self.left -= here as u64;
+                if self.left == 0 {
+                    self.part = Part::DataEnd;
+                }
+                continue;
+            }
+            at += 1;
+            self.overhead += 1;
+            if self.overhead > OVERHEAD_MAX {
+                return Err(BAD);
+            }
+            if self.step(*byte)? {
+                return Ok((at, true));
+            }
+        }
+        Ok((at, false))
+    }
+
+    fn step(&mut self, byte: u8) -> Result<bool, Refusal> {
+        self.part = match (self.part, byte) {
+            (Part::Size(digits), b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') if digits < 15 => {
+                let digit = char::from(byte).to_digit(16).unwrap_or_default();
+                self.left = self.left * 16 + u64::from(digit);
+                Part::Size(digits + 1)
+            }
+            (Part::Size(1..), b';') => Part::Extension,
+            (Part::Size(1..) | Part::Extension, b'\r') => Part::SizeEnd,
+            (Part::Extension, b'\n') => return Err(BAD),
+            (Part::Extension, _) => Part::Extension,
+            (Part::SizeEnd, b'\n') if self.left == 0 => Part::TrailerStart,
+            (Part::SizeEnd, b'\n') => {
+                self.data = self.data.saturating_add(self.left);
+                if self.data > self.max {
+                    return Err(Refusal::BodyTooLarge);
+                }
+                Part::Data
+            }
+            (Part::DataEnd, b'\r') => Part::DataLineEnd,
+            (Part::DataLineEnd, b'\n') => Part::Size(0),
+            (Part::TrailerStart, b'\r') => Part::LastEnd,
+            (Part::TrailerStart | Part::Trailer, b'\n') => return Err(BAD),
+            (Part::Trailer, b'\r') => Part::TrailerEnd,
+            (Part::TrailerStart | Part::Trailer, _) => Part::Trailer,
+            (Part::TrailerEnd, b'\n') => Part::TrailerStart,
+            (Part::LastEnd, b'\n') => return Ok(true),
+            _ => return Err(BAD),
+        };
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(body: &str, step: usize) -> Result<Option<usize>, Refusal> {
+        let mut chunked = Chunked::new(16);
+        let mut total = 0;
+        for piece in body.as_bytes().chunks(step) {
+            let (used, ended) = chunked.feed(piece)?;
+            total += used;
+            if ended {
+                return Ok(Some(total));
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn the_end_is_found_however_the_bytes_are_cut() {
+        for body in [
+            "0\r\n\r\n",
+            "5\r\nhello\r\nA;x=\"y\"\r\n0123456789\r\n0\r\nT: v\r\n\r\n",
+            "00001\r\nx\r\n0;e\r\n\r\n",
+        ] {
+            let with_next = format!("{body}GET / HTTP/1.1\r\n");
+            for step in 1..with_next.len() {
+                assert_eq!(
+                    end(&with_next, step),
+                    Ok(Some(body.len())),
+                    "{body:?} in steps of {step}"
+                );
+            }
+            assert_eq!(end(&body[..body.len() - 1], 1), Ok(None));
+        }
+    }
+
+    #[test]
+    fn what_another_parser_might_read_otherwise_is_refused() {
+        for body in [
+            "\r\n",
+            ";x\r\n",
+            "g\r\n",
+            "5\nhello\r\n",
+            "1\r\nxx\r\n",
+            "1\r\nx\n0\r\n\r\n",
+            "1 \r\nx\r\n",
+            "-1\r\n",
+            "0x1\r\n",
+            "1;a\nb\r\n",
+            "0\r\n\n",
+            "0\r\nT: v\n\r\n",
+            "0\r\n\rX",
+            "1000000000000000\r\n",
+        ] {
+            assert_eq!(end(body, 1), Err(BAD), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn data_and_everything_around_it_are_bounded() {
+        assert_eq!(end("11\r\n", 1), Err(Refusal::BodyTooLarge));
+        assert_eq!(
+            end("9\r\n123456789\r\n8\r\n", 1),
+            Err(Refusal::BodyTooLarge)
+        );
+        assert_eq!(end(&format!("1;{}", "x".repeat(70_000)), 1000), Err(BAD));
+    }
+}

@@ -1,0 +1,71 @@
+//! What the two sides of one connection know of each other: the guard in front of hyper sees
+//! requests come in, the service behind it sees them answered.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+
+use super::refusal::Refusal;
+
+/// One connection's state; both sides run in the same task.
+#[derive(Debug, Clone)]
+pub(super) struct Conversation(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+pub(super) struct State {
+    /// Heads that went on to hyper.
+    pub(super) heads: u64,
+    /// A request has begun to arrive and not ended.
+    pub(super) mid_request: bool,
+    /// Requests a handler has begun with.
+    pub(super) begun: u64,
+    /// Requests a handler is done with.
+    pub(super) answered: u64,
+    /// When a handler was last done.
+    pub(super) answered_at: Instant,
+    /// The refused request's number, and why.
+    pub(super) refused: Option<(u64, Refusal)>,
+    /// Why the current body could not be read.
+    pub(super) broken: Option<Refusal>,
+}
+
+impl Conversation {
+    pub(super) fn new(now: Instant) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            heads: 0,
+            mid_request: false,
+            begun: 0,
+            answered: 0,
+            answered_at: now,
+            refused: None,
+            broken: None,
+        })))
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A handler begins with the next request; its answer ends when the guard is dropped. Tells
+    /// whether the request is refused.
+    pub(super) fn begin(&self) -> (Answering, Option<Refusal>) {
+        let mut state = self.state();
+        state.begun += 1;
+        let refused = state
+            .refused
+            .filter(|(number, _)| *number == state.begun)
+            .map(|(_, why)| why);
+        (Answering(self.clone()), refused)
+    }
+}
+
+/// Lives as long as a handler works on a request.
+pub(super) struct Answering(Conversation);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.answered += 1;
+        state.answered_at = Instant::now();
+    }
+}

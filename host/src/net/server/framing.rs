@@ -1,0 +1,205 @@
+//! Follows the requests of one connection byte by byte: holds each head back until it is whole and
+//! good, and knows where each body ends, so that no head goes by unseen.
+
+use super::chunked::Chunked;
+use super::head::{self, BodyLength};
+use super::limits::Limits;
+use super::refusal::Refusal;
+
+/// What hyper gets to parse instead of a refused request, so that the refusal is answered in its
+/// turn. It is known by its number, not by what it says.
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
+
+#[derive(Debug)]
+enum Part {
+    Head,
+    /// A body with so many bytes to come, never 0.
+    Body(u64),
+    Chunks(Chunked),
+    /// Nothing more is taken from this client.
+    Over,
+}
+
+/// The requests of one connection.
+#[derive(Debug)]
+pub(super) struct Framing {
+    limits: Limits,
+    part: Part,
+    /// What has arrived of the current head.
+    head: Vec<u8>,
+    /// Where in `head` the current line begins.
+    line: usize,
+    /// What may go on to hyper, and how much of it has.
+    passed: Vec<u8>,
+    taken: usize,
+    heads: u64,
+    refused: Option<(u64, Refusal)>,
+    broken: Option<Refusal>,
+}
+
+impl Framing {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            part: Part::Head,
+            head: Vec::new(),
+            line: 0,
+            passed: Vec::new(),
+            taken: 0,
+            heads: 0,
+            refused: None,
+            broken: None,
+        }
+    }
+
+    /// Heads that went on to hyper, the stand-in of a refused one included.
+    pub(super) fn heads(&self) -> u64 {
+        self.heads
+    }
+
+    /// The refused request's number, from 1, and why it is refused.
+    pub(super) fn refused(&self) -> Option<(u64, Refusal)> {
+        self.refused
+    }
+
+    /// Why the current body cannot be read on.
+    pub(super) fn broken(&self) -> Option<Refusal> {
+        self.broken
+    }
+
+    /// Whether a body is under way.
+    pub(super) fn in_body(&self) -> bool {
+        matches!(self.part, Part::Body(_) | Part::Chunks(_))
+    }
+
+    /// Whether a request has begun and not ended.
+    pub(super) fn mid_request(&self) -> bool {
+        self.in_body() || !self.head.is_empty()
+    }
+
+    /// At most `max` bytes that may go on to hyper.
+    pub(super) fn take(&mut self, max: usize) -> &[u8] {
+        if self.taken == self.passed.len() {
+            self.taken = 0;
+            recycle(&mut self.passed);
+        }
+        let begin = self.taken;
+        self.taken = self.passed.len().min(begin.saturating_add(max));
+        &self.passed[begin..self.taken]
+    }
+
+    /// Follows bytes that the client sent.
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let used = match &mut self.part {
+                Part::Head => self.feed_head(bytes),
+                Part::Body(left) => {
+                    let here = bytes
+                        .len()
+                        .min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    *left -= here as u64;
+                    let ended = *left == 0;
+                    self.pass_body(bytes, here, ended)
+                }
+                Part::Chunks(chunked) => match chunked.feed(bytes) {
+                    Ok((here, ended)) => self.pass_body(bytes, here, ended),
+                    Err(why) => {
+                        self.broken = Some(why);
+                        self.part = Part::Over;
+                        bytes.len()
+                    }
+                },
+                Part::Over => bytes.len(),
+            };
+            bytes = &bytes[used..];
+        }
+    }
+
+    fn pass_body(&mut self, bytes: &[u8], here: usize, ended: bool) -> usize {
+        self.passed.extend_from_slice(&bytes[..here]);
+        if ended {
+            self.part = Part::Head;
+        }
+        here
+    }
+
+    /// Takes one line of a head, or the part of it that is there.
+    fn feed_head(&mut self, bytes: &[u8]) -> usize {
+        let here = bytes
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(bytes.len(), |at| at + 1);
+        let room = self.limits.head_bytes.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&bytes[..here.min(room)]);
+        if let Err(why) = self.judge_line(here > room) {
+            self.refuse(why);
+        }
+        here
+    }
+
+    fn judge_line(&mut self, too_long: bool) -> Result<(), Refusal> {
+        let first = self.line == 0;
+        if first
+            && !self
+                .head
+                .first()
+                .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'\r')
+        {
+            return Err(Refusal::Malformed("this is not HTTP"));
+        }
+        if too_long {
+            return Err(if first {
+                Refusal::TargetTooLong
+            } else {
+                Refusal::HeadTooLarge
+            });
+        }
+        let Some(line) = self.head[self.line..].strip_suffix(b"\n") else {
+            return Ok(());
+        };
+        let Some(line) = line.strip_suffix(b"\r") else {
+            return Err(Refusal::Malformed("a line ends in LF without CR"));
+        };
+        match (first, line.is_empty()) {
+            // An empty line before a request is to be ignored (RFC 9112, 2.2).
+            (true, true) => self.head.clear(),
+            (true, false) => {
+                head::request_line(line)?;
+                self.line = self.head.len();
+            }
+            (false, false) => self.line = self.head.len(),
+            (false, true) => self.end_head()?,
+        }
+        Ok(())
+    }
+
+    fn end_head(&mut self) -> Result<(), Refusal> {
+        self.part = match head::parse(&self.head, &self.limits)? {
+            BodyLength::Known(0) => Part::Head,
+            BodyLength::Known(length) => Part::Body(length),
+            BodyLength::Chunked => Part::Chunks(Chunked::new(self.limits.body_bytes)),
+        };
+        self.passed.append(&mut self.head);
+        recycle(&mut self.head);
+        self.line = 0;
+        self.heads += 1;
+        Ok(())
+    }
+
+    fn refuse(&mut self, why: Refusal) {
+        self.head = Vec::new();
+        self.part = Part::Over;
+        self.passed.extend_from_slice(STAND_IN);
+        self.heads += 1;
+        self.refused = Some((self.heads, why));
+    }
+}
+
+/// Empties a buffer, and gives back a big one: ten thousand idle connections keep what they have.
+fn recycle(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.shrink_to(1024);
+}
+
+#[cfg(test)]
+mod tests;

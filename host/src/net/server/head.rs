@@ -1,0 +1,207 @@
+//! One request's head, judged at least as strictly as hyper does, so that hyper never has a reason
+//! to answer by itself.
+
+use axum::http::{Method, Uri};
+
+use super::limits::Limits;
+use super::refusal::Refusal;
+
+/// How a request's body is delimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyLength {
+    /// So many bytes; 0 without a body.
+    Known(u64),
+    /// Chunks.
+    Chunked,
+}
+
+/// Judges a request line, without its CRLF, before the rest of the head has arrived: a client that
+/// speaks another protocol may never send an empty line.
+pub(super) fn request_line(line: &[u8]) -> Result<(), Refusal> {
+    match line.rsplit(|byte| *byte == b' ').next() {
+        Some(b"HTTP/1.1" | b"HTTP/1.0") => Ok(()),
+        Some(version) if version.starts_with(b"HTTP/") => Err(Refusal::Malformed(
+            "only HTTP/1.1 and HTTP/1.0 are spoken here",
+        )),
+        _ => Err(Refusal::Malformed("the request line has no HTTP version")),
+    }
+}
+
+/// Judges a whole head, the empty line included.
+pub(super) fn parse(head: &[u8], limits: &Limits) -> Result<BodyLength, Refusal> {
+    let mut fields = vec![httparse::EMPTY_HEADER; limits.headers];
+    let mut request = httparse::Request::new(&mut fields);
+    match request.parse(head) {
+        Ok(httparse::Status::Complete(length)) if length == head.len() => {}
+        Ok(_) => {
+            return Err(Refusal::Malformed(
+                "the head does not end where its lines do",
+            ));
+        }
+        Err(httparse::Error::TooManyHeaders) => return Err(Refusal::TooManyHeaders),
+        Err(httparse::Error::HeaderName) => {
+            return Err(Refusal::Malformed("a header field's name is malformed"));
+        }
+        Err(httparse::Error::HeaderValue) => {
+            return Err(Refusal::Malformed("a header field's value is malformed"));
+        }
+        Err(_) => return Err(Refusal::Malformed("the request line is malformed")),
+    }
+    let method = request.method.unwrap_or_default();
+    if Method::from_bytes(method.as_bytes()).is_err() {
+        return Err(Refusal::Malformed("the method is malformed"));
+    }
+    if request.path.unwrap_or_default().parse::<Uri>().is_err() {
+        return Err(Refusal::Malformed("the request target is malformed"));
+    }
+    body_length(request.headers, request.version == Some(1), limits)
+}
+
+fn body_length(
+    fields: &[httparse::Header<'_>],
+    http_1_1: bool,
+    limits: &Limits,
+) -> Result<BodyLength, Refusal> {
+    let values = |name: &str| -> Vec<&[u8]> {
+        fields
+            .iter()
+            .filter(|field| field.name.eq_ignore_ascii_case(name))
+            .map(|field| field.value)
+            .collect()
+    };
+    let lengths = values("content-length");
+    let encodings = values("transfer-encoding");
+    if !lengths.is_empty() && !encodings.is_empty() {
+        return Err(Refusal::TwoLengths);
+    }
+    if let Some((encoding, more)) = encodings.split_first() {
+        return match http_1_1
+            && more.is_empty()
+            && encoding.trim_ascii().eq_ignore_ascii_case(b"chunked")
+        {
+            true => Ok(BodyLength::Chunked),
+            false => Err(Refusal::Malformed(
+                "the only Transfer-Encoding taken is chunked, in HTTP/1.1",
+            )),
+        };
+    }
+    let Some((length, more)) = lengths.split_first() else {
+        return Ok(BodyLength::Known(0));
+    };
+    let length = length.trim_ascii();
+    let digits = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+    if !digits || more.iter().any(|other| other.trim_ascii() != length) {
+        return Err(Refusal::Malformed("Content-Length is no single number"));
+    }
+    // Digits only, so what does not parse is more than 64 bits hold.
+    let length = std::str::from_utf8(length)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(u64::MAX);
+    if length > limits.body_bytes {
+        return Err(Refusal::BodyTooLarge);
+    }
+    Ok(BodyLength::Known(length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(fields: &str) -> Result<BodyLength, Refusal> {
+        parse(
+            format!("GET /ready HTTP/1.1\r\nHost: x\r\n{fields}\r\n").as_bytes(),
+            &Limits::default(),
+        )
+    }
+
+    #[test]
+    fn a_body_has_a_length_or_chunks_or_is_not_there() {
+        assert_eq!(judge(""), Ok(BodyLength::Known(0)));
+        assert_eq!(
+            judge("content-LENGTH:  65536 \r\n"),
+            Ok(BodyLength::Known(65_536))
+        );
+        assert_eq!(
+            judge("Content-Length: 5\r\nContent-Length: 5\r\n"),
+            Ok(BodyLength::Known(5))
+        );
+        assert_eq!(
+            judge("Transfer-Encoding: Chunked\r\n"),
+            Ok(BodyLength::Chunked)
+        );
+    }
+
+    #[test]
+    fn two_lengths_are_refused_however_they_are_spelt() {
+        for fields in [
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            "transfer-encoding:chunked\r\nX: y\r\nCONTENT-LENGTH:\t0\r\n",
+            "Content-Length:\r\nTransfer-Encoding: identity\r\n",
+            "Transfer-Encoding: chunked\r\nContent-Length: x\r\n",
+        ] {
+            assert_eq!(judge(fields), Err(Refusal::TwoLengths), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_two_parties_could_read_differently_is_refused() {
+        for fields in [
+            "Content-Length: 5\r\nContent-Length: 6\r\n",
+            "Content-Length: 5, 5\r\n",
+            "Content-Length: +5\r\n",
+            "Content-Length: 0x5\r\n",
+            "Content-Length:\r\n",
+            "Content-Length : 5\r\n",
+            "Transfer-Encoding : chunked\r\n",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: \x0bchunked\r\n",
+            "X: a\r\n folded\r\n",
+            "X: a\0b\r\n",
+        ] {
+            assert!(
+                matches!(judge(fields), Err(Refusal::Malformed(_))),
+                "{fields:?}"
+            );
+        }
+        let old = b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert!(matches!(
+            parse(old, &Limits::default()),
+            Err(Refusal::Malformed(_))
+        ));
+    }
+
+    #[test]
+    fn bodies_and_fields_are_bounded() {
+        for length in ["65537", "18446744073709551616", "99999999999999999999999"] {
+            assert_eq!(
+                judge(&format!("Content-Length: {length}\r\n")),
+                Err(Refusal::BodyTooLarge)
+            );
+        }
+        // Host is the first of them.
+        assert_eq!(judge(&"X: y\r\n".repeat(63)), Ok(BodyLength::Known(0)));
+        assert_eq!(judge(&"X: y\r\n".repeat(64)), Err(Refusal::TooManyHeaders));
+    }
+
+    #[test]
+    fn only_http_1_is_spoken() {
+        for good in ["GET / HTTP/1.1", "GET / HTTP/1.0"] {
+            assert_eq!(request_line(good.as_bytes()), Ok(()));
+        }
+        for bad in [
+            "GET /",
+            "",
+            "PRI * HTTP/2.0",
+            "GET / HTTP/1.10",
+            "GET / http/1.1",
+            "GET / HTTP/1.1 ",
+        ] {
+            assert!(
+                matches!(request_line(bad.as_bytes()), Err(Refusal::Malformed(_))),
+                "{bad:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The documents are true: pages made from code are up to date, and every command of the README works.
+
+mod generated;
+mod readme;

@@ -1,0 +1,222 @@
+//! The real program, started as a user would: its own environment, its own working directory.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use rustix::process::Signal;
+
+/// The program, built once for each test process.
+///
+/// # Panics
+/// When it does not build.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        // A test lies in target/PROFILE/deps.
+        let test = std::env::current_exe().expect("a test knows where it is");
+        let profile = test
+            .ancestors()
+            .nth(2)
+            .expect("a test lies in target/PROFILE/deps")
+            .to_path_buf();
+        let target = profile.parent().expect("a profile lies in target");
+        let mut build = Command::new(env!("CARGO"));
+        build
+            .args([
+                "build",
+                "--quiet",
+                "-p",
+                "halcyon",
+                "--bin",
+                "halcyon",
+                "--target-dir",
+            ])
+            .arg(target);
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        assert!(
+            build.status().expect("cargo runs").success(),
+            "the program does not build"
+        );
+        profile.join("halcyon")
+    })
+}
+
+/// A command of the program with these variables and no others.
+pub fn command<A: AsRef<OsStr>>(arguments: &[A], environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program());
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn run<A: AsRef<OsStr>>(arguments: &[A], environment: &[(&str, &str)]) -> Output {
+    command(arguments, environment)
+        .output()
+        .expect("the program starts")
+}
+
+/// A running `halcyon serve`, killed when dropped.
+pub struct Serving {
+    child: Child,
+    stderr: Arc<Mutex<String>>,
+    address: SocketAddr,
+}
+
+impl Serving {
+    /// Starts a server with these variables on any free port, and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not within ten seconds.
+    pub fn start(environment: &[(&str, &str)]) -> Self {
+        Self::start_with(&[], environment)
+    }
+
+    /// The same with more arguments.
+    ///
+    /// # Panics
+    /// When it does not listen within ten seconds.
+    pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let arguments = [&["serve"], arguments].concat();
+        let mut command = command(&arguments, environment);
+        if !environment.iter().any(|(name, _)| *name == "HEALTH_PORT") {
+            command.env("HEALTH_PORT", "0");
+        }
+        Self::spawn(&mut command)
+    }
+
+    /// Starts a command that becomes a server, and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not listen within ten seconds.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stderr = capture(child.stderr.take().expect("stderr is a pipe"));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let said = stderr
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            if let Some(port) = listening_port(&said) {
+                return Self {
+                    child,
+                    stderr,
+                    address: (Ipv4Addr::LOCALHOST, port).into(),
+                };
+            }
+            if Instant::now() > deadline
+                || child
+                    .try_wait()
+                    .expect("the child can be waited for")
+                    .is_some()
+            {
+                // Killed here, as nothing that is dropped would do it.
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("the server does not listen: {said}");
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written to stderr so far.
+    pub fn stderr(&self) -> String {
+        self.stderr
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal)
+            .expect("the process is there");
+    }
+
+    /// Waits for its end; None if it does not end in time.
+    ///
+    /// # Panics
+    /// When the process cannot be waited for.
+    pub fn wait(&mut self, at_most: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + at_most;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
+                return Some(status);
+            }
+            if Instant::now() > deadline {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn listening_port(said: &str) -> Option<u16> {
+    let line = said
+        .lines()
+        .find(|line| line.contains("health server on "))?;
+    let address = line
+        .split("health server on ")
+        .nth(1)?
+        .split([',', '"'])
+        .next()?;
+    address.rsplit(':').next()?.parse().ok()
+}
+
+fn capture(stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let said = Arc::new(Mutex::new(String::new()));
+    let heard = said.clone();
+    thread::spawn(move || {
+        let mut lines = BufReader::new(stderr);
+        let mut line = Vec::new();
+        while matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
+            heard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push_str(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    });
+    said
+}

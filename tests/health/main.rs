@@ -1,0 +1,14 @@
+//! The health server from outside: over real sockets, mostly as a real process.
+
+mod crowd;
+mod deadlines;
+mod dependencies;
+mod drain;
+mod endpoints;
+mod faults;
+mod healthcheck;
+mod library;
+mod probe;
+mod scrape;
+mod startup;
+mod wire;
