@@ -47,7 +47,7 @@ pub(crate) fn get(server: SocketAddr, path: &str) -> Answer {
 pub(crate) fn request(server: SocketAddr, method: &str, path: &str) -> Answer {
     let mut answers = exchange(
         server,
-        &format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"),
+        format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"),
     );
     assert_eq!(answers.len(), 1, "{method} {path}: {answers:?}");
     answers.remove(0)
