@@ -43,7 +43,7 @@ fn good_clients_are_served_among_slow_and_idle_ones() {
         thread::sleep(Duration::from_millis(20));
     }
     assert!(
-        worst < Duration::from_secs(1),
+        worst < Duration::from_secs(5),
         "the slowest good answer took {worst:?}"
     );
     let open = format!(
