@@ -1,3 +1,5 @@
 //! What the tests of the whole program share.
 
 pub mod process;
+pub mod region;
+pub mod store;
