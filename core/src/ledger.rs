@@ -79,6 +79,12 @@ impl core::fmt::Display for Head {
 impl Head {
     /// Reads `SEQ:HASH`.
     ///
+    /// ```
+    /// use halcyon_core::ledger::Head;
+    /// let text = format!("12:{}", "a".repeat(64));
+    /// assert_eq!(Head::parse(&text).unwrap().seq, 12);
+    /// ```
+    ///
     /// # Errors
     /// What was seen and the form allowed.
     pub fn parse(text: &str) -> Result<Self, String> {

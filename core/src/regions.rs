@@ -73,6 +73,16 @@ pub fn failover_policy(lookup: Lookup<'_>) -> (FailoverPolicy, Vec<String>) {
 
 /// The region a tenant belongs to, before any failure.
 ///
+/// ```
+/// use halcyon_core::regions::preferred_region;
+/// let env = |name: &str| match name {
+///     "REGIONS" => Some("us-east,us-west,eu-west".into()),
+///     "TENANT_STICKY" => Some("hash".into()),
+///     _ => None,
+/// };
+/// assert_eq!(preferred_region(&env, "tenant123").unwrap().as_str(), "us-west");
+/// ```
+///
 /// # Errors
 /// When the configuration has errors, the rule needs a primary and there is none, or the tenant id
 /// is empty or longer than 16,384 bytes.
@@ -95,6 +105,12 @@ pub enum FailoverError {
 
 /// The region after `current` in `REGIONS`, wrapping; for a `current` that is not listed, the
 /// primary (`ordered`) or the first (`round_robin`).
+///
+/// ```
+/// use halcyon_core::regions::next_failover;
+/// let env = |name: &str| (name == "REGIONS").then(|| "us-east,us-west".into());
+/// assert_eq!(next_failover(&env, "us-west").unwrap().as_str(), "us-east");
+/// ```
 ///
 /// # Errors
 /// With a single region, or when the configuration has errors.

@@ -11,7 +11,18 @@ use crate::REGIONS;
 fn command(name: &str) -> Vec<&str> {
     match name {
         "release" => {
-            vec!["release", "--image-blue", "a", "--image-green", "b", "--canary-seq", "1", "--region", "h", "--dry-run"]
+            vec![
+                "release",
+                "--image-blue",
+                "a",
+                "--image-green",
+                "b",
+                "--canary-seq",
+                "1",
+                "--region",
+                "h",
+                "--dry-run",
+            ]
         }
         "route" => vec!["route", "acme"],
         "failover" => vec!["failover", "us-east"],
@@ -26,7 +37,10 @@ fn with(name: &str, variable: &str, value: OsString) -> Ran {
     let mut command = store.command(&command(name), &REGIONS);
     command.env(variable, value);
     let ran = Running::spawn(&mut command).ended_within(Duration::from_secs(10));
-    assert!(!store.logs().exists(), "{variable}: a refused or reading command makes nothing");
+    assert!(
+        !store.logs().exists(),
+        "{variable}: a refused or reading command makes nothing"
+    );
     ran
 }
 
@@ -36,9 +50,17 @@ fn assert_refused(name: &str, variable: &str, value: &str, code: i32, says: &str
     let ran = with(name, variable, value.into());
     let said = format!("{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.code, code, "{variable}={value:.80}: {said}");
-    assert!(said.contains(variable) && said.contains(says), "{variable}={value:.80}: {said}");
-    let harmful = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{200b}'..='\u{202e}' | '\u{feff}' | '\u{a0}');
-    assert!(!said.contains(harmful) && said.len() < 3000, "{variable}={value:.80}: {said}");
+    assert!(
+        said.contains(variable) && said.contains(says),
+        "{variable}={value:.80}: {said}"
+    );
+    let harmful = |c: char| {
+        c.is_control() && c != '\n' || matches!(c, '\u{200b}'..='\u{202e}' | '\u{feff}' | '\u{a0}')
+    };
+    assert!(
+        !said.contains(harmful) && said.len() < 3000,
+        "{variable}={value:.80}: {said}"
+    );
     assert!(!said.contains("s3cret"), "{said}");
 }
 
@@ -76,7 +98,11 @@ fn ten_thousand_regions_are_refused_at_once_and_not_echoed() {
     for name in ["regions", "route", "failover"] {
         assert_refused(name, "REGIONS", &many.join(","), 2, "1024");
     }
-    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begin.elapsed()
+    );
     let duplicates = vec!["us-east"; 10_000].join(",");
     assert_refused("regions", "REGIONS", &duplicates, 2, "");
 }
@@ -89,8 +115,18 @@ fn one_variable_that_is_wrong_is_named_with_what_was_seen() {
         ("regions", "PRIMARY_REGION", "us-\u{435}ast", "\\u{435}"),
         ("route", "PRIMARY_REGION", "", "unset"),
         ("route", "TENANT_HASH_KEY", "0123", "32"),
-        ("regions", "TENANT_HASH_KEY", "0000000000000000000000000000000g", "32"),
-        ("route", "TENANT_HASH_KEY", "000000000000000000000000000000000", "32"),
+        (
+            "regions",
+            "TENANT_HASH_KEY",
+            "0000000000000000000000000000000g",
+            "32",
+        ),
+        (
+            "route",
+            "TENANT_HASH_KEY",
+            "000000000000000000000000000000000",
+            "32",
+        ),
         ("route", "TENANT_STICKY", "rendezvous", "rendezvous"),
         ("route", "FAILOVER_POLICY", "rendezvous", "rendezvous"),
         ("route", "FAILOVER_POLICY", "Rendezvous", "Rendezvous"),
@@ -103,7 +139,12 @@ fn one_variable_that_is_wrong_is_named_with_what_was_seen() {
         ("status", "PROBE_INTERVAL_MS", "-1", "\"-1\""),
         ("status", "PROBE_INTERVAL_MS", "1e3", "\"1e3\""),
         ("status", "PROBE_TIMEOUT_MS", "NaN", "\"NaN\""),
-        ("status", "PROBE_TIMEOUT_MS", "99999999999999999999999", "allowed"),
+        (
+            "status",
+            "PROBE_TIMEOUT_MS",
+            "99999999999999999999999",
+            "allowed",
+        ),
         ("status", "READINESS_TIMEOUT_MS", "400ms", "\"400ms\""),
         ("status", "DRAIN_MS", "+5", "\"+5\""),
         ("status", "LOG_FORMAT", "xml", "text, json"),
@@ -112,10 +153,25 @@ fn one_variable_that_is_wrong_is_named_with_what_was_seen() {
         ("release", "HEALTH_PORT", "8o86", "8o86"),
         ("status", "REGION_ENDPOINTS", "us-east", "us-east"),
         ("status", "REGION_ENDPOINTS", "us-east=tcp://h:1", "HTTP"),
-        ("status", "REGION_ENDPOINTS", "us-east=http://joe:s3cret@h", "us-east"),
-        ("status", "REGION_ENDPOINTS", "a=http://h,a=http://i", "twice"),
+        (
+            "status",
+            "REGION_ENDPOINTS",
+            "us-east=http://joe:s3cret@h",
+            "us-east",
+        ),
+        (
+            "status",
+            "REGION_ENDPOINTS",
+            "a=http://h,a=http://i",
+            "twice",
+        ),
         ("status", "READINESS_CHECKS", "db=tcp://h", "port"),
-        ("status", "READINESS_CHECKS", "db=http://joe:s3cret@h,x=http://ok/", ""),
+        (
+            "status",
+            "READINESS_CHECKS",
+            "db=http://joe:s3cret@h,x=http://ok/",
+            "",
+        ),
         ("status", "READINESS_CHECKS", "db=ftp://h", "db"),
     ] {
         assert_refused(name, variable, value, 2, says);
@@ -138,7 +194,10 @@ fn what_falls_back_is_a_warning_on_every_surface() {
         let ran = with(name, variable, value.into());
         let said = format!("{}{}", ran.stdout, ran.stderr);
         assert_eq!(ran.code, 0, "{variable}={value}: {said}");
-        assert!(said.contains("warning") && said.contains(variable) && said.contains(says), "{variable}={value}: {said}");
+        assert!(
+            said.contains("warning") && said.contains(variable) && said.contains(says),
+            "{variable}={value}: {said}"
+        );
     }
 }
 
@@ -156,7 +215,11 @@ fn what_is_allowed_is_read_generously() {
         ("HALCYON_STORE", ""),
     ] {
         let ran = with("route", variable, value.into());
-        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{variable}={value}");
+        assert_eq!(
+            (ran.code, ran.stderr.as_str()),
+            (0, ""),
+            "{variable}={value}"
+        );
     }
 }
 
@@ -176,7 +239,10 @@ fn invalid_utf_8_is_refused_where_it_matters() {
         let ran = with(name, variable, bad(prefix));
         let said = format!("{}{}", ran.stdout, ran.stderr);
         assert_eq!(ran.code, 2, "{variable}: {said}");
-        assert!(said.contains(variable) && said.is_ascii(), "{variable}: {said}");
+        assert!(
+            said.contains(variable) && said.is_ascii(),
+            "{variable}: {said}"
+        );
     }
     let ran = with("release", "DEPLOY_RBAC_ROLE", bad("Admin"));
     assert_eq!(ran.code, 4, "{}", ran.stderr);
@@ -196,12 +262,24 @@ fn five_problems_are_five_lines() {
     let ran = store.run_with(&["route", "acme"], &wrong).exits(2);
     assert_eq!(ran.stderr.lines().count(), wrong.len(), "{}", ran.stderr);
     for (variable, _) in wrong {
-        let lines = ran.stderr.lines().filter(|line| line.starts_with(&format!("error: {variable}: ")));
+        let lines = ran
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with(&format!("error: {variable}: ")));
         assert_eq!(lines.count(), 1, "{variable}: {}", ran.stderr);
     }
-    let ran = store.run_with(&["route", "acme", "-o", "json"], &wrong).exits(2);
+    let ran = store
+        .run_with(&["route", "acme", "-o", "json"], &wrong)
+        .exits(2);
     let problem: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
     assert_eq!(problem["problems"].as_array().unwrap().len(), wrong.len());
-    let ran = store.run_with(&["regions", "-o", "json"], &wrong).exits(2).json();
-    assert_eq!((&ran["valid"], ran["errors"].as_array().unwrap().len()), (&false.into(), 4), "{ran}");
+    let ran = store
+        .run_with(&["regions", "-o", "json"], &wrong)
+        .exits(2)
+        .json();
+    assert_eq!(
+        (&ran["valid"], ran["errors"].as_array().unwrap().len()),
+        (&false.into(), 4),
+        "{ran}"
+    );
 }

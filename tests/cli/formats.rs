@@ -33,9 +33,16 @@ fn every_answer_is_text_one_document_or_an_object_a_line() {
             let ran = in_format(&store, arguments, format).exits(0);
             assert!(!ran.stdout.is_empty(), "{arguments:?}");
             match format {
-                "human" => assert!(!ran.stdout.contains('\u{1b}'), "no colour without a terminal"),
+                "human" => assert!(
+                    !ran.stdout.contains('\u{1b}'),
+                    "no colour without a terminal"
+                ),
                 "json" => drop(ran.json()),
-                _ => assert!(ran.json_lines().iter().all(serde_json::Value::is_object), "{}", ran.stdout),
+                _ => assert!(
+                    ran.json_lines().iter().all(serde_json::Value::is_object),
+                    "{}",
+                    ran.stdout
+                ),
             }
             if format != "human" {
                 json_lines(&ran.stderr);
@@ -49,20 +56,43 @@ fn every_answer_is_text_one_document_or_an_object_a_line() {
 fn several_answers_are_an_array_under_json() {
     let store = Store::new();
     for (tenants, count) in [(&["acme"][..], 1), (&["acme", "tenant1", "tenant2"], 3)] {
-        let answers = in_format(&store, &[&["route"], tenants].concat(), "json").exits(0).json();
+        let answers = in_format(&store, &[&["route"], tenants].concat(), "json")
+            .exits(0)
+            .json();
         assert_eq!(answers.as_array().unwrap().len(), count);
-        assert_eq!(in_format(&store, &[&["route"], tenants].concat(), "jsonl").exits(0).json_lines().len(), count);
+        assert_eq!(
+            in_format(&store, &[&["route"], tenants].concat(), "jsonl")
+                .exits(0)
+                .json_lines()
+                .len(),
+            count
+        );
     }
-    let answer = in_format(&store, &["failover", "eu-west"], "json").exits(0).json();
+    let answer = in_format(&store, &["failover", "eu-west"], "json")
+        .exits(0)
+        .json();
     assert_eq!(answer, serde_json::json!({"region": "us-east"}));
 }
 
 #[test]
 fn steering_commands_answer_with_the_state_under_json() {
-    for (command, state) in [("pause", "canary"), ("resume", "canary"), ("promote", "green_live")] {
+    for (command, state) in [
+        ("pause", "canary"),
+        ("resume", "canary"),
+        ("promote", "green_live"),
+    ] {
         let (store, region) = (Store::new(), Region::ready());
         let driver = store.start(&[
-            "release", "--image-blue", "a", "--image-green", "b", "--canary-seq", "10", "--timeout-s", "30", "--region",
+            "release",
+            "--image-blue",
+            "a",
+            "--image-green",
+            "b",
+            "--canary-seq",
+            "10",
+            "--timeout-s",
+            "30",
+            "--region",
             &region.at(),
         ]);
         store.wait_for("start_canary");
@@ -72,7 +102,12 @@ fn steering_commands_answer_with_the_state_under_json() {
         }
         let answer = in_format(&store, &[command], "json").exits(0).json();
         assert_eq!(answer["state"], state, "{answer}");
-        assert!(answer["audit_head"].as_str().unwrap().starts_with(&format!("{}:", store.lines().len())));
+        assert!(
+            answer["audit_head"]
+                .as_str()
+                .unwrap()
+                .starts_with(&format!("{}:", store.lines().len()))
+        );
     }
 }
 
@@ -80,14 +115,24 @@ fn steering_commands_answer_with_the_state_under_json() {
 #[track_caller]
 fn assert_problem(ran: &Ran, code: i32) {
     assert_eq!(ran.code, code, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stderr.is_ascii() && ran.stderr.ends_with('\n'), "{}", ran.stderr);
+    assert!(
+        ran.stderr.is_ascii() && ran.stderr.ends_with('\n'),
+        "{}",
+        ran.stderr
+    );
     let said = json_lines(&ran.stderr);
-    let problems: Vec<_> = said.iter().filter(|object| object.get("title").is_some()).collect();
+    let problems: Vec<_> = said
+        .iter()
+        .filter(|object| object.get("title").is_some())
+        .collect();
     assert_eq!(problems.len(), 1, "{}", ran.stderr);
     assert!(!problems[0]["detail"].as_str().unwrap().is_empty());
     assert_eq!(problems[0]["exit_code"], code, "{}", ran.stderr);
     for other in said.iter().filter(|object| object.get("title").is_none()) {
-        assert!(other.get("warning").is_some() || other.get("audit_head").is_some(), "{other}");
+        assert!(
+            other.get("warning").is_some() || other.get("audit_head").is_some(),
+            "{other}"
+        );
     }
 }
 
@@ -97,10 +142,18 @@ fn an_error_under_json_and_jsonl_is_one_problem_object_and_stdout_stays_clean() 
         let store = Store::new();
         released(&store);
         for (arguments, env, code) in [
-            (&["failover", "us-east"][..], &[("REGIONS", "us-east")][..], 1),
+            (
+                &["failover", "us-east"][..],
+                &[("REGIONS", "us-east")][..],
+                1,
+            ),
             (&["route", "acme"], &[("REGIONS", "")], 2),
             (&["failover", "us-east"], &[("REGIONS", "")], 2),
-            (&["status"], &[("PROBE_TIMEOUT_MS", "x"), ("DRAIN_MS", "x")], 2),
+            (
+                &["status"],
+                &[("PROBE_TIMEOUT_MS", "x"), ("DRAIN_MS", "x")],
+                2,
+            ),
             (&["route", "acme", "--down", "mars"], &[], 2),
             (&["route"], &[], 2),
             (&["nonsense"], &[], 2),
@@ -117,14 +170,21 @@ fn an_error_under_json_and_jsonl_is_one_problem_object_and_stdout_stays_clean() 
             (&["promote"], &[("DEPLOY_RBAC_ROLE", "Viewer")], 4),
             (&["promote"], &[], 5),
             (&["pause"], &[("FEATURE_BLUE_GREEN", "false")], 5),
-            (&["status", "--until", "canary", "--deadline", "50ms"], &[], 124),
+            (
+                &["status", "--until", "canary", "--deadline", "50ms"],
+                &[],
+                124,
+            ),
         ] {
             let env = [&REGIONS[..], env].concat();
             let ran = store.run_with(&[arguments, &["-o", format]].concat(), &env);
             assert_eq!(ran.stdout, "", "{arguments:?}");
             assert_problem(&ran, code);
             // The flag may stand first, and as --output=.
-            let ran = store.run_with(&[&[&*format!("--output={format}")], arguments].concat(), &env);
+            let ran = store.run_with(
+                &[&[&*format!("--output={format}")], arguments].concat(),
+                &env,
+            );
             assert_problem(&ran, code);
         }
         std::fs::write(store.log(), "broken\n").unwrap();
@@ -137,8 +197,18 @@ fn a_release_that_fails_ends_with_one_problem_object() {
     for format in ["json", "jsonl"] {
         let (store, region) = (Store::new(), Region::answering(Answer::Close));
         let at = region.at();
-        let arguments =
-            ["release", "--image-blue", "a", "--image-green", "b", "--canary-seq", "10", "--abort-on-err", "--region", &at];
+        let arguments = [
+            "release",
+            "--image-blue",
+            "a",
+            "--image-green",
+            "b",
+            "--canary-seq",
+            "10",
+            "--abort-on-err",
+            "--region",
+            &at,
+        ];
         let ran = in_format(&store, &arguments, format);
         assert_problem(&ran, 3);
         json_lines(&ran.stdout);
@@ -151,7 +221,11 @@ fn a_release_that_fails_ends_with_one_problem_object() {
 #[test]
 fn usage_errors_of_the_output_flag_itself_are_for_people() {
     let store = Store::new();
-    for arguments in [&["status", "-o", "xml"][..], &["status", "-o"], &["-o", "JSON", "status"]] {
+    for arguments in [
+        &["status", "-o", "xml"][..],
+        &["status", "-o"],
+        &["-o", "JSON", "status"],
+    ] {
         store.run(arguments).exits(2).says("error");
     }
 }
@@ -172,8 +246,15 @@ fn an_unplaced_tenant_fails_the_command_after_all_are_answered() {
     let store = Store::new();
     for format in ["json", "jsonl"] {
         let ran = in_format(&store, &["route", "", "acme"], format).exits(1);
-        let answers = if format == "json" { ran.json().as_array().unwrap().clone() } else { ran.json_lines() };
-        assert_eq!((answers.len(), &answers[0]["region"]), (2, &serde_json::Value::Null));
+        let answers = if format == "json" {
+            ran.json().as_array().unwrap().clone()
+        } else {
+            ran.json_lines()
+        };
+        assert_eq!(
+            (answers.len(), &answers[0]["region"]),
+            (2, &serde_json::Value::Null)
+        );
         assert!(answers[0]["error"].as_str().unwrap().contains("1 to 16384"));
         assert_eq!(answers[1]["region"], "us-east");
     }

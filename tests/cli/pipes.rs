@@ -11,7 +11,12 @@ use crate::REGIONS;
 
 /// Starts a command, reads a line, goes away; answers with exit code and stderr.
 fn read_one_line(mut command: Command, input: &[u8]) -> (Option<i32>, String) {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = std::thread::spawn(move || {
@@ -25,7 +30,10 @@ fn read_one_line(mut command: Command, input: &[u8]) -> (Option<i32>, String) {
     assert!(!line.is_empty());
     writer.join().unwrap();
     let output = child.wait_with_output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
 }
 
 #[test]
@@ -43,8 +51,17 @@ fn a_reader_that_goes_away_does_not_end_a_release() {
     let (store, region) = (Store::new(), Region::ready());
     let command = store.command(
         &[
-            "release", "--image-blue", "a", "--image-green", "b", "--canary-seq", "10,20,100", "--timeout-s", "0",
-            "--region", &region.at(),
+            "release",
+            "--image-blue",
+            "a",
+            "--image-green",
+            "b",
+            "--canary-seq",
+            "10,20,100",
+            "--timeout-s",
+            "0",
+            "--region",
+            &region.at(),
         ],
         &[("PROBE_INTERVAL_MS", "200")],
     );
@@ -69,7 +86,10 @@ fn whoever_pipes_a_line_at_a_time_sees_each_answer_at_once() {
         writeln!(stdin, "{tenant}").unwrap();
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        assert!(line.contains(tenant) && begin.elapsed() < Duration::from_secs(2), "{line}");
+        assert!(
+            line.contains(tenant) && begin.elapsed() < Duration::from_secs(2),
+            "{line}"
+        );
     }
     drop(stdin);
     assert!(child.wait().unwrap().success());
@@ -78,9 +98,22 @@ fn whoever_pipes_a_line_at_a_time_sees_each_answer_at_once() {
 #[test]
 fn a_full_device_as_stdout_is_an_error() {
     let store = Store::new();
-    for arguments in [&["route", "acme"][..], &["regions"], &["status"], &["man"], &["completions", "bash"]] {
-        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-        let output = store.command(arguments, &REGIONS).stdout(full).output().unwrap();
+    for arguments in [
+        &["route", "acme"][..],
+        &["regions"],
+        &["status"],
+        &["man"],
+        &["completions", "bash"],
+    ] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = store
+            .command(arguments, &REGIONS)
+            .stdout(full)
+            .output()
+            .unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
         assert!(stderr.contains("stdout"), "{arguments:?}: {stderr}");

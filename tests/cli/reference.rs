@@ -7,13 +7,36 @@ use halcyon_tests::store::Store;
 /// The commands, as `--help` lists them.
 fn commands(store: &Store) -> BTreeSet<String> {
     let help = store.run(&["--help"]).exits(0).stdout;
-    let list = help.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
+    let list = help
+        .split("Commands:")
+        .nth(1)
+        .unwrap()
+        .split("\n\n")
+        .next()
+        .unwrap();
     // A name stands two blanks in; what a long description runs on with, further.
-    let lines = list.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let found: BTreeSet<_> = lines.filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect();
+    let lines = list
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let found: BTreeSet<_> = lines
+        .filter_map(|line| Some(line.split_whitespace().next()?.to_owned()))
+        .collect();
     let known = [
-        "demo", "serve", "release", "status", "promote", "pause", "resume", "rollback", "route", "failover", "regions",
-        "audit", "healthcheck", "completions", "man",
+        "demo",
+        "serve",
+        "release",
+        "status",
+        "promote",
+        "pause",
+        "resume",
+        "rollback",
+        "route",
+        "failover",
+        "regions",
+        "audit",
+        "healthcheck",
+        "completions",
+        "man",
     ];
     assert_eq!(found, known.map(str::to_owned).into());
     found
@@ -51,7 +74,14 @@ fn a_bash_completion_is_a_script_that_bash_reads() {
     let script = store.run(&["completions", "bash"]).exits(0).stdout;
     let path = store.dir().join("halcyon.bash");
     std::fs::write(&path, script).unwrap();
-    assert!(std::process::Command::new("bash").arg("-n").arg(path).status().unwrap().success());
+    assert!(
+        std::process::Command::new("bash")
+            .arg("-n")
+            .arg(path)
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 #[test]
@@ -60,10 +90,16 @@ fn the_manual_page_names_exactly_the_commands_there_are() {
     let page = store.run(&["man"]).exits(0).stdout;
     assert!(page.contains(".TH"), "{page:.200}");
     for command in commands(&store) {
-        assert!(page.contains(&format!("halcyon\\-{command}(1)")), "{command}");
+        assert!(
+            page.contains(&format!("halcyon\\-{command}(1)")),
+            "{command}"
+        );
     }
     for absent in ABSENT {
-        assert!(!page.contains(&format!("halcyon\\-{absent}(1)")), "{absent}");
+        assert!(
+            !page.contains(&format!("halcyon\\-{absent}(1)")),
+            "{absent}"
+        );
     }
     for variable in halcyon_core::config::VARIABLES {
         assert!(page.contains(variable.name), "{}", variable.name);
@@ -76,7 +112,10 @@ fn every_command_has_help_and_the_program_its_version() {
     for command in commands(&store) {
         for flag in ["--help", "-h"] {
             let ran = store.run(&[&command, flag]).exits(0);
-            assert!(ran.stdout.contains("Usage: halcyon") && ran.stderr.is_empty(), "{command}");
+            assert!(
+                ran.stdout.contains("Usage: halcyon") && ran.stderr.is_empty(),
+                "{command}"
+            );
         }
     }
     let version = store.run(&["--version"]).exits(0).stdout;

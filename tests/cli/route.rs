@@ -19,8 +19,24 @@ fn piped(store: &Store, arguments: &[&str], input: &[u8]) -> Ran {
 #[test]
 fn tenants_go_where_the_published_vectors_say() {
     let store = Store::new();
-    let ran = run(&store, &["route", "tenant123", "tenant1", "tenant2", "acme", "-o", "jsonl"]).exits(0);
-    let regions: Vec<_> = ran.json_lines().iter().map(|answer| text(answer, "region")).collect();
+    let ran = run(
+        &store,
+        &[
+            "route",
+            "tenant123",
+            "tenant1",
+            "tenant2",
+            "acme",
+            "-o",
+            "jsonl",
+        ],
+    )
+    .exits(0);
+    let regions: Vec<_> = ran
+        .json_lines()
+        .iter()
+        .map(|answer| text(answer, "region"))
+        .collect();
     assert_eq!(regions, ["us-west", "eu-west", "us-west", "us-east"]);
     let answer = &ran.json_lines()[0];
     assert_eq!(
@@ -28,7 +44,10 @@ fn tenants_go_where_the_published_vectors_say() {
         serde_json::json!({"tenant":"tenant123","region":"us-west","preferred":"us-west","slot":"blue","reason":"hash"})
     );
     let human = run(&store, &["route", "tenant123", "acme"]).exits(0).stdout;
-    let first: Vec<_> = human.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    let first: Vec<_> = human
+        .lines()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
     assert_eq!(first, ["us-west", "us-east"]);
     assert!(!store.logs().exists(), "route creates nothing");
 }
@@ -36,26 +55,68 @@ fn tenants_go_where_the_published_vectors_say() {
 #[test]
 fn a_region_that_is_down_is_passed_over() {
     let store = Store::new();
-    let all = ["--down", "us-east", "--down", "us-west", "--down", "eu-west"];
-    for (down, region, reason) in
-        [(&all[..0], "us-east", "hash"), (&all[..2], "us-west", "failover"), (&all[..4], "eu-west", "failover"), (&all, "us-east", "all_down")]
-    {
-        let answer = run(&store, &[&["route", "acme", "-o", "jsonl"], down].concat()).exits(0).json();
-        assert_eq!((text(&answer, "region"), text(&answer, "reason")), (region.into(), reason.into()));
+    let all = [
+        "--down", "us-east", "--down", "us-west", "--down", "eu-west",
+    ];
+    for (down, region, reason) in [
+        (&all[..0], "us-east", "hash"),
+        (&all[..2], "us-west", "failover"),
+        (&all[..4], "eu-west", "failover"),
+        (&all, "us-east", "all_down"),
+    ] {
+        let answer = run(&store, &[&["route", "acme", "-o", "jsonl"], down].concat())
+            .exits(0)
+            .json();
+        assert_eq!(
+            (text(&answer, "region"), text(&answer, "reason")),
+            (region.into(), reason.into())
+        );
         assert_eq!(text(&answer, "preferred"), "us-east");
     }
-    let explained = run(&store, &["route", "acme", "--explain", "--down", "us-east", "-o", "jsonl"]).exits(0).json();
-    assert!(explained["steps"].as_array().unwrap().len() > 1, "{explained}");
+    let explained = run(
+        &store,
+        &[
+            "route",
+            "acme",
+            "--explain",
+            "--down",
+            "us-east",
+            "-o",
+            "jsonl",
+        ],
+    )
+    .exits(0)
+    .json();
+    assert!(
+        explained["steps"].as_array().unwrap().len() > 1,
+        "{explained}"
+    );
 }
 
 #[test]
 fn lines_end_in_lf_or_crlf_and_empty_ones_are_skipped() {
     let store = Store::new();
-    let ran = piped(&store, &["-o", "jsonl"], b"acme\r\n\n\r\ntenant1\n \n\r\r\ntenant2").exits(0);
-    let tenants: Vec<_> = ran.json_lines().iter().map(|answer| text(answer, "tenant")).collect();
-    assert_eq!(tenants, ["acme", "tenant1", " ", "\r", "tenant2"], "only one CR is dropped, and only empty lines are skipped");
+    let ran = piped(
+        &store,
+        &["-o", "jsonl"],
+        b"acme\r\n\n\r\ntenant1\n \n\r\r\ntenant2",
+    )
+    .exits(0);
+    let tenants: Vec<_> = ran
+        .json_lines()
+        .iter()
+        .map(|answer| text(answer, "tenant"))
+        .collect();
+    assert_eq!(
+        tenants,
+        ["acme", "tenant1", " ", "\r", "tenant2"],
+        "only one CR is dropped, and only empty lines are skipped"
+    );
     assert_eq!(piped(&store, &["-o", "jsonl"], b"").exits(0).stdout, "");
-    assert_eq!(piped(&store, &["-o", "json"], b"\n\n").exits(0).json(), serde_json::json!([]));
+    assert_eq!(
+        piped(&store, &["-o", "json"], b"\n\n").exits(0).json(),
+        serde_json::json!([])
+    );
 }
 
 #[test]
@@ -64,12 +125,19 @@ fn a_line_that_is_no_tenant_id_is_answered_with_an_error_and_the_rest_goes_on() 
     let longest = "x".repeat(16_384);
     let input = [
         b"acme\n\xff\xfe\n".to_vec(),
-        format!("{longest}\n{longest}y\n{longest}\r\n{longest}y\r\n{}\ntenant1\n", "z".repeat(5_000_000)).into_bytes(),
+        format!(
+            "{longest}\n{longest}y\n{longest}\r\n{longest}y\r\n{}\ntenant1\n",
+            "z".repeat(5_000_000)
+        )
+        .into_bytes(),
     ]
     .concat();
     let ran = piped(&store, &["-o", "jsonl"], &input).exits(1);
     let answers = ran.json_lines();
-    let placed: Vec<_> = answers.iter().map(|answer| !answer["region"].is_null()).collect();
+    let placed: Vec<_> = answers
+        .iter()
+        .map(|answer| !answer["region"].is_null())
+        .collect();
     assert_eq!(placed, [true, false, true, false, true, false, false, true]);
     for answer in answers.iter().filter(|answer| answer["region"].is_null()) {
         let error = text(answer, "error");
@@ -86,11 +154,23 @@ fn a_line_that_is_no_tenant_id_is_answered_with_an_error_and_the_rest_goes_on() 
 #[test]
 fn a_tenant_id_of_any_bytes_is_one_line_in_every_format() {
     let store = Store::new();
-    for tenant in ["\u{1b}[2J", "a\u{2028}b", "\u{202e}x", "\u{0}", "\"},{", "<script>", "\u{9b}m", "-", "--x", "\u{1f426}"] {
+    for tenant in [
+        "\u{1b}[2J",
+        "a\u{2028}b",
+        "\u{202e}x",
+        "\u{0}",
+        "\"},{",
+        "<script>",
+        "\u{9b}m",
+        "-",
+        "--x",
+        "\u{1f426}",
+    ] {
         for format in ["human", "json", "jsonl"] {
             let ran = piped(&store, &["-o", format], format!("{tenant}\n").as_bytes()).exits(0);
             assert_eq!(ran.stdout.lines().count(), 1, "{:?}", ran.stdout);
-            let harmful = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{2028}'..='\u{202e}');
+            let harmful =
+                |c: char| c.is_control() && c != '\n' || matches!(c, '\u{2028}'..='\u{202e}');
             assert!(!ran.stdout.contains(harmful), "{:?}", ran.stdout);
             if format == "jsonl" {
                 assert_eq!(text(&ran.json(), "tenant"), tenant);
@@ -126,7 +206,10 @@ fn a_million_tenants_take_no_more_memory_than_one() {
     // It still lives, because its input is still open.
     let stdin = writer.join().unwrap();
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     assert!(peak < 40 * 1024, "{peak} kB");
     drop(stdin);
@@ -137,9 +220,18 @@ fn a_million_tenants_take_no_more_memory_than_one() {
 fn several_problems_of_an_explanation_are_told_at_once() {
     let store = Store::new();
     let ran = store
-        .run_with(&["route", "acme", "--down", "mars", "--down", "venus", "-o", "json"], &REGIONS)
+        .run_with(
+            &[
+                "route", "acme", "--down", "mars", "--down", "venus", "-o", "json",
+            ],
+            &REGIONS,
+        )
         .exits(2);
     let problem: Value = serde_json::from_str(&ran.stderr).unwrap();
     assert_eq!(problem["problems"].as_array().unwrap().len(), 2);
-    assert!(ran.stderr.contains("us-east, us-west, eu-west"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("us-east, us-west, eu-west"),
+        "{}",
+        ran.stderr
+    );
 }

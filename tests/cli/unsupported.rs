@@ -18,7 +18,17 @@ fn a_variable_of_a_feature_this_version_lacks_is_refused_by_every_command() {
         &["audit", "verify"],
         &["serve", "--health-port", "0"],
         &["release", "--resume"],
-        &["release", "--image-blue", "a", "--image-green", "b", "--canary-seq", "1", "--region", "h"],
+        &[
+            "release",
+            "--image-blue",
+            "a",
+            "--image-green",
+            "b",
+            "--canary-seq",
+            "1",
+            "--region",
+            "h",
+        ],
     ];
     for (number, (variable, feature)) in UNSUPPORTED.iter().enumerate() {
         // Each command for some of them: all with all would only cost time.
@@ -26,7 +36,10 @@ fn a_variable_of_a_feature_this_version_lacks_is_refused_by_every_command() {
             let env = [&REGIONS[..], &[(variable, "x")]].concat();
             let ran = store.run_with(command, &env).exits(2);
             let said = format!("{}{}", ran.stdout, ran.stderr);
-            assert!(said.contains(variable) && said.contains(feature), "{command:?}: {said}");
+            assert!(
+                said.contains(variable) && said.contains(feature),
+                "{command:?}: {said}"
+            );
         }
         let env = [&REGIONS[..], &[(variable, "")]].concat();
         store.run_with(&["route", "acme"], &env).exits(0);
@@ -37,7 +50,16 @@ fn a_variable_of_a_feature_this_version_lacks_is_refused_by_every_command() {
 #[test]
 fn a_command_this_version_lacks_is_a_usage_error() {
     let store = Store::new();
-    for command in ["edge", "table", "keygen", "token", "help", "nonsense", "", "\u{1b}[2J"] {
+    for command in [
+        "edge",
+        "table",
+        "keygen",
+        "token",
+        "help",
+        "nonsense",
+        "",
+        "\u{1b}[2J",
+    ] {
         let ran = store.run(&[command]).exits(2);
         assert_eq!(ran.stdout, "");
         assert!(!ran.stderr.is_empty());

@@ -3,12 +3,17 @@
 use std::path::Path;
 
 fn check(page: &str, wanted: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs")
+        .join(page);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, wanted).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(found, wanted, "docs/{page} is out of date: UPDATE_DOCS=1 cargo test -p halcyon-tests --test docs");
+    assert_eq!(
+        found, wanted,
+        "docs/{page} is out of date: UPDATE_DOCS=1 cargo test -p halcyon-tests --test docs"
+    );
 }
 
 #[test]

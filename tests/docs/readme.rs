@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// The blocks of a language, such as `sh`, in order.
@@ -13,7 +16,11 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     let mut current: Option<String> = None;
     for line in text.lines() {
         match (&mut current, line.trim_end().strip_prefix("```")) {
-            (None, Some(info)) => current = (info == language).then(String::new).or(Some(String::from("\0"))),
+            (None, Some(info)) => {
+                current = (info == language)
+                    .then(String::new)
+                    .or(Some(String::from("\0")))
+            }
             (Some(block), Some("")) => {
                 if !block.starts_with('\0') {
                     found.push(block.clone());
@@ -58,40 +65,67 @@ fn every_command_of_the_readme_works() {
         }
         commands += 1;
     }
-    assert!(commands >= 10, "only {commands} lines found: are the blocks still marked sh?");
+    assert!(
+        commands >= 10,
+        "only {commands} lines found: are the blocks still marked sh?"
+    );
     let bin = program.parent().unwrap();
     let output = Command::new("timeout")
         .args(["120", "bash", "-c", &script])
         .current_dir(directory.path())
         .env_clear()
-        .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()))
+        .env(
+            "PATH",
+            format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()),
+        )
         .stdin(Stdio::null())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script}\n--- stdout\n{said}\n--- stderr\n{complained}");
+    assert!(
+        output.status.success(),
+        "{script}\n--- stdout\n{said}\n--- stderr\n{complained}"
+    );
 }
 
 #[test]
 fn what_is_run_elsewhere_is_run_there() {
     let runner = std::fs::read_to_string(root().join("tests/run")).unwrap();
     assert!(runner.contains("cargo run --release --locked -- demo"));
-    let image = ["run", "prepare.sh", "checks.sh"].map(|name| std::fs::read_to_string(root().join("tests/image").join(name)).unwrap());
-    assert!(image.iter().any(|script| script.contains("README.md")), "the image's test runs the README's docker commands");
+    let image = ["run", "prepare.sh", "checks.sh"]
+        .map(|name| std::fs::read_to_string(root().join("tests/image").join(name)).unwrap());
+    assert!(
+        image.iter().any(|script| script.contains("README.md")),
+        "the image's test runs the README's docker commands"
+    );
 }
 
 #[test]
 fn every_link_in_the_documents_leads_to_a_file() {
     let mut pages = vec![root().join("README.md"), root().join("CHANGELOG.md")];
-    pages.extend(std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
-    for page in pages.iter().filter(|page| page.extension().is_some_and(|ending| ending == "md")) {
+    pages.extend(
+        std::fs::read_dir(root().join("docs"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path()),
+    );
+    for page in pages
+        .iter()
+        .filter(|page| page.extension().is_some_and(|ending| ending == "md"))
+    {
         let text = std::fs::read_to_string(page).unwrap();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             if target.starts_with('#') || target.contains("://") {
                 continue;
             }
-            let path = page.parent().unwrap().join(target.split('#').next().unwrap());
+            let path = page
+                .parent()
+                .unwrap()
+                .join(target.split('#').next().unwrap());
             assert!(path.exists(), "{}: link to {target}", page.display());
         }
     }

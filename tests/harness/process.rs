@@ -20,15 +20,32 @@ pub fn program() -> &'static Path {
     PROGRAM.get_or_init(|| {
         // A test lies in target/PROFILE/deps.
         let test = std::env::current_exe().expect("a test knows where it is");
-        let profile = test.ancestors().nth(2).expect("a test lies in target/PROFILE/deps").to_path_buf();
+        let profile = test
+            .ancestors()
+            .nth(2)
+            .expect("a test lies in target/PROFILE/deps")
+            .to_path_buf();
         let target = profile.parent().expect("a profile lies in target");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "-p", "halcyon", "--bin", "halcyon", "--target-dir"]).arg(target);
+        build
+            .args([
+                "build",
+                "--quiet",
+                "-p",
+                "halcyon",
+                "--bin",
+                "halcyon",
+                "--target-dir",
+            ])
+            .arg(target);
         if profile.ends_with("release") {
             build.arg("--release");
         }
         build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-        assert!(build.status().expect("cargo runs").success(), "the program does not build");
+        assert!(
+            build.status().expect("cargo runs").success(),
+            "the program does not build"
+        );
         profile.join("halcyon")
     })
 }
@@ -36,7 +53,11 @@ pub fn program() -> &'static Path {
 /// A command of the program with these variables and no others.
 pub fn command<A: AsRef<OsStr>>(arguments: &[A], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(program());
-    command.args(arguments).env_clear().envs(environment.iter().copied()).stdin(Stdio::null());
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null());
     command
 }
 
@@ -45,7 +66,9 @@ pub fn command<A: AsRef<OsStr>>(arguments: &[A], environment: &[(&str, &str)]) -
 /// # Panics
 /// When it cannot be started.
 pub fn run<A: AsRef<OsStr>>(arguments: &[A], environment: &[(&str, &str)]) -> Output {
-    command(arguments, environment).output().expect("the program starts")
+    command(arguments, environment)
+        .output()
+        .expect("the program starts")
 }
 
 /// A running `halcyon serve`, killed when dropped.
@@ -82,15 +105,31 @@ impl Serving {
     /// # Panics
     /// When it does not listen within ten seconds.
     pub fn spawn(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
         let stderr = capture(child.stderr.take().expect("stderr is a pipe"));
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            let said = stderr.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let said = stderr
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
             if let Some(port) = listening_port(&said) {
-                return Self { child, stderr, address: (Ipv4Addr::LOCALHOST, port).into() };
+                return Self {
+                    child,
+                    stderr,
+                    address: (Ipv4Addr::LOCALHOST, port).into(),
+                };
             }
-            if Instant::now() > deadline || child.try_wait().expect("the child can be waited for").is_some() {
+            if Instant::now() > deadline
+                || child
+                    .try_wait()
+                    .expect("the child can be waited for")
+                    .is_some()
+            {
                 // Killed here, as nothing that is dropped would do it.
                 let _ = child.kill();
                 let _ = child.wait();
@@ -112,7 +151,10 @@ impl Serving {
 
     /// What it has written to stderr so far.
     pub fn stderr(&self) -> String {
-        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.stderr
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Sends it a signal.
@@ -151,8 +193,14 @@ impl Drop for Serving {
 }
 
 fn listening_port(said: &str) -> Option<u16> {
-    let line = said.lines().find(|line| line.contains("health server on "))?;
-    let address = line.split("health server on ").nth(1)?.split([',', '"']).next()?;
+    let line = said
+        .lines()
+        .find(|line| line.contains("health server on "))?;
+    let address = line
+        .split("health server on ")
+        .nth(1)?
+        .split([',', '"'])
+        .next()?;
     address.rsplit(':').next()?.parse().ok()
 }
 
@@ -163,7 +211,10 @@ fn capture(stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {
         let mut lines = BufReader::new(stderr);
         let mut line = Vec::new();
         while matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
-            heard.lock().unwrap_or_else(PoisonError::into_inner).push_str(&String::from_utf8_lossy(&line));
+            heard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push_str(&String::from_utf8_lossy(&line));
             line.clear();
         }
     });

@@ -126,10 +126,17 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
             _ => return,
         }
     }
-    let line = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
+    let line = String::from_utf8_lossy(&head)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     let number = {
         let mut asked = lock(&shared.asked);
-        asked.push(Asked { at: Instant::now(), line });
+        asked.push(Asked {
+            at: Instant::now(),
+            line,
+        });
         asked.len()
     };
     let answer = lock(&shared.answer).clone();
@@ -137,7 +144,9 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
     let _ = match answer {
         Answer::Ready => stream.write_all(&ready),
         Answer::NotReady(why) => {
-            let checks = format!(r#"{{"status":"not_ready","checks":{{"test":{{"ok":false,"error":"{why}"}}}}}}"#);
+            let checks = format!(
+                r#"{{"status":"not_ready","checks":{{"test":{{"ok":false,"error":"{why}"}}}}}}"#
+            );
             stream.write_all(&response("503 Service Unavailable", "", &checks))
         }
         Answer::Late(after) => {
@@ -153,7 +162,11 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
             thread::sleep(Duration::from_millis(50));
             stream.write_all(&[*byte])
         }),
-        Answer::Redirect(to) => stream.write_all(&response("302 Found", &format!("Location: {to}\r\n"), READY)),
+        Answer::Redirect(to) => stream.write_all(&response(
+            "302 Found",
+            &format!("Location: {to}\r\n"),
+            READY,
+        )),
         Answer::Body(body) => stream.write_all(&response("200 OK", "", body)),
         Answer::ReadyFor(requests) if number <= requests => stream.write_all(&ready),
         Answer::Close | Answer::ReadyFor(_) => Ok(()),

@@ -37,7 +37,11 @@ impl Ran {
     /// When it is another one.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
         self
     }
 
@@ -47,7 +51,11 @@ impl Ran {
     /// When it does not.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "{text:?} is not in stderr: {}", self.stderr);
+        assert!(
+            self.stderr.contains(text),
+            "{text:?} is not in stderr: {}",
+            self.stderr
+        );
         self
     }
 
@@ -76,7 +84,8 @@ impl Ran {
 /// When a line is none.
 #[track_caller]
 pub fn json_lines(text: &str) -> Vec<Value> {
-    let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
+    let parse =
+        |line: &str| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
     text.lines().map(parse).collect()
 }
 
@@ -92,7 +101,9 @@ impl Store {
     /// # Panics
     /// When no temporary directory can be made.
     pub fn new() -> Self {
-        Self { dir: TempDir::new().expect("a temporary directory can be made") }
+        Self {
+            dir: TempDir::new().expect("a temporary directory can be made"),
+        }
     }
 
     /// The directory around the store; commands run in it.
@@ -118,7 +129,9 @@ impl Store {
     /// The journal's whole lines.
     pub fn lines(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.bytes()).into_owned();
-        text.split_inclusive('\n').filter_map(|line| Some(line.strip_suffix('\n')?.to_owned())).collect()
+        text.split_inclusive('\n')
+            .filter_map(|line| Some(line.strip_suffix('\n')?.to_owned()))
+            .collect()
     }
 
     /// The journal's records.
@@ -128,12 +141,21 @@ impl Store {
 
     /// The records' actions, without confirmations.
     pub fn actions(&self) -> Vec<String> {
-        let actions = self.records().into_iter().map(|record| text(&record, "action"));
-        actions.filter(|action| action != "region_confirmed").collect()
+        let actions = self
+            .records()
+            .into_iter()
+            .map(|record| text(&record, "action"));
+        actions
+            .filter(|action| action != "region_confirmed")
+            .collect()
     }
 
     /// A command on this store by ann, a Deployer, with fast probes; `environment` comes on top.
-    pub fn command<A: AsRef<OsStr>>(&self, arguments: &[A], environment: &[(&str, &str)]) -> Command {
+    pub fn command<A: AsRef<OsStr>>(
+        &self,
+        arguments: &[A],
+        environment: &[(&str, &str)],
+    ) -> Command {
         let store = format!("file:{}", self.logs().display());
         let mut command = command(
             arguments,
@@ -145,7 +167,9 @@ impl Store {
                 ("PROBE_INTERVAL_MS", "50"),
             ],
         );
-        command.envs(environment.iter().copied()).current_dir(self.dir());
+        command
+            .envs(environment.iter().copied())
+            .current_dir(self.dir());
         command
     }
 
@@ -173,7 +197,11 @@ impl Store {
     }
 
     /// The same with other variables.
-    pub fn start_with<A: AsRef<OsStr>>(&self, arguments: &[A], environment: &[(&str, &str)]) -> Running {
+    pub fn start_with<A: AsRef<OsStr>>(
+        &self,
+        arguments: &[A],
+        environment: &[(&str, &str)],
+    ) -> Running {
         Running::spawn(&mut self.command(arguments, environment))
     }
 
@@ -184,7 +212,9 @@ impl Store {
     #[track_caller]
     pub fn wait_for(&self, action: &str) {
         self.wait_until(&format!("a last record {action}"), |records| {
-            records.last().is_some_and(|record| text(record, "action") == action)
+            records
+                .last()
+                .is_some_and(|record| text(record, "action") == action)
         });
     }
 
@@ -196,7 +226,11 @@ impl Store {
     pub fn wait_until(&self, what: &str, so: impl Fn(&[Value]) -> bool) {
         let begin = Instant::now();
         while !so(&self.records()) {
-            assert!(begin.elapsed() < Duration::from_secs(20), "waited for {what}: {:?}", self.actions());
+            assert!(
+                begin.elapsed() < Duration::from_secs(20),
+                "waited for {what}: {:?}",
+                self.actions()
+            );
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -229,10 +263,18 @@ impl Running {
     /// # Panics
     /// When it cannot be started.
     pub fn spawn(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
         let stdout = capture(child.stdout.take().expect("stdout is a pipe"));
         let stderr = capture(child.stderr.take().expect("stderr is a pipe"));
-        Self { child, stdout, stderr }
+        Self {
+            child,
+            stdout,
+            stderr,
+        }
     }
 
     /// Its process.
@@ -261,7 +303,10 @@ impl Running {
     /// # Panics
     /// When it cannot be waited for.
     pub fn is_over(&mut self) -> bool {
-        self.child.try_wait().expect("a child can be waited for").is_some()
+        self.child
+            .try_wait()
+            .expect("a child can be waited for")
+            .is_some()
     }
 
     /// Waits for its end.
@@ -301,7 +346,11 @@ impl Running {
                 }
             }
         }
-        Ran { code: code(status), stdout: self.stdout(), stderr: self.stderr() }
+        Ran {
+            code: code(status),
+            stdout: self.stdout(),
+            stderr: self.stderr(),
+        }
     }
 }
 
@@ -315,7 +364,10 @@ impl Drop for Running {
 
 fn code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
-    status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(-1)
+    status
+        .code()
+        .or_else(|| Some(128 + status.signal()?))
+        .unwrap_or(-1)
 }
 
 fn said(captured: &Captured) -> String {
@@ -329,7 +381,10 @@ fn capture(mut stream: impl Read + Send + 'static) -> Captured {
     let reader = thread::spawn(move || {
         let mut block = [0; 65_536];
         while let Ok(n @ 1..) = stream.read(&mut block) {
-            heard.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&block[..n]);
+            heard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend_from_slice(&block[..n]);
         }
     });
     (bytes, Some(reader))

@@ -14,7 +14,10 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use crate::wire::{Answer, answering, get, nobody, service, silent, timed};
 
 fn ready(checks: &str) -> Answer {
-    get(Serving::start(&[("READINESS_CHECKS", checks)]).address(), "/ready")
+    get(
+        Serving::start(&[("READINESS_CHECKS", checks)]).address(),
+        "/ready",
+    )
 }
 
 /// The error of the only check.
@@ -30,13 +33,21 @@ fn error(checks: &str) -> String {
 fn a_dependency_is_up_when_it_connects_or_answers_2xx() {
     let quiet = silent();
     let web = answering("HTTP/1.1 204 No Content\r\n\r\n");
-    let endless = answering(format!("HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n{}", "x".repeat(9999)));
-    let answer = ready(&format!("db=tcp://{quiet}, web=http://{web}/up?deep=1,big=http://{endless}"));
+    let endless = answering(format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n{}",
+        "x".repeat(9999)
+    ));
+    let answer = ready(&format!(
+        "db=tcp://{quiet}, web=http://{web}/up?deep=1,big=http://{endless}"
+    ));
     assert_eq!(answer.status, 200, "{answer:?}");
     for name in ["db", "web", "big"] {
         let check = &answer.json()["checks"]["dependencies"][name];
         assert_eq!(check["ok"], true);
-        assert!(check["latency_ms"].is_u64() && check.get("error").is_none(), "{check}");
+        assert!(
+            check["latency_ms"].is_u64() && check.get("error").is_none(),
+            "{check}"
+        );
     }
 }
 
@@ -45,10 +56,25 @@ fn a_dependency_that_is_down_makes_ready_503_and_says_why() {
     assert!(error(&format!("it=tcp://{}", nobody())).contains("connection refused"));
     assert!(error(&format!("it=http://{}", nobody())).contains("connection refused"));
     assert!(error("it=tcp://no-such-host.invalid:1").contains("no-such-host.invalid"));
-    assert_eq!(error(&format!("it=http://{}", answering("HTTP/1.1 500 No\r\n\r\n"))), "status 500; expected 2xx");
-    assert_eq!(error(&format!("it=http://{}", answering("220 smtp ready\r\n"))), "the answer is not HTTP/1");
+    assert_eq!(
+        error(&format!(
+            "it=http://{}",
+            answering("HTTP/1.1 500 No\r\n\r\n")
+        )),
+        "status 500; expected 2xx"
+    );
+    assert_eq!(
+        error(&format!("it=http://{}", answering("220 smtp ready\r\n"))),
+        "the answer is not HTTP/1"
+    );
     assert!(error(&format!("it=http://{}", answering(""))).contains("closed before"));
-    assert!(error(&format!("it=https://{}", answering("HTTP/1.1 200 OK\r\n\r\n"))).starts_with("TLS: "));
+    assert!(
+        error(&format!(
+            "it=https://{}",
+            answering("HTTP/1.1 200 OK\r\n\r\n")
+        ))
+        .starts_with("TLS: ")
+    );
 }
 
 #[test]
@@ -61,10 +87,18 @@ fn a_redirect_is_a_failure_and_never_followed() {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
         })
     };
-    for (status, location) in [(301, format!("http://{target}/")), (302, "http://169.254.169.254/latest".into())] {
-        let redirect = answering(format!("HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"));
+    for (status, location) in [
+        (301, format!("http://{target}/")),
+        (302, "http://169.254.169.254/latest".into()),
+    ] {
+        let redirect = answering(format!(
+            "HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+        ));
         let why = error(&format!("it=http://{redirect}"));
-        assert!(why.starts_with(&format!("status {status}, a redirect to")), "{why}");
+        assert!(
+            why.starts_with(&format!("status {status}, a redirect to")),
+            "{why}"
+        );
         assert!(why.ends_with("(never followed); expected 2xx"), "{why}");
     }
     assert_eq!(followed.load(Ordering::Relaxed), 0);
@@ -84,11 +118,20 @@ fn slow_dependencies_report_timeout_within_the_one_deadline() {
     let quiet = silent();
     let up = answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     let checks: Vec<String> = (0..8).map(|n| format!("slow{n}=http://{quiet}")).collect();
-    let checks = format!("{},trickle=http://{trickling},tls=https://{quiet},up=http://{up}", checks.join(","));
-    let server = Serving::start(&[("READINESS_CHECKS", &checks), ("READINESS_TIMEOUT_MS", "300")]);
+    let checks = format!(
+        "{},trickle=http://{trickling},tls=https://{quiet},up=http://{up}",
+        checks.join(",")
+    );
+    let server = Serving::start(&[
+        ("READINESS_CHECKS", &checks),
+        ("READINESS_TIMEOUT_MS", "300"),
+    ]);
     let (answer, took) = timed(|| get(server.address(), "/ready"));
     assert_eq!(answer.status, 503);
-    assert!(took >= Duration::from_millis(300) && took < Duration::from_millis(800), "{took:?}");
+    assert!(
+        took >= Duration::from_millis(300) && took < Duration::from_millis(800),
+        "{took:?}"
+    );
     let dependencies = &answer.json()["checks"]["dependencies"];
     for name in ["slow0", "slow7", "trickle", "tls"] {
         assert_eq!(dependencies[name]["error"], "timeout", "{dependencies}");
@@ -111,9 +154,14 @@ fn a_flood_of_ready_is_no_flood_on_a_dependency() {
         })
     };
     let checks = format!("it=http://{slow}");
-    let server = Serving::start(&[("READINESS_CHECKS", &checks), ("READINESS_TIMEOUT_MS", "2000")]);
+    let server = Serving::start(&[
+        ("READINESS_CHECKS", &checks),
+        ("READINESS_TIMEOUT_MS", "2000"),
+    ]);
     let address = server.address();
-    let flood: Vec<_> = (0..100).map(|_| thread::spawn(move || get(address, "/ready").status)).collect();
+    let flood: Vec<_> = (0..100)
+        .map(|_| thread::spawn(move || get(address, "/ready").status))
+        .collect();
     assert!(flood.into_iter().all(|asker| asker.join().unwrap() == 200));
     let asked = asked.load(Ordering::Relaxed);
     assert!(asked <= 10, "100 requests became {asked} checks");
@@ -153,7 +201,10 @@ impl Authority {
         let mut parameters = rcgen::CertificateParams::new([]).unwrap();
         parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let pem = parameters.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: rcgen::Issuer::new(parameters, key) }
+        Self {
+            pem,
+            issuer: rcgen::Issuer::new(parameters, key),
+        }
     }
 
     fn serve(&self) -> SocketAddr {

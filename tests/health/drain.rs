@@ -16,7 +16,8 @@ fn ms(ms: u64) -> Duration {
 #[test]
 fn a_signal_makes_ready_503_for_the_drain_and_then_the_server_ends() {
     for signal in [Signal::TERM, Signal::INT] {
-        let mut server = Serving::start(&[("DRAIN_MS", "1000"), ("REQUIRED_ENVS", "A"), ("A", "1")]);
+        let mut server =
+            Serving::start(&[("DRAIN_MS", "1000"), ("REQUIRED_ENVS", "A"), ("A", "1")]);
         assert_eq!(get(server.address(), "/ready").status, 200);
         let begin = Instant::now();
         server.signal(signal);
@@ -26,15 +27,26 @@ fn a_signal_makes_ready_503_for_the_drain_and_then_the_server_ends() {
             assert_eq!(answer.status, 503);
             assert_eq!(answer.json()["status"], "not_ready");
             assert_eq!(answer.json()["checks"]["drain"], "draining");
-            assert_eq!(get(server.address(), "/health").status, 200, "it lives while it drains");
+            assert_eq!(
+                get(server.address(), "/health").status,
+                200,
+                "it lives while it drains"
+            );
             thread::sleep(ms(50));
         }
-        assert!(get(server.address(), "/ready?verbose").body.contains("[-]drain failed: draining"));
+        assert!(
+            get(server.address(), "/ready?verbose")
+                .body
+                .contains("[-]drain failed: draining")
+        );
         let status = server.wait(ms(3000)).expect("it ends");
         let took = begin.elapsed();
         assert_eq!(status.code(), Some(0));
         assert!(took >= ms(1000) && took < ms(3000), "{took:?}");
-        assert!(TcpStream::connect(server.address()).is_err(), "the port is free");
+        assert!(
+            TcpStream::connect(server.address()).is_err(),
+            "the port is free"
+        );
     }
 }
 
@@ -52,10 +64,15 @@ fn idle_and_half_open_connections_do_not_hold_it_up() {
     thread::sleep(ms(100));
     let begin = Instant::now();
     server.signal(Signal::TERM);
-    let status = server.wait(ms(2300)).expect("it ends within DRAIN_MS and 2 s");
+    let status = server
+        .wait(ms(2300))
+        .expect("it ends within DRAIN_MS and 2 s");
     assert_eq!(status.code(), Some(0));
     assert!(begin.elapsed() >= ms(300), "{:?}", begin.elapsed());
-    assert!(read_all(&mut idle).is_empty(), "an idle connection is closed without a word");
+    assert!(
+        read_all(&mut idle).is_empty(),
+        "an idle connection is closed without a word"
+    );
 }
 
 #[test]
@@ -73,19 +90,31 @@ fn a_half_sent_request_is_still_answered_while_the_server_drains() {
 #[test]
 fn an_open_request_is_answered_after_the_listener_has_closed() {
     let checks = format!("slow=tcp://127.0.0.1:1,hangs=http://{}", silent());
-    let mut server =
-        Serving::start(&[("DRAIN_MS", "200"), ("READINESS_CHECKS", &checks), ("READINESS_TIMEOUT_MS", "3000")]);
+    let mut server = Serving::start(&[
+        ("DRAIN_MS", "200"),
+        ("READINESS_CHECKS", &checks),
+        ("READINESS_TIMEOUT_MS", "3000"),
+    ]);
     let mut open = connect(server.address());
-    open.write_all(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    open.write_all(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
     thread::sleep(ms(100));
     let begin = Instant::now();
     server.signal(Signal::TERM);
     thread::sleep(ms(1000));
-    assert!(TcpStream::connect(server.address()).is_err(), "no new connections");
+    assert!(
+        TcpStream::connect(server.address()).is_err(),
+        "no new connections"
+    );
     let answer = read_one(&mut open);
-    assert_eq!((answer.status, &answer.json()["checks"]["drain"]), (503, &"draining".into()));
+    assert_eq!(
+        (answer.status, &answer.json()["checks"]["drain"]),
+        (503, &"draining".into())
+    );
     assert_eq!(answer.header("connection"), Some("close"));
-    let status = server.wait(ms(1000)).expect("it ends once the request is answered");
+    let status = server
+        .wait(ms(1000))
+        .expect("it ends once the request is answered");
     assert_eq!(status.code(), Some(0));
     assert!(begin.elapsed() > ms(2500), "{:?}", begin.elapsed());
 }
@@ -93,11 +122,16 @@ fn an_open_request_is_answered_after_the_listener_has_closed() {
 #[test]
 fn a_request_that_stays_open_is_cut_off_25_s_after_the_signal() {
     let checks = format!("hangs=http://{}", silent());
-    let mut server =
-        Serving::start(&[("DRAIN_MS", "200"), ("READINESS_CHECKS", &checks), ("READINESS_TIMEOUT_MS", "60000")]);
+    let mut server = Serving::start(&[
+        ("DRAIN_MS", "200"),
+        ("READINESS_CHECKS", &checks),
+        ("READINESS_TIMEOUT_MS", "60000"),
+    ]);
     let mut open = connect(server.address());
-    open.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    open.write_all(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    open.set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    open.write_all(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
     thread::sleep(ms(100));
     let begin = Instant::now();
     server.signal(Signal::TERM);
@@ -109,9 +143,11 @@ fn a_request_that_stays_open_is_cut_off_25_s_after_the_signal() {
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
-    for (first, second, code) in
-        [(Signal::TERM, Signal::TERM, 143), (Signal::INT, Signal::INT, 130), (Signal::TERM, Signal::INT, 130)]
-    {
+    for (first, second, code) in [
+        (Signal::TERM, Signal::TERM, 143),
+        (Signal::INT, Signal::INT, 130),
+        (Signal::TERM, Signal::INT, 130),
+    ] {
         let mut server = Serving::start(&[("DRAIN_MS", "60000")]);
         server.signal(first);
         thread::sleep(ms(100));
@@ -125,10 +161,14 @@ fn a_second_signal_ends_it_at_once() {
 #[test]
 fn a_second_signal_does_not_wait_for_open_requests() {
     let checks = format!("hangs=http://{}", silent());
-    let mut server =
-        Serving::start(&[("DRAIN_MS", "0"), ("READINESS_CHECKS", &checks), ("READINESS_TIMEOUT_MS", "60000")]);
+    let mut server = Serving::start(&[
+        ("DRAIN_MS", "0"),
+        ("READINESS_CHECKS", &checks),
+        ("READINESS_TIMEOUT_MS", "60000"),
+    ]);
     let mut open = connect(server.address());
-    open.write_all(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    open.write_all(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
     thread::sleep(ms(100));
     server.signal(Signal::TERM);
     thread::sleep(ms(300));

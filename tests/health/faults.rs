@@ -18,11 +18,15 @@ fn statuses(answers: &[Answer]) -> Vec<u16> {
 /// The one answer to something refused: it closes the connection, and the server goes on.
 fn refused(server: &Serving, bytes: impl AsRef<[u8]>) -> u16 {
     let (answers, took) = timed(|| exchange(server.address(), bytes.as_ref()));
-    let shown = String::from_utf8_lossy(&bytes.as_ref()[..bytes.as_ref().len().min(80)]).into_owned();
+    let shown =
+        String::from_utf8_lossy(&bytes.as_ref()[..bytes.as_ref().len().min(80)]).into_owned();
     assert!(took < Duration::from_secs(3), "{shown:?} held for {took:?}");
     assert_eq!(answers.len(), 1, "{shown:?}: {answers:?}");
     assert_eq!(answers[0].header("connection"), Some("close"), "{shown:?}");
-    assert_eq!(answers[0].header("content-type"), Some("application/problem+json"));
+    assert_eq!(
+        answers[0].header("content-type"),
+        Some("application/problem+json")
+    );
     assert_eq!(answers[0].json()["status"], answers[0].status);
     assert_eq!(get(server.address(), "/health").status, 200);
     answers[0].status
@@ -58,15 +62,27 @@ fn what_is_not_http_1_is_400() {
 fn heads_are_bounded() {
     let server = Serving::start(&[]);
     let with = |fields: &str| format!("GET /health HTTP/1.1\r\n{fields}\r\n");
-    assert_eq!(refused(&server, format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(65_536))), 414);
-    assert_eq!(refused(&server, with(&format!("X: {}\r\n", "x".repeat(1 << 20)))), 431);
+    assert_eq!(
+        refused(
+            &server,
+            format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(65_536))
+        ),
+        414
+    );
+    assert_eq!(
+        refused(&server, with(&format!("X: {}\r\n", "x".repeat(1 << 20)))),
+        431
+    );
     assert_eq!(refused(&server, with(&"X: y\r\n".repeat(10_000))), 431);
     assert_eq!(refused(&server, with(&"X: y\r\n".repeat(65))), 431);
     let most = with(&"X: y\r\n".repeat(64)).replace("HTTP/1.1", "HTTP/1.0");
     assert_eq!(statuses(&exchange(server.address(), most)), [200]);
     let room = 16 * 1024 - with("Connection: close\r\nX: \r\n").len();
     for (length, status) in [(room, 200), (room + 1, 431)] {
-        let head = with(&format!("Connection: close\r\nX: {}\r\n", "x".repeat(length)));
+        let head = with(&format!(
+            "Connection: close\r\nX: {}\r\n",
+            "x".repeat(length)
+        ));
         assert_eq!(statuses(&exchange(server.address(), head)), [status]);
     }
 }
@@ -84,21 +100,39 @@ fn two_lengths_are_400_and_end_the_connection_wherever_they_come() {
     ] {
         let bad = format!("GET /health HTTP/1.1\r\n{lengths}\r\n0\r\n\r\n");
         assert_eq!(refused(&server, &bad), 400);
-        for before in [GOOD.to_string(), sized.into(), chunks.into(), format!("{GOOD}{chunks}{sized}")] {
+        for before in [
+            GOOD.to_string(),
+            sized.into(),
+            chunks.into(),
+            format!("{GOOD}{chunks}{sized}"),
+        ] {
             let answers = exchange(server.address(), format!("{before}{bad}{GOOD}"));
             let (last, earlier) = answers.split_last().unwrap();
-            assert!(earlier.iter().all(|answer| answer.status == 200), "{answers:?}");
+            assert!(
+                earlier.iter().all(|answer| answer.status == 200),
+                "{answers:?}"
+            );
             assert_eq!(earlier.len(), before.matches("HTTP/1.1").count());
             assert_eq!(last.status, 400, "{answers:?}");
-            assert!(last.body.contains("Content-Length and Transfer-Encoding"), "{last:?}");
+            assert!(
+                last.body.contains("Content-Length and Transfer-Encoding"),
+                "{last:?}"
+            );
         }
     }
     // Not pipelined, but later on the same connection.
     let mut stream = connect(server.address());
     assert_eq!(converse(&mut stream, "/health").status, 200);
-    write!(stream, "GET /health HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n{GOOD}").unwrap();
+    write!(
+        stream,
+        "GET /health HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n{GOOD}"
+    )
+    .unwrap();
     let answer = String::from_utf8(read_all(&mut stream)).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.matches("HTTP/1.1").count() == 1, "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 400 ") && answer.matches("HTTP/1.1").count() == 1,
+        "{answer}"
+    );
 }
 
 #[test]
@@ -115,28 +149,64 @@ fn lengths_that_can_be_read_two_ways_are_400() {
         "Transfer-Encoding: chunked, chunked\r\n",
         "Transfer-Encoding: \u{b}chunked\r\n",
     ] {
-        assert_eq!(refused(&server, format!("GET /health HTTP/1.1\r\n{fields}\r\nabc")), 400, "{fields:?}");
+        assert_eq!(
+            refused(&server, format!("GET /health HTTP/1.1\r\n{fields}\r\nabc")),
+            400,
+            "{fields:?}"
+        );
     }
-    assert_eq!(refused(&server, "GET /health HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400);
+    assert_eq!(
+        refused(
+            &server,
+            "GET /health HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
+        400
+    );
 }
 
 #[test]
 fn bodies_are_read_and_dropped_up_to_64_kib() {
     let server = Serving::start(&[]);
     let chunk = |length: usize| format!("{length:x}\r\n{}\r\n", "x".repeat(length));
-    let sized = |length: usize| format!("GET /health HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{}", "x".repeat(length));
-    let chunked = |chunks: &str| format!("GET /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n");
+    let sized = |length: usize| {
+        format!(
+            "GET /health HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{}",
+            "x".repeat(length)
+        )
+    };
+    let chunked = |chunks: &str| {
+        format!("GET /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
+    };
     let last = "GET /health HTTP/1.1\r\nConnection: close\r\n\r\n";
-    for good in [sized(0), sized(1), sized(65_536), chunked(""), chunked(&chunk(65_536)), chunked(&chunk(1024).repeat(64))] {
+    for good in [
+        sized(0),
+        sized(1),
+        sized(65_536),
+        chunked(""),
+        chunked(&chunk(65_536)),
+        chunked(&chunk(1024).repeat(64)),
+    ] {
         let answers = exchange(server.address(), format!("{good}{last}"));
         assert_eq!(statuses(&answers), [200, 200], "{}", &good[..60]);
     }
     assert_eq!(refused(&server, sized(65_537)), 413);
     assert_eq!(refused(&server, sized(1 << 20)), 413);
-    assert_eq!(refused(&server, "GET /health HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n"), 413);
+    assert_eq!(
+        refused(
+            &server,
+            "GET /health HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n"
+        ),
+        413
+    );
     assert_eq!(refused(&server, chunked(&chunk(65_537))), 413);
     assert_eq!(refused(&server, chunked(&chunk(1024).repeat(65))), 413);
-    for broken in ["zz\r\n", "3\nabc\r\n", "3\r\nabcd\r\n", "-1\r\n", "FFFFFFFFFFFFFFFFF\r\n"] {
+    for broken in [
+        "zz\r\n",
+        "3\nabc\r\n",
+        "3\r\nabcd\r\n",
+        "-1\r\n",
+        "FFFFFFFFFFFFFFFFF\r\n",
+    ] {
         assert_eq!(refused(&server, chunked(broken)), 400, "{broken:?}");
     }
 }
@@ -145,7 +215,9 @@ fn bodies_are_read_and_dropped_up_to_64_kib() {
 fn a_client_that_waits_to_be_told_to_send_its_body_is_told() {
     let server = Serving::start(&[]);
     let mut stream = connect(server.address());
-    stream.write_all(b"GET /health HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").unwrap();
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+        .unwrap();
     assert_eq!(crate::wire::read_one(&mut stream).status, 100);
     stream.write_all(b"abc").unwrap();
     assert_eq!(crate::wire::read_one(&mut stream).status, 200);
@@ -154,8 +226,13 @@ fn a_client_that_waits_to_be_told_to_send_its_body_is_told() {
 #[test]
 fn pipelined_requests_are_answered_in_their_order() {
     let server = Serving::start(&[]);
-    let many = ["/health", "/nope", "/__meta"].map(|path| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).concat();
-    let answers = exchange(server.address(), format!("{}GET /x HTTP/1.0\r\n\r\n", many.repeat(500)));
+    let many = ["/health", "/nope", "/__meta"]
+        .map(|path| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
+        .concat();
+    let answers = exchange(
+        server.address(),
+        format!("{}GET /x HTTP/1.0\r\n\r\n", many.repeat(500)),
+    );
     let expected = [[200, 404, 200].repeat(500), vec![404]].concat();
     assert_eq!(statuses(&answers), expected);
 }
@@ -167,7 +244,11 @@ fn a_client_may_close_its_side_and_still_read_the_answer() {
         let mut stream = connect(server.address());
         stream.write_all(request.as_bytes()).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        assert!(String::from_utf8(read_all(&mut stream)).unwrap().starts_with("HTTP/1.1 200 "));
+        assert!(
+            String::from_utf8(read_all(&mut stream))
+                .unwrap()
+                .starts_with("HTTP/1.1 200 ")
+        );
     }
     // Half a request and then nothing is not a request.
     for half in ["GET /hea", "GET /health HTTP/1.1\r\nHost: x\r\n"] {
@@ -181,16 +262,24 @@ fn a_client_may_close_its_side_and_still_read_the_answer() {
 
 fn refused_half_body(server: &Serving) -> u16 {
     let mut stream = connect(server.address());
-    stream.write_all(b"GET /health HTTP/1.1\r\nContent-Length: 9\r\n\r\nx").unwrap();
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nContent-Length: 9\r\n\r\nx")
+        .unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     let answer = String::from_utf8(read_all(&mut stream)).unwrap();
-    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"))
+    answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_else(|| panic!("{answer:?}"))
 }
 
 #[test]
 fn clients_that_vanish_at_any_byte_do_no_harm() {
     let server = Serving::start(&[]);
-    let bytes = format!("{GOOD}GET /health HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET /ready HTTP/1.1\r\n\r\n");
+    let bytes = format!(
+        "{GOOD}GET /health HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET /ready HTTP/1.1\r\n\r\n"
+    );
     for length in 0..bytes.len() {
         let mut stream = connect(server.address());
         stream.write_all(&bytes.as_bytes()[..length]).unwrap();
@@ -203,7 +292,9 @@ fn clients_that_vanish_at_any_byte_do_no_harm() {
                 for _ in 0..50 {
                     let bytes: Vec<u8> = (0..200)
                         .map(|_| {
-                            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                            state = state
+                                .wrapping_mul(6_364_136_223_846_793_005)
+                                .wrapping_add(1);
                             state.to_be_bytes()[0]
                         })
                         .collect();

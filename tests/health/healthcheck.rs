@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use crate::wire::{answering, nobody, silent, timed};
 
 fn said(output: &Output) -> (Option<i32>, String) {
-    (output.status.code(), String::from_utf8(output.stdout.clone()).unwrap())
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout.clone()).unwrap(),
+    )
 }
 
 #[test]
@@ -17,12 +20,23 @@ fn a_ready_server_is_exit_0() {
     let port = server.address().port().to_string();
     let (code, line) = said(&run(&["healthcheck"], &[("HEALTH_PORT", &port)]));
     assert_eq!(code, Some(0));
-    assert!(line.starts_with(&format!("ready: http://127.0.0.1:{port}/ready answered in ")), "{line}");
-    for url in [format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}/ready")] {
+    assert!(
+        line.starts_with(&format!(
+            "ready: http://127.0.0.1:{port}/ready answered in "
+        )),
+        "{line}"
+    );
+    for url in [
+        format!("http://127.0.0.1:{port}"),
+        format!("http://localhost:{port}/ready"),
+    ] {
         let (code, body) = said(&run(&["healthcheck", &url, "-o", "json"], &[]));
         assert_eq!(code, Some(0), "{body}");
         let url = format!("{}/ready", url.trim_end_matches("/ready"));
-        assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), json!({"healthy": true, "url": url, "error": null}));
+        assert_eq!(
+            serde_json::from_str::<Value>(&body).unwrap(),
+            json!({"healthy": true, "url": url, "error": null})
+        );
     }
 }
 
@@ -33,8 +47,14 @@ fn a_server_that_is_not_ready_is_exit_1_and_says_why() {
     let output = run(&["healthcheck"], &[("HEALTH_PORT", &port)]);
     let (code, line) = said(&output);
     assert_eq!(code, Some(1));
-    assert!(line.ends_with("/ready: not ready: required_envs missing FOO BAR\n"), "{line}");
-    let (code, body) = said(&run(&["healthcheck", "-o", "jsonl"], &[("HEALTH_PORT", &port)]));
+    assert!(
+        line.ends_with("/ready: not ready: required_envs missing FOO BAR\n"),
+        "{line}"
+    );
+    let (code, body) = said(&run(
+        &["healthcheck", "-o", "jsonl"],
+        &[("HEALTH_PORT", &port)],
+    ));
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((code, &body["healthy"]), (Some(1), &json!(false)));
     assert_eq!(body["error"], "not ready: required_envs missing FOO BAR");
@@ -44,12 +64,21 @@ fn a_server_that_is_not_ready_is_exit_1_and_says_why() {
 fn whatever_else_answers_or_does_not_is_exit_1() {
     for (address, why) in [
         (nobody(), "connection refused"),
-        (answering("HTTP/1.1 302 Found\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n"), "status 302"),
-        (answering("HTTP/1.1 200 OK\r\n\r\n<html>\x1b[2J</html>"), "not JSON"),
+        (
+            answering("HTTP/1.1 302 Found\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n"),
+            "status 302",
+        ),
+        (
+            answering("HTTP/1.1 200 OK\r\n\r\n<html>\x1b[2J</html>"),
+            "not JSON",
+        ),
     ] {
         let (code, line) = said(&run(&["healthcheck", &format!("http://{address}")], &[]));
         assert_eq!(code, Some(1));
-        assert!(line.contains(why) && line.lines().count() == 1 && !line.contains('\u{1b}'), "{line}");
+        assert!(
+            line.contains(why) && line.lines().count() == 1 && !line.contains('\u{1b}'),
+            "{line}"
+        );
     }
     let (output, took) = timed(|| run(&["healthcheck", &format!("http://{}", silent())], &[]));
     assert_eq!(output.status.code(), Some(1));
@@ -61,13 +90,28 @@ fn what_cannot_be_asked_is_exit_2() {
     for (arguments, variables, about) in [
         (vec!["healthcheck", "nonsense"], vec![], "URL: "),
         (vec!["healthcheck", "tcp://127.0.0.1:1"], vec![], "URL: "),
-        (vec!["healthcheck"], vec![("HEALTH_PORT", "65536")], "HEALTH_PORT: "),
-        (vec!["healthcheck"], vec![("HEALTH_PORT", "0")], "HEALTH_PORT: "),
-        (vec!["healthcheck", "http://x", "--ca-file", "/none"], vec![], "--ca-file: "),
+        (
+            vec!["healthcheck"],
+            vec![("HEALTH_PORT", "65536")],
+            "HEALTH_PORT: ",
+        ),
+        (
+            vec!["healthcheck"],
+            vec![("HEALTH_PORT", "0")],
+            "HEALTH_PORT: ",
+        ),
+        (
+            vec!["healthcheck", "http://x", "--ca-file", "/none"],
+            vec![],
+            "--ca-file: ",
+        ),
     ] {
         let output = run(&arguments, &variables);
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{stderr}");
-        assert!(stderr.starts_with(&format!("error: {about}")) && stderr.lines().count() == 1, "{stderr}");
+        assert!(
+            stderr.starts_with(&format!("error: {about}")) && stderr.lines().count() == 1,
+            "{stderr}"
+        );
     }
 }

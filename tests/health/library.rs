@@ -29,7 +29,10 @@ fn it_drains_before_it_ends() {
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(get(address, "/ready").json()["checks"]["drain"], "draining");
     server.wait();
-    assert!(begin.elapsed() >= Duration::from_millis(400) && begin.elapsed() < Duration::from_millis(1500));
+    assert!(
+        begin.elapsed() >= Duration::from_millis(400)
+            && begin.elapsed() < Duration::from_millis(1500)
+    );
     assert!(TcpStream::connect(address).is_err());
 }
 
@@ -46,14 +49,18 @@ async fn it_starts_and_fails_to_start_within_an_asynchronous_program() {
     let taken = started.address();
     let failed = HealthServer::start(taken, health(&[]), Limits::default());
     assert_eq!(failed.err().unwrap().kind(), std::io::ErrorKind::AddrInUse);
-    let status = tokio::task::spawn_blocking(move || get(taken, "/health").status).await.unwrap();
+    let status = tokio::task::spawn_blocking(move || get(taken, "/health").status)
+        .await
+        .unwrap();
     assert_eq!(status, 200);
 }
 
 #[test]
 fn a_port_in_use_is_an_error() {
     let taken = TcpListener::bind("0.0.0.0:0").unwrap();
-    let error = start_health_server(taken.local_addr().unwrap().port()).err().unwrap();
+    let error = start_health_server(taken.local_addr().unwrap().port())
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
 }
 
@@ -71,7 +78,10 @@ async fn the_router_can_be_mounted_beside_other_routes() {
     tokio::task::spawn_blocking(move || {
         assert_eq!(get(address, "/").body, "the program itself");
         assert_eq!(get(address, "/nope").body, "its own 404");
-        assert_eq!(get(address, "/health").header("x-halcyon-region"), Some("eu-west"));
+        assert_eq!(
+            get(address, "/health").header("x-halcyon-region"),
+            Some("eu-west")
+        );
         assert_eq!(get(address, "/internal/ready").status, 200);
         assert_eq!(request(address, "POST", "/ready").status, 405);
         health.drain();

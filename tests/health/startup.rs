@@ -14,21 +14,33 @@ fn refused(arguments: &[&str], environment: &[(&str, &str)]) -> Vec<String> {
 
 #[test]
 fn everything_that_is_malformed_is_reported_at_once() {
-    let lines = refused(&[], &[
-        ("HEALTH_PORT", "65536"),
-        ("READINESS_TIMEOUT_MS", "soon"),
-        ("READINESS_CHECKS", "db=ftp://x"),
-        ("TENANT_HASH_KEY", "abc"),
-        ("DRAIN_MS", "-1"),
-        ("REGION_ENDPOINTS", "us-east"),
-        ("LOG_FORMAT", "xml"),
-        ("HALCYON_STORE", "etcd://x"),
-    ]);
+    let lines = refused(
+        &[],
+        &[
+            ("HEALTH_PORT", "65536"),
+            ("READINESS_TIMEOUT_MS", "soon"),
+            ("READINESS_CHECKS", "db=ftp://x"),
+            ("TENANT_HASH_KEY", "abc"),
+            ("DRAIN_MS", "-1"),
+            ("REGION_ENDPOINTS", "us-east"),
+            ("LOG_FORMAT", "xml"),
+            ("HALCYON_STORE", "etcd://x"),
+        ],
+    );
     for variable in [
-        "HEALTH_PORT", "READINESS_TIMEOUT_MS", "READINESS_CHECKS", "TENANT_HASH_KEY", "DRAIN_MS", "REGION_ENDPOINTS",
-        "LOG_FORMAT", "HALCYON_STORE",
+        "HEALTH_PORT",
+        "READINESS_TIMEOUT_MS",
+        "READINESS_CHECKS",
+        "TENANT_HASH_KEY",
+        "DRAIN_MS",
+        "REGION_ENDPOINTS",
+        "LOG_FORMAT",
+        "HALCYON_STORE",
     ] {
-        let about: Vec<_> = lines.iter().filter(|line| line.starts_with(&format!("error: {variable}: "))).collect();
+        let about: Vec<_> = lines
+            .iter()
+            .filter(|line| line.starts_with(&format!("error: {variable}: ")))
+            .collect();
         assert_eq!(about.len(), 1, "{variable}: {lines:#?}");
     }
     assert_eq!(lines.len(), 8, "{lines:#?}");
@@ -46,7 +58,10 @@ fn what_this_version_does_not_have_is_refused_instead_of_ignored() {
     ] {
         let lines = refused(&[], &[("REGIONS", "us-east"), (variable, value)]);
         assert_eq!(lines.len(), 1, "{lines:#?}");
-        assert!(lines[0].starts_with(&format!("error: {variable}: ")), "{lines:#?}");
+        assert!(
+            lines[0].starts_with(&format!("error: {variable}: ")),
+            "{lines:#?}"
+        );
     }
 }
 
@@ -63,7 +78,10 @@ fn regions_roles_and_policies_do_not_keep_it_from_starting() {
         ("DEPLOY_RBAC_ROLE", "Intern"),
     ]);
     let said = server.stderr();
-    assert!(said.contains("health server on 0.0.0.0:") && said.contains(", region unknown"), "{said}");
+    assert!(
+        said.contains("health server on 0.0.0.0:") && said.contains(", region unknown"),
+        "{said}"
+    );
     assert!(!said.contains('\u{1b}') && said.is_ascii(), "{said:?}");
 }
 
@@ -72,7 +90,10 @@ fn a_port_in_use_is_named_with_its_address() {
     let taken = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let expected = format!("error: HEALTH_PORT: cannot listen on 0.0.0.0:{port}: it is in use");
-    for lines in [refused(&[], &[("HEALTH_PORT", &port)]), refused(&["--health-port", &port], &[])] {
+    for lines in [
+        refused(&[], &[("HEALTH_PORT", &port)]),
+        refused(&["--health-port", &port], &[]),
+    ] {
         assert_eq!(lines.len(), 1, "{lines:#?}");
         assert!(lines[0].starts_with(&expected), "{lines:#?}");
     }
@@ -81,14 +102,24 @@ fn a_port_in_use_is_named_with_its_address() {
 #[test]
 fn the_flag_wins_over_the_variable() {
     let server = Serving::start_with(&["--health-port", "0"], &[("HEALTH_PORT", "nonsense")]);
-    assert!(server.stderr().starts_with("halcyon 0.1.0 health server on 0.0.0.0:"), "{}", server.stderr());
+    assert!(
+        server
+            .stderr()
+            .starts_with("halcyon 0.1.0 health server on 0.0.0.0:"),
+        "{}",
+        server.stderr()
+    );
 }
 
 #[test]
 fn a_port_that_is_no_port_is_refused() {
     for port in ["65536", "-1", "0x50", " 80", "1e3", "99999999999999999999"] {
         let lines = refused(&[], &[("HEALTH_PORT", port)]);
-        assert!(lines[0].starts_with("error: HEALTH_PORT: ") && lines[0].contains("allowed: 0 to 65535"), "{lines:#?}");
+        assert!(
+            lines[0].starts_with("error: HEALTH_PORT: ")
+                && lines[0].contains("allowed: 0 to 65535"),
+            "{lines:#?}"
+        );
         let output = run(&["serve", &format!("--health-port={port}")], &[]);
         assert_eq!(output.status.code(), Some(2));
     }
@@ -99,16 +130,31 @@ fn a_ca_file_that_holds_no_certificate_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let empty = directory.path().join("empty.pem");
     std::fs::write(&empty, "nothing").unwrap();
-    for path in [empty.to_str().unwrap(), "/no/such/file", directory.path().to_str().unwrap()] {
+    for path in [
+        empty.to_str().unwrap(),
+        "/no/such/file",
+        directory.path().to_str().unwrap(),
+    ] {
         let lines = refused(&["--ca-file", path], &[("DRAIN_MS", "x")]);
         assert_eq!(lines.len(), 2, "{lines:#?}");
-        assert!(lines.iter().any(|line| line.starts_with("error: --ca-file: CA file ")), "{lines:#?}");
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.starts_with("error: --ca-file: CA file ")),
+            "{lines:#?}"
+        );
     }
 }
 
 #[test]
 fn credentials_in_a_check_are_refused_and_not_repeated() {
-    let lines = refused(&[], &[("READINESS_CHECKS", "db=http://joe:s3cret@db/,x=tcp://joe:s3cret@y:1")]);
+    let lines = refused(
+        &[],
+        &[(
+            "READINESS_CHECKS",
+            "db=http://joe:s3cret@db/,x=tcp://joe:s3cret@y:1",
+        )],
+    );
     assert_eq!(lines.len(), 2);
     assert!(!lines.concat().contains("s3cret"), "{lines:#?}");
 }
@@ -116,11 +162,28 @@ fn credentials_in_a_check_are_refused_and_not_repeated() {
 #[test]
 fn a_very_long_value_is_refused_and_not_repeated() {
     let long = "x".repeat(100_000);
-    for variable in ["HEALTH_PORT", "READINESS_CHECKS", "TENANT_HASH_KEY", "LOG_FORMAT", "RUST_LOG"] {
-        let value = if variable == "RUST_LOG" { format!("={long}=") } else { long.clone() };
+    for variable in [
+        "HEALTH_PORT",
+        "READINESS_CHECKS",
+        "TENANT_HASH_KEY",
+        "LOG_FORMAT",
+        "RUST_LOG",
+    ] {
+        let value = if variable == "RUST_LOG" {
+            format!("={long}=")
+        } else {
+            long.clone()
+        };
         let lines = refused(&[], &[(variable, &value)]);
-        assert!(lines.iter().all(|line| line.len() < 400), "{variable}: {}", lines[0].len());
-        assert!(lines[0].starts_with(&format!("error: {variable}: ")), "{lines:#?}");
+        assert!(
+            lines.iter().all(|line| line.len() < 400),
+            "{variable}: {}",
+            lines[0].len()
+        );
+        assert!(
+            lines[0].starts_with(&format!("error: {variable}: ")),
+            "{lines:#?}"
+        );
     }
 }
 
@@ -131,9 +194,13 @@ fn log_lines_can_be_json_and_requests_are_logged_only_at_debug() {
     std::thread::sleep(std::time::Duration::from_millis(100));
     let said = server.stderr();
     for line in said.lines() {
-        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|why| panic!("{why}: {line}"));
+        serde_json::from_str::<serde_json::Value>(line)
+            .unwrap_or_else(|why| panic!("{why}: {line}"));
     }
-    assert!(said.contains("\"/health\"") && !said.contains("s3cret"), "{said}");
+    assert!(
+        said.contains("\"/health\"") && !said.contains("s3cret"),
+        "{said}"
+    );
 
     let server = Serving::start(&[]);
     crate::wire::get(server.address(), "/health");

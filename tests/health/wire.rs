@@ -34,7 +34,9 @@ impl Answer {
 
 pub(crate) fn connect(server: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(server).expect("the server accepts");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
     stream
 }
 
@@ -43,7 +45,10 @@ pub(crate) fn get(server: SocketAddr, path: &str) -> Answer {
 }
 
 pub(crate) fn request(server: SocketAddr, method: &str, path: &str) -> Answer {
-    let mut answers = exchange(server, &format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"));
+    let mut answers = exchange(
+        server,
+        format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"),
+    );
     assert_eq!(answers.len(), 1, "{method} {path}: {answers:?}");
     answers.remove(0)
 }
@@ -66,7 +71,10 @@ pub(crate) fn read_all(stream: &mut TcpStream) -> Vec<u8> {
             Ok(0) => return all,
             Ok(length) => all.extend_from_slice(&piece[..length]),
             Err(why) if why.kind() == std::io::ErrorKind::ConnectionReset => return all,
-            Err(why) => panic!("the server does not close: {why}; it sent {:?}", String::from_utf8_lossy(&all)),
+            Err(why) => panic!(
+                "the server does not close: {why}; it sent {:?}",
+                String::from_utf8_lossy(&all)
+            ),
         }
     }
 }
@@ -74,7 +82,9 @@ pub(crate) fn read_all(stream: &mut TcpStream) -> Vec<u8> {
 /// Sends a request on an open connection and reads its answer.
 pub(crate) fn converse(stream: &mut TcpStream, path: &str) -> Answer {
     // In one piece, or each waits for the acknowledgement of the one before.
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes()).unwrap();
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes())
+        .unwrap();
     read_one(stream)
 }
 
@@ -94,11 +104,27 @@ fn answers(mut bytes: &[u8], head_only: bool) -> Vec<Answer> {
     let mut answers = Vec::new();
     while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
         let head = String::from_utf8(bytes[..end].to_vec()).expect("a head is text");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a head has a status");
-        let mut answer = Answer { status, head, body: String::new() };
-        let length: usize = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
-        let length = if head_only || status == 100 { 0 } else { length };
-        let Some(body) = bytes.get(end + 4..end + 4 + length) else { break };
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .expect("a head has a status");
+        let mut answer = Answer {
+            status,
+            head,
+            body: String::new(),
+        };
+        let length: usize = answer
+            .header("content-length")
+            .map_or(0, |length| length.parse().unwrap());
+        let length = if head_only || status == 100 {
+            0
+        } else {
+            length
+        };
+        let Some(body) = bytes.get(end + 4..end + 4 + length) else {
+            break;
+        };
         answer.body = String::from_utf8(body.to_vec()).expect("a body is text");
         answers.push(answer);
         bytes = &bytes[end + 4 + length..];
@@ -145,7 +171,10 @@ pub(crate) fn silent() -> SocketAddr {
 
 /// An address where nobody listens.
 pub(crate) fn nobody() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 /// A server in this process, with these variables and limits.
@@ -154,9 +183,15 @@ pub(crate) fn server(environment: &[(&str, &str)], limits: Limits) -> HealthServ
 }
 
 pub(crate) fn health(environment: &[(&str, &str)]) -> Health {
-    let variables: Vec<(String, String)> =
-        environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let lookup: Environment =
-        Arc::new(move |name| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()));
+    let variables: Vec<(String, String)> = environment
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect();
+    let lookup: Environment = Arc::new(move |name| {
+        variables
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+    });
     Health::new(lookup, Client::new(None).unwrap())
 }

@@ -13,7 +13,9 @@ use crate::release_without_a_driver;
 fn fill(store: &Store) -> PathBuf {
     let path = store.logs().join("filler");
     let mut filler = std::fs::File::create(&path).unwrap();
-    let full = std::iter::repeat_with(|| filler.write_all(&[0; 512])).find_map(Result::err).unwrap();
+    let full = std::iter::repeat_with(|| filler.write_all(&[0; 512]))
+        .find_map(Result::err)
+        .unwrap();
     assert_eq!(full.raw_os_error(), Some(28), "{full}");
     path
 }
@@ -33,7 +35,9 @@ fn append_until_it_fails(store: &Store) -> (Ran, Vec<u8>) {
 #[test]
 fn a_full_disk_fails_the_command_and_loses_nothing() {
     let (store, region) = (Store::new(), Region::ready());
-    let Some(_mounted) = Mounted::small(&store.logs()) else { return };
+    let Some(_mounted) = Mounted::small(&store.logs()) else {
+        return;
+    };
     release_without_a_driver(&store, &region);
     let filler = fill(&store);
     let (ran, before) = append_until_it_fails(&store);
@@ -41,12 +45,22 @@ fn a_full_disk_fails_the_command_and_loses_nothing() {
     assert_eq!(ran.stdout, "");
     assert_eq!(store.bytes(), before);
     for _ in 0..3 {
-        let next = if before_is_paused(&store) { "resume" } else { "pause" };
+        let next = if before_is_paused(&store) {
+            "resume"
+        } else {
+            "pause"
+        };
         store.run(&[next]).exits(1).says("deploy_audit.log");
         assert_eq!(store.bytes(), before);
     }
-    let verified = store.run(&["audit", "verify", "-o", "json"]).exits(0).json();
-    assert_eq!((&verified["valid"], &verified["torn_tail"]), (&true.into(), &0.into()));
+    let verified = store
+        .run(&["audit", "verify", "-o", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&verified["valid"], &verified["torn_tail"]),
+        (&true.into(), &0.into())
+    );
     store.run(&["status"]).exits(0);
     std::fs::remove_file(filler).unwrap();
     store.run(&["promote"]).exits(0);
@@ -61,11 +75,16 @@ fn before_is_paused(store: &Store) -> bool {
 #[test]
 fn a_rollback_that_cannot_be_written_needs_a_person() {
     let (store, region) = (Store::new(), Region::ready());
-    let Some(_mounted) = Mounted::small(&store.logs()) else { return };
+    let Some(_mounted) = Mounted::small(&store.logs()) else {
+        return;
+    };
     release_without_a_driver(&store, &region);
     let filler = fill(&store);
     let (_, before) = append_until_it_fails(&store);
-    store.run(&["rollback", "--reason", "now"]).exits(7).says("deploy_audit.log");
+    store
+        .run(&["rollback", "--reason", "now"])
+        .exits(7)
+        .says("deploy_audit.log");
     assert_eq!(store.bytes(), before);
     std::fs::remove_file(filler).unwrap();
     store.run(&["rollback", "--reason", "now"]).exits(0);
@@ -76,10 +95,27 @@ fn a_rollback_that_cannot_be_written_needs_a_person() {
 fn a_driver_whose_disk_fills_up_ends_with_an_error_and_is_taken_up_later() {
     for (abort, code) in [(false, 1), (true, 7)] {
         let (store, region) = (Store::new(), Region::ready());
-        let Some(_mounted) = Mounted::small(&store.logs()) else { return };
+        let Some(_mounted) = Mounted::small(&store.logs()) else {
+            return;
+        };
         let more = if abort { &["--abort-on-err"][..] } else { &[] };
-        let arguments = ["release", "--image-blue", "app:1", "--image-green", "app:2", "--canary-seq", "10,100"];
-        let driver = store.start(&[&arguments[..], &["--timeout-s", "3", "--region", &region.at()], more].concat());
+        let arguments = [
+            "release",
+            "--image-blue",
+            "app:1",
+            "--image-green",
+            "app:2",
+            "--canary-seq",
+            "10,100",
+        ];
+        let driver = store.start(
+            &[
+                &arguments[..],
+                &["--timeout-s", "3", "--region", &region.at()],
+                more,
+            ]
+            .concat(),
+        );
         store.wait_for("start_canary");
         let filler = fill(&store);
         let (_, before) = append_until_it_fails(&store);
@@ -91,7 +127,11 @@ fn a_driver_whose_disk_fills_up_ends_with_an_error_and_is_taken_up_later() {
         // Paused, it appends nothing; what makes it try is a signal.
         driver.signal(rustix::process::Signal::INT);
         let ran = driver.ended().exits(code).says("deploy_audit.log");
-        assert_eq!(ran.stdout.as_bytes(), before, "nothing was said that is not on record");
+        assert_eq!(
+            ran.stdout.as_bytes(),
+            before,
+            "nothing was said that is not on record"
+        );
         std::fs::remove_file(filler).unwrap();
         region.answer(Answer::Ready);
         store.run(&["rollback", "--reason", "later"]).exits(0);
@@ -102,13 +142,27 @@ fn a_driver_whose_disk_fills_up_ends_with_an_error_and_is_taken_up_later() {
 #[test]
 fn a_disk_too_full_for_the_first_record_is_named() {
     let (store, region) = (Store::new(), Region::ready());
-    let Some(_mounted) = Mounted::small(&store.logs()) else { return };
+    let Some(_mounted) = Mounted::small(&store.logs()) else {
+        return;
+    };
     let filler = fill(&store);
     let arguments = [
-        "release", "--image-blue", "app:1", "--image-green", "app:2", "--canary-seq", "100", "--timeout-s", "0",
-        "--region", &region.at(),
+        "release",
+        "--image-blue",
+        "app:1",
+        "--image-green",
+        "app:2",
+        "--canary-seq",
+        "100",
+        "--timeout-s",
+        "0",
+        "--region",
+        &region.at(),
     ];
-    store.run(&arguments).exits(1).says(store.logs().to_str().unwrap());
+    store
+        .run(&arguments)
+        .exits(1)
+        .says(store.logs().to_str().unwrap());
     assert!(store.lines().is_empty());
     store.run(&["audit", "verify"]).exits(0);
     std::fs::remove_file(filler).unwrap();

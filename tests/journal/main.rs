@@ -11,8 +11,17 @@ use halcyon_tests::store::Store;
 /// A release in its first step that nobody drives: pause and resume append a record each.
 fn release_without_a_driver(store: &Store, region: &Region) {
     let driver = store.start(&[
-        "release", "--image-blue", "app:1", "--image-green", "app:2", "--canary-seq", "10,100", "--timeout-s", "30",
-        "--region", &region.at(),
+        "release",
+        "--image-blue",
+        "app:1",
+        "--image-green",
+        "app:2",
+        "--canary-seq",
+        "10,100",
+        "--timeout-s",
+        "30",
+        "--region",
+        &region.at(),
     ]);
     store.wait_for("start_canary");
     drop(driver);

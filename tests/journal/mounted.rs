@@ -16,7 +16,10 @@ impl Mounted {
     /// What is there already, for reading only.
     pub(crate) fn read_only(at: &Path) -> Option<Self> {
         let mounted = Self::mount(at, &["--bind", at.to_str().unwrap()])?;
-        let again = Command::new("mount").args(["-o", "remount,bind,ro"]).arg(at).status();
+        let again = Command::new("mount")
+            .args(["-o", "remount,bind,ro"])
+            .arg(at)
+            .status();
         assert!(again.unwrap().success());
         Some(mounted)
     }
@@ -24,10 +27,16 @@ impl Mounted {
     /// Without the right to mount there is nothing to see, unless the whole suite was asked for.
     fn mount(at: &Path, arguments: &[&str]) -> Option<Self> {
         let mounted = Command::new("mount").args(arguments).arg(at).output();
-        if mounted.as_ref().is_ok_and(|mounted| mounted.status.success()) {
+        if mounted
+            .as_ref()
+            .is_ok_and(|mounted| mounted.status.success())
+        {
             return Some(Self(at.to_owned()));
         }
-        assert!(std::env::var("HALCYON_TEST_PEERS").as_deref() != Ok("1"), "cannot mount: {mounted:?}");
+        assert!(
+            std::env::var("HALCYON_TEST_PEERS").as_deref() != Ok("1"),
+            "cannot mount: {mounted:?}"
+        );
         eprintln!("skipped: cannot mount: {mounted:?}");
         None
     }

@@ -19,7 +19,10 @@ fn a_lock_that_is_held_for_ever_is_an_error_after_ten_seconds_and_reading_goes_o
     let other = store.start(&["pause"]);
     store.run(&["status"]).exits(0);
     store.run(&["audit", "verify"]).exits(0);
-    assert!(begin.elapsed() < Duration::from_secs(8), "reading waits for nobody");
+    assert!(
+        begin.elapsed() < Duration::from_secs(8),
+        "reading waits for nobody"
+    );
     waiting.ended().exits(7).says("append.lock").says("locked");
     other.ended().exits(1).says("append.lock");
     assert!((Duration::from_secs(9)..Duration::from_secs(20)).contains(&begin.elapsed()));

@@ -23,16 +23,25 @@ const AT_ONCE: usize = 3;
 fn a_release_killed_at_any_moment_is_taken_to_its_end_by_the_next_process() {
     let runs = number("HALCYON_CRASH_RUNS").unwrap_or(100).min(1000);
     let seed = number("HALCYON_CRASH_SEED").unwrap_or_else(|| {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap();
         u64::try_from(since.as_nanos() & 0xffff_ffff).unwrap()
     });
     // Past the capture of the test runner: a seed nobody has seen repeats nothing.
     let say = |text: String| writeln!(std::io::stderr(), "{text}").unwrap();
-    say(format!("crash test: {runs} runs, HALCYON_CRASH_SEED={seed}"));
+    say(format!(
+        "crash test: {runs} runs, HALCYON_CRASH_SEED={seed}"
+    ));
     // Built before anything is measured.
     let _ = program();
-    let lives: Vec<Duration> = (0..Scene::KINDS).map(|kind| Scene::of_kind(kind, &mut Dice(seed)).life()).collect();
-    let (next, tally) = (AtomicU64::new(0), Mutex::new(BTreeMap::<String, u32>::new()));
+    let lives: Vec<Duration> = (0..Scene::KINDS)
+        .map(|kind| Scene::of_kind(kind, &mut Dice(seed)).life())
+        .collect();
+    let (next, tally) = (
+        AtomicU64::new(0),
+        Mutex::new(BTreeMap::<String, u32>::new()),
+    );
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
@@ -41,14 +50,20 @@ fn a_release_killed_at_any_moment_is_taken_to_its_end_by_the_next_process() {
                 {
                     let mut dice = Dice(seed ^ (run + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
                     let kind = run % Scene::KINDS;
-                    let killed = Scene::of_kind(kind, &mut dice).run(&mut dice, lives[kind as usize]);
+                    let killed =
+                        Scene::of_kind(kind, &mut dice).run(&mut dice, lives[kind as usize]);
                     let mut tally = tally.lock().unwrap();
-                    killed.into_iter().for_each(|phase| *tally.entry(phase).or_default() += 1);
+                    killed
+                        .into_iter()
+                        .for_each(|phase| *tally.entry(phase).or_default() += 1);
                 }
             });
         }
     });
-    say(format!("crash test: kills by phase: {:?}", tally.into_inner().unwrap()));
+    say(format!(
+        "crash test: kills by phase: {:?}",
+        tally.into_inner().unwrap()
+    ));
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -85,7 +100,8 @@ struct Scene {
 }
 
 const NOTE: &str = "echo $HALCYON_ACTION $HALCYON_REGION $HALCYON_WEIGHT >> hooked";
-const SLOW_NOTE: &str = "sleep 0.01; echo $HALCYON_ACTION $HALCYON_REGION $HALCYON_WEIGHT >> hooked";
+const SLOW_NOTE: &str =
+    "sleep 0.01; echo $HALCYON_ACTION $HALCYON_REGION $HALCYON_WEIGHT >> hooked";
 
 impl Scene {
     /// Short and long records; no hook, a fast one and a slow one; going well and failing.
@@ -95,38 +111,69 @@ impl Scene {
         static MARK: AtomicU64 = AtomicU64::new(0);
         let fails = kind / 6 == 1;
         // A whole release asks six times a region.
-        let west = if fails { Answer::ReadyFor(1 + usize::try_from(dice.below(4)).unwrap()) } else { Answer::Ready };
+        let west = if fails {
+            Answer::ReadyFor(1 + usize::try_from(dice.below(4)).unwrap())
+        } else {
+            Answer::Ready
+        };
         Self {
             store: Store::new(),
             east: Region::ready(),
             west: Region::answering(west),
             fails,
             hook: [None, Some(NOTE), Some(SLOW_NOTE)][usize::try_from(kind / 2 % 3).unwrap()],
-            image: if kind % 2 == 1 { "x".repeat(4096 + usize::try_from(dice.below(61_000)).unwrap()) } else { "app".into() },
-            mark: format!("crash-{}-{}", std::process::id(), MARK.fetch_add(1, Ordering::SeqCst)),
+            image: if kind % 2 == 1 {
+                "x".repeat(4096 + usize::try_from(dice.below(61_000)).unwrap())
+            } else {
+                "app".into()
+            },
+            mark: format!(
+                "crash-{}-{}",
+                std::process::id(),
+                MARK.fetch_add(1, Ordering::SeqCst)
+            ),
         }
     }
 
     fn start(&self, arguments: &[String]) -> Running {
-        self.store.start_with(arguments, &[("PROBE_INTERVAL_MS", "10"), ("HALCYON_TEST_MARK", &self.mark)])
+        self.store.start_with(
+            arguments,
+            &[
+                ("PROBE_INTERVAL_MS", "10"),
+                ("HALCYON_TEST_MARK", &self.mark),
+            ],
+        )
     }
 
     fn release(&self) -> Vec<String> {
         let (blue, green) = (format!("{}:1", self.image), format!("{}:2", self.image));
-        let mut arguments: Vec<String> = ["release", "--abort-on-err", "--timeout-s", "0", "--canary-seq", "10,50,100"]
-            .into_iter()
-            .chain(["--image-blue", &blue, "--image-green", &green])
-            .chain(["--region", &self.east.at(), "--region", &self.west.at()])
-            .map(str::to_owned)
-            .collect();
-        arguments.extend(self.hook.iter().flat_map(|hook| ["--on-step".to_owned(), (*hook).to_owned()]));
+        let mut arguments: Vec<String> = [
+            "release",
+            "--abort-on-err",
+            "--timeout-s",
+            "0",
+            "--canary-seq",
+            "10,50,100",
+        ]
+        .into_iter()
+        .chain(["--image-blue", &blue, "--image-green", &green])
+        .chain(["--region", &self.east.at(), "--region", &self.west.at()])
+        .map(str::to_owned)
+        .collect();
+        arguments.extend(
+            self.hook
+                .iter()
+                .flat_map(|hook| ["--on-step".to_owned(), (*hook).to_owned()]),
+        );
         arguments
     }
 
     /// How long it takes when nobody kills it.
     fn life(self) -> Duration {
         let begin = Instant::now();
-        self.start(&self.release()).ended().exits(if self.fails { 3 } else { 0 });
+        self.start(&self.release())
+            .ended()
+            .exits(if self.fails { 3 } else { 0 });
         let life = begin.elapsed();
         self.check(&[], self.fails);
         life
@@ -141,7 +188,11 @@ impl Scene {
         let resume = ["release", "--resume"].map(str::to_owned).to_vec();
         let mut left = life * 5 / 4;
         for _ in 0..1 + dice.below(3) {
-            let within = if dice.below(5) == 0 { Duration::from_millis(8) } else { left };
+            let within = if dice.below(5) == 0 {
+                Duration::from_millis(8)
+            } else {
+                left
+            };
             left = left * 2 / 3;
             let moment = dice.moment(within);
             let running = self.start(&arguments);
@@ -149,7 +200,12 @@ impl Scene {
             running.signal(Signal::KILL);
             let ran = running.ended();
             // A line without its newline was not yet said.
-            printed.extend(ran.stdout.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::to_owned));
+            printed.extend(
+                ran.stdout
+                    .split_inclusive('\n')
+                    .filter(|line| line.ends_with('\n'))
+                    .map(str::to_owned),
+            );
             if ran.code != 137 {
                 phases.push("over already".to_owned());
                 break;
@@ -158,29 +214,50 @@ impl Scene {
             if self.store.lines().is_empty() {
                 continue;
             }
-            arguments = if dice.below(6) == 0 { rollback() } else { resume.clone() };
+            arguments = if dice.below(6) == 0 {
+                rollback()
+            } else {
+                resume.clone()
+            };
         }
         let by_hand = arguments[0] == "rollback";
-        let ran = self.start(if by_hand { &arguments } else { &resume }).ended();
+        let ran = self
+            .start(if by_hand { &arguments } else { &resume })
+            .ended();
         printed.extend(ran.stdout.split_inclusive('\n').map(str::to_owned));
-        let rolled_back = by_hand || self.fails || self.actions().contains(&"rollback_to_blue".to_owned());
+        let rolled_back =
+            by_hand || self.fails || self.actions().contains(&"rollback_to_blue".to_owned());
         let expected = match (self.store.lines().is_empty(), by_hand, rolled_back) {
             (true, ..) => 2,
             (_, true, _) | (_, _, false) => 0,
             (_, false, true) => 3,
         };
-        assert_eq!(ran.code, expected, "after {phases:?}: {}\n{:?}", ran.stderr, self.actions());
+        assert_eq!(
+            ran.code,
+            expected,
+            "after {phases:?}: {}\n{:?}",
+            ran.stderr,
+            self.actions()
+        );
         self.check(&printed, rolled_back);
         phases
     }
 
     fn actions(&self) -> Vec<String> {
-        self.store.records().iter().map(|record| text(record, "action")).collect()
+        self.store
+            .records()
+            .iter()
+            .map(|record| text(record, "action"))
+            .collect()
     }
 
     /// Where it was, as the journal says, and whether it died in the middle of a write.
     fn phase(&self) -> String {
-        let torn = if self.store.bytes().last().is_some_and(|byte| *byte != b'\n') { ", record torn" } else { "" };
+        let torn = if self.store.bytes().last().is_some_and(|byte| *byte != b'\n') {
+            ", record torn"
+        } else {
+            ""
+        };
         let records = self.store.records();
         match records.last() {
             None => format!("before the first record{torn}"),
@@ -191,7 +268,10 @@ impl Scene {
     fn check(&self, printed: &[String], rolled_back: bool) {
         let store = &self.store;
         let bytes = store.bytes();
-        let verified = store.run(&["audit", "verify", "-o", "json"]).exits(0).json();
+        let verified = store
+            .run(&["audit", "verify", "-o", "json"])
+            .exits(0)
+            .json();
         let records = json_lines(&store.lines().join("\n"));
         assert_eq!(verified["records"], records.len());
         self.check_acknowledged(printed, &bytes);
@@ -205,7 +285,10 @@ impl Scene {
         let journal = String::from_utf8(bytes.to_vec()).unwrap();
         let mut lines = journal.split_inclusive('\n');
         for line in printed {
-            assert!(lines.any(|known| known == line), "printed, but not in the journal in this order: {line}");
+            assert!(
+                lines.any(|known| known == line),
+                "printed, but not in the journal in this order: {line}"
+            );
         }
     }
 
@@ -223,19 +306,33 @@ impl Scene {
                 "rollback_to_blue" => going_back = true,
                 _ => continue,
             }
-            let raises = !["rollback_to_blue", "step_passed"].contains(&record["action"].as_str().unwrap());
+            let raises =
+                !["rollback_to_blue", "step_passed"].contains(&record["action"].as_str().unwrap());
             assert!(!(going_back && raises), "raised after a rollback: {record}");
         }
         let plan = [&WEIGHTS[..], &[1000]].concat();
         assert!(plan.starts_with(&raised), "{raised:?}");
         assert!(WEIGHTS.starts_with(&passed), "{passed:?}");
         let Some(last) = records.last() else { return };
-        let (state, blue) = if rolled_back { ("idle", ":1") } else { ("green_live", ":2") };
+        let (state, blue) = if rolled_back {
+            ("idle", ":1")
+        } else {
+            ("green_live", ":2")
+        };
         assert_eq!(text(last, "state"), state, "{:?}", self.actions());
         assert_eq!(text(last, "blue_image"), format!("{}{blue}", self.image));
         assert_eq!(last["canary_weight"], if rolled_back { 0 } else { 100 });
-        assert!(rolled_back || (raised == plan && passed == WEIGHTS), "{raised:?} {passed:?}");
-        assert_eq!(records.iter().filter(|record| record["action"] == "provision_green").count(), 1);
+        assert!(
+            rolled_back || (raised == plan && passed == WEIGHTS),
+            "{raised:?} {passed:?}"
+        );
+        assert_eq!(
+            records
+                .iter()
+                .filter(|record| record["action"] == "provision_green")
+                .count(),
+            1
+        );
     }
 
     /// Each region heard last what the journal ends with.
@@ -245,10 +342,21 @@ impl Scene {
         }
         let hooked = std::fs::read_to_string(self.store.dir().join("hooked")).unwrap_or_default();
         for region in [self.east.at(), self.west.at()] {
-            let last = hooked.lines().rfind(|line| line.split(' ').nth(1) == Some(&region));
-            let action = if rolled_back { "rollback_to_blue" } else { "promote_green" };
+            let last = hooked
+                .lines()
+                .rfind(|line| line.split(' ').nth(1) == Some(&region));
+            let action = if rolled_back {
+                "rollback_to_blue"
+            } else {
+                "promote_green"
+            };
             let weight = if rolled_back { 0 } else { 100 };
-            assert_eq!(last, Some(&*format!("{action} {region} {weight}")), "{hooked}\n{:?}", self.actions());
+            assert_eq!(
+                last,
+                Some(&*format!("{action} {region} {weight}")),
+                "{hooked}\n{:?}",
+                self.actions()
+            );
         }
     }
 
@@ -257,18 +365,28 @@ impl Scene {
         let mark = format!("HALCYON_TEST_MARK={}", self.mark).into_bytes();
         let begin = Instant::now();
         loop {
-            let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+            let processes = std::fs::read_dir("/proc")
+                .unwrap()
+                .filter_map(|entry| Some(entry.ok()?.path()));
             let mut ours = processes.filter(|process| {
                 let environment = std::fs::read(process.join("environ")).unwrap_or_default();
-                environment.split(|byte| *byte == 0).any(|variable| variable == mark)
+                environment
+                    .split(|byte| *byte == 0)
+                    .any(|variable| variable == mark)
             });
             let Some(process) = ours.next() else { return };
-            assert!(begin.elapsed() < Duration::from_secs(3), "{} still runs", process.display());
+            assert!(
+                begin.elapsed() < Duration::from_secs(3),
+                "{} still runs",
+                process.display()
+            );
             thread::sleep(Duration::from_millis(5));
         }
     }
 }
 
 fn rollback() -> Vec<String> {
-    ["rollback", "--reason", "by hand"].map(str::to_owned).to_vec()
+    ["rollback", "--reason", "by hand"]
+        .map(str::to_owned)
+        .to_vec()
 }

@@ -10,12 +10,21 @@ use crate::{WHOLE, release};
 
 #[test]
 fn a_driver_killed_in_a_rollback_leaves_a_rollback_that_somebody_finishes() {
-    for finish in [&["release", "--resume"][..], &["rollback", "--reason", "finish"]] {
+    for finish in [
+        &["release", "--resume"][..],
+        &["rollback", "--reason", "finish"],
+    ] {
         let (store, region) = (Store::new(), Region::ready());
         let hook = "[ $HALCYON_ACTION != rollback_to_blue ] || sleep 1";
         let more = ["--abort-on-err", "--timeout-s", "30", "--on-step", hook];
         let driver = store.start(&release(&[&region], "10,100", &more));
-        store.wait_until("a canary", |records| records.iter().filter(|it| it["action"] == "region_confirmed").count() == 2);
+        store.wait_until("a canary", |records| {
+            records
+                .iter()
+                .filter(|it| it["action"] == "region_confirmed")
+                .count()
+                == 2
+        });
         region.answer(Answer::Close);
         store.wait_for("rollback_to_blue");
         driver.signal(Signal::KILL);
@@ -39,7 +48,10 @@ fn a_driver_killed_after_each_record_is_taken_up_by_the_next() {
         let more = 1 + round % 2;
         let known = store.lines().len();
         store.wait_until("records more", |records| {
-            records.len() >= known + more || records.last().is_some_and(|last| last["action"] == "promote_green")
+            records.len() >= known + more
+                || records
+                    .last()
+                    .is_some_and(|last| last["action"] == "promote_green")
         });
         driver.signal(Signal::KILL);
         let _ = driver.ended_within(Duration::from_secs(5));
@@ -49,6 +61,9 @@ fn a_driver_killed_after_each_record_is_taken_up_by_the_next() {
         driver = store.start(&["release", "--resume"]);
     }
     let rest = |action: &String| action != "attach_driver";
-    assert_eq!(store.actions().into_iter().filter(rest).collect::<Vec<_>>(), WHOLE);
+    assert_eq!(
+        store.actions().into_iter().filter(rest).collect::<Vec<_>>(),
+        WHOLE
+    );
     store.run(&["audit", "verify"]).exits(0);
 }

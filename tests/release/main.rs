@@ -19,8 +19,17 @@ use halcyon_tests::store::{Running, Store};
 fn release(regions: &[&Region], seq: &str, more: &[&str]) -> Vec<String> {
     let mut arguments = vec!["release".to_owned()];
     let mut add = |more: &[&str]| arguments.extend(more.iter().map(|text| (*text).to_owned()));
-    add(&["--image-blue", "app:1", "--image-green", "app:2", "--canary-seq", seq]);
-    regions.iter().for_each(|region| add(&["--region", &region.at()]));
+    add(&[
+        "--image-blue",
+        "app:1",
+        "--image-green",
+        "app:2",
+        "--canary-seq",
+        seq,
+    ]);
+    regions
+        .iter()
+        .for_each(|region| add(&["--region", &region.at()]));
     add(more);
     arguments
 }

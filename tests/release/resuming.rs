@@ -8,7 +8,10 @@ use crate::{WHOLE, baking, release};
 #[test]
 fn resuming_with_nothing_under_way_reports_how_the_last_release_ended() {
     let (store, region) = (Store::new(), Region::ready());
-    store.run(&["release", "--resume"]).exits(2).says("never been a release");
+    store
+        .run(&["release", "--resume"])
+        .exits(2)
+        .says("never been a release");
     assert!(!store.logs().exists());
     let arguments = release(&[&region], "100", &["--abort-on-err", "--timeout-s", "0"]);
     store.run(&arguments).exits(0);
@@ -18,16 +21,24 @@ fn resuming_with_nothing_under_way_reports_how_the_last_release_ended() {
     region.answer(Answer::Close);
     store.run(&arguments).exits(3);
     let before = store.bytes();
-    store.run(&["release", "--resume"]).exits(3).says("rolled back");
+    store
+        .run(&["release", "--resume"])
+        .exits(3)
+        .says("rolled back");
     assert_eq!(store.bytes(), before);
-    let answer = store.run(&["release", "--resume", "-o", "json"]).exits(3).json();
+    let answer = store
+        .run(&["release", "--resume", "-o", "json"])
+        .exits(3)
+        .json();
     assert_eq!(answer["outcome"], "rolled_back");
 }
 
 #[test]
 fn a_released_image_rolled_back_by_hand_is_reported_as_rolled_back() {
     let (store, region) = (Store::new(), Region::ready());
-    store.run(&release(&[&region], "100", &["--timeout-s", "0"])).exits(0);
+    store
+        .run(&release(&[&region], "100", &["--timeout-s", "0"]))
+        .exits(0);
     store.run(&["rollback", "--reason", "bad"]).exits(0);
     store.run(&["release", "--resume"]).exits(3).says("bad");
 }
@@ -48,7 +59,9 @@ fn the_flags_of_a_new_release_do_not_go_with_resume() {
         &["--on-step", "true"],
         &["--dry-run"],
     ] {
-        let ran = store.run(&[&["release", "--resume"], more].concat()).exits(2);
+        let ran = store
+            .run(&[&["release", "--resume"], more].concat())
+            .exits(2);
         assert!(ran.stderr.contains(more[0]), "{}", ran.stderr);
     }
     assert_eq!(store.bytes(), before);
@@ -62,13 +75,20 @@ fn a_resumed_release_takes_plan_and_images_from_the_journal() {
     drop(driver);
     let lines = store.lines().len();
     let ran = store.run(&["release", "--resume"]).exits(0);
-    let actions: Vec<_> = store.actions().into_iter().filter(|action| action != "attach_driver").collect();
+    let actions: Vec<_> = store
+        .actions()
+        .into_iter()
+        .filter(|action| action != "attach_driver")
+        .collect();
     assert_eq!(actions, WHOLE);
     let own: Vec<_> = ran.stdout.lines().map(str::to_owned).collect();
     assert_eq!(own, store.lines()[lines..], "it prints what it adds");
     assert_eq!(store.actions()[2], "attach_driver");
     let passed = &store.records()[3];
-    assert!(passed["baked_ms"].as_u64().unwrap() >= 1000, "the step bakes anew: {passed}");
+    assert!(
+        passed["baked_ms"].as_u64().unwrap() >= 1000,
+        "the step bakes anew: {passed}"
+    );
 }
 
 #[test]
@@ -76,9 +96,15 @@ fn a_release_without_a_driver_says_so_in_status() {
     let (store, region) = (Store::new(), Region::ready());
     let driver = baking(&store, &region, &[]);
     let status = || store.run(&["status", "-o", "json"]).exits(0).json();
-    assert_eq!((&status()["driver"], &status()["under_way"]), (&true.into(), &true.into()));
+    assert_eq!(
+        (&status()["driver"], &status()["under_way"]),
+        (&true.into(), &true.into())
+    );
     drop(driver);
-    assert_eq!((&status()["driver"], &status()["under_way"]), (&false.into(), &true.into()));
+    assert_eq!(
+        (&status()["driver"], &status()["under_way"]),
+        (&false.into(), &true.into())
+    );
     let ran = store.run(&["status"]).exits(0);
     assert!(ran.stdout.contains("--resume"), "{}", ran.stdout);
 }

@@ -16,12 +16,24 @@ fn rollback_from_a_second_terminal_is_obeyed_at_once() {
     let (store, region) = (Store::new(), Region::ready());
     let driver = baking(&store, &region, &[]);
     let begin = Instant::now();
-    store.run(&["rollback", "--reason", "smoke in the server room"]).exits(0);
-    let ran = driver.ended_within(PROMPTLY).exits(3).says("smoke in the server room");
+    store
+        .run(&["rollback", "--reason", "smoke in the server room"])
+        .exits(0);
+    let ran = driver
+        .ended_within(PROMPTLY)
+        .exits(3)
+        .says("smoke in the server room");
     assert!(begin.elapsed() < PROMPTLY);
-    assert_eq!(ran.stdout.as_bytes(), store.bytes(), "the driver prints what others append too");
+    assert_eq!(
+        ran.stdout.as_bytes(),
+        store.bytes(),
+        "the driver prints what others append too"
+    );
     let rollback = &store.records()[2];
-    assert_eq!((text(rollback, "old_state"), text(rollback, "reason")), ("canary".into(), "smoke in the server room".into()));
+    assert_eq!(
+        (text(rollback, "old_state"), text(rollback, "reason")),
+        ("canary".into(), "smoke in the server room".into())
+    );
 }
 
 #[test]
@@ -43,9 +55,16 @@ fn pause_holds_and_resume_goes_on() {
     store.run(&["pause", "--reason", "lunch"]).exits(0);
     thread::sleep(Duration::from_millis(1500));
     let asked = region.asked().len();
-    assert_eq!(store.actions().pop().unwrap(), "pause", "the step's time has passed and nothing happened");
+    assert_eq!(
+        store.actions().pop().unwrap(),
+        "pause",
+        "the step's time has passed and nothing happened"
+    );
     let status = store.run(&["status", "-o", "json"]).json();
-    assert_eq!((text(&status, "paused"), &status["canary_weight"]), ("lunch".into(), &10.into()));
+    assert_eq!(
+        (text(&status, "paused"), &status["canary_weight"]),
+        ("lunch".into(), &10.into())
+    );
     thread::sleep(Duration::from_millis(300));
     assert_eq!(region.asked().len(), asked, "nobody is probed meanwhile");
     let ran = store.run(&["pause"]).exits(0).says("paused already");
@@ -54,7 +73,10 @@ fn pause_holds_and_resume_goes_on() {
     driver.ended_within(Duration::from_secs(10)).exits(0);
     store.run(&["resume"]).exits(5);
     let passed = &store.records()[4];
-    assert!(passed["baked_ms"].as_u64().unwrap() >= 1000, "the step bakes anew: {passed}");
+    assert!(
+        passed["baked_ms"].as_u64().unwrap() >= 1000,
+        "the step bakes anew: {passed}"
+    );
 }
 
 #[test]
@@ -73,16 +95,29 @@ fn what_the_state_does_not_allow_is_refused_with_what_would_be() {
     let (store, region) = (Store::new(), Region::ready());
     for command in ["promote", "pause", "resume"] {
         let ran = store.run(&[command]).exits(5).says("idle");
-        assert!(ran.stderr.contains("allowed: provision_green"), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("allowed: provision_green"),
+            "{}",
+            ran.stderr
+        );
     }
     assert!(store.lines().is_empty());
-    store.run(&release(&[&region], "100", &["--timeout-s", "0"])).exits(0);
+    store
+        .run(&release(&[&region], "100", &["--timeout-s", "0"]))
+        .exits(0);
     for command in ["promote", "pause", "resume"] {
         store.run(&[command]).exits(5).says("green_live");
     }
     store.run(&["rollback", "--reason", "back"]).exits(0);
-    store.run(&["rollback", "--reason", "again"]).exits(0).says("nothing to roll back");
-    assert_eq!(store.actions().pop().unwrap(), "rollback_to_blue", "accepted, recorded, changes nothing");
+    store
+        .run(&["rollback", "--reason", "again"])
+        .exits(0)
+        .says("nothing to roll back");
+    assert_eq!(
+        store.actions().pop().unwrap(),
+        "rollback_to_blue",
+        "accepted, recorded, changes nothing"
+    );
     assert_eq!(text(&store.records().pop().unwrap(), "state"), "idle");
     store.run(&["release", "--resume"]).exits(3);
 }
@@ -112,7 +147,11 @@ fn every_command_works_after_the_driver_was_killed() {
     let resumed: Running = store.start(&["release", "--resume"]);
     store.wait_for("attach_driver");
     thread::sleep(Duration::from_millis(300));
-    assert_eq!(store.actions().pop().unwrap(), "attach_driver", "it holds, because it is paused");
+    assert_eq!(
+        store.actions().pop().unwrap(),
+        "attach_driver",
+        "it holds, because it is paused"
+    );
     store.run(&["resume"]).exits(0);
     store.run(&["promote"]).exits(0);
     resumed.ended_within(PROMPTLY).exits(0);
@@ -130,15 +169,29 @@ fn resuming_a_release_nobody_drives_says_what_goes_on() {
 fn status_waits_until_the_state_is_reached() {
     let (store, region) = (Store::new(), Region::ready());
     let driver = baking(&store, &region, &[]);
-    let live = store.start(&["status", "--until", "green_live", "--deadline", "20s", "-o", "json"]);
+    let live = store.start(&[
+        "status",
+        "--until",
+        "green_live",
+        "--deadline",
+        "20s",
+        "-o",
+        "json",
+    ]);
     let idle = store.start(&["status", "--until", "idle", "--deadline", "20s"]);
-    store.run(&["status", "--until", "green_live", "--deadline", "200ms"]).exits(124).says("deadline");
+    store
+        .run(&["status", "--until", "green_live", "--deadline", "200ms"])
+        .exits(124)
+        .says("deadline");
     store.run(&["status", "--until", "canary"]).exits(0);
     let watching = store.start(&["status", "--watch", "-o", "jsonl", "--until", "green_live"]);
     thread::sleep(Duration::from_millis(300));
     store.run(&["promote"]).exits(0);
     driver.ended().exits(0);
-    assert_eq!(live.ended_within(PROMPTLY).exits(0).json()["state"], "green_live");
+    assert_eq!(
+        live.ended_within(PROMPTLY).exits(0).json()["state"],
+        "green_live"
+    );
     idle.ended_within(PROMPTLY).exits(1);
     let states: Vec<_> = watching.ended_within(PROMPTLY).exits(0).json_lines();
     assert_eq!(states.first().unwrap()["state"], "canary");

@@ -17,8 +17,14 @@ fn ctrl_c_and_sigterm_hold_the_release_and_say_how_to_go_on() {
         let (store, region) = (Store::new(), Region::ready());
         let driver = baking(&store, &region, &[]);
         driver.signal(signal);
-        driver.ended_within(PROMPTLY).exits(code).says("halcyon release --resume");
-        assert_eq!(store.actions(), ["provision_green", "start_canary", "detach_driver"]);
+        driver
+            .ended_within(PROMPTLY)
+            .exits(code)
+            .says("halcyon release --resume");
+        assert_eq!(
+            store.actions(),
+            ["provision_green", "start_canary", "detach_driver"]
+        );
         assert_eq!(text(&store.records().pop().unwrap(), "state"), "canary");
         store.run(&["promote"]).exits(0);
     }
@@ -31,7 +37,10 @@ fn with_abort_on_err_ctrl_c_and_sigterm_roll_back() {
         let driver = baking(&store, &region, &["--abort-on-err"]);
         driver.signal(signal);
         driver.ended_within(PROMPTLY).exits(code);
-        assert_eq!(store.actions()[2..], ["rollback_to_blue", "rollback_complete"]);
+        assert_eq!(
+            store.actions()[2..],
+            ["rollback_to_blue", "rollback_complete"]
+        );
         assert_eq!(text(&store.records().pop().unwrap(), "state"), "idle");
     }
 }
@@ -45,18 +54,31 @@ fn a_second_signal_ends_at_once_and_leaves_the_rollback_for_later() {
         "10,100",
         &["--abort-on-err", "--timeout-s", "30", "--on-step", hook],
     ));
-    store.wait_until("a canary", |records| records.iter().filter(|it| it["action"] == "region_confirmed").count() == 2);
+    store.wait_until("a canary", |records| {
+        records
+            .iter()
+            .filter(|it| it["action"] == "region_confirmed")
+            .count()
+            == 2
+    });
     driver.signal(Signal::INT);
     store.wait_for("rollback_to_blue");
     thread::sleep(Duration::from_millis(200));
     driver.signal(Signal::TERM);
     driver.ended_within(PROMPTLY).exits(143);
-    assert_eq!(text(&store.records().pop().unwrap(), "state"), "rollback_in_progress");
+    assert_eq!(
+        text(&store.records().pop().unwrap(), "state"),
+        "rollback_in_progress"
+    );
     // The hook that was left is still at work, so whoever goes on waits for it, but not for ever.
     std::fs::write(store.dir().join("mended"), "").unwrap();
     let begin = Instant::now();
     store.run(&["release", "--resume"]).exits(3);
-    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begin.elapsed()
+    );
     assert_eq!(text(&store.records().pop().unwrap(), "state"), "idle");
 }
 
@@ -65,15 +87,24 @@ fn a_deadline_holds_or_rolls_back() {
     let region = Region::ready();
     for (more, actions) in [
         (&[][..], &["detach_driver"][..]),
-        (&["--abort-on-err"], &["rollback_to_blue", "rollback_complete"]),
+        (
+            &["--abort-on-err"],
+            &["rollback_to_blue", "rollback_complete"],
+        ),
     ] {
         let store = Store::new();
         let begin = Instant::now();
         let more = [&["--timeout-s", "30", "--deadline", "1s"], more].concat();
-        store.run(&release(&[&region], "10,100", &more)).exits(124).says("--deadline ran out");
+        store
+            .run(&release(&[&region], "10,100", &more))
+            .exits(124)
+            .says("--deadline ran out");
         assert!((Duration::from_secs(1)..Duration::from_secs(5)).contains(&begin.elapsed()));
         assert_eq!(store.actions()[2..], *actions);
-        let reason = store.records().into_iter().find_map(|record| Some(record["reason"].as_str()?.to_owned()));
+        let reason = store
+            .records()
+            .into_iter()
+            .find_map(|record| Some(record["reason"].as_str()?.to_owned()));
         assert!(reason.unwrap().contains("deadline"));
     }
 }
@@ -82,17 +113,32 @@ fn a_deadline_holds_or_rolls_back() {
 fn a_release_held_at_its_deadline_can_be_resumed() {
     let (store, region) = (Store::new(), Region::ready());
     let more = ["--timeout-s", "1", "--deadline", "500ms"];
-    store.run(&release(&[&region], "10,50,100", &more)).exits(124);
-    store.run(&["release", "--resume", "--deadline", "300ms"]).exits(124);
+    store
+        .run(&release(&[&region], "10,50,100", &more))
+        .exits(124);
+    store
+        .run(&["release", "--resume", "--deadline", "300ms"])
+        .exits(124);
     store.run(&["release", "--resume"]).exits(0);
     let expected = |action: &String| !["attach_driver", "detach_driver"].contains(&action.as_str());
-    assert_eq!(store.actions().into_iter().filter(expected).collect::<Vec<_>>(), WHOLE);
+    assert_eq!(
+        store
+            .actions()
+            .into_iter()
+            .filter(expected)
+            .collect::<Vec<_>>(),
+        WHOLE
+    );
 }
 
 #[test]
 fn a_driver_that_was_stopped_for_a_while_goes_on_where_it_was() {
     let (store, region) = (Store::new(), Region::ready());
-    let driver = store.start(&release(&[&region], "10,50,100", &["--abort-on-err", "--timeout-s", "1"]));
+    let driver = store.start(&release(
+        &[&region],
+        "10,50,100",
+        &["--abort-on-err", "--timeout-s", "1"],
+    ));
     store.wait_for("start_canary");
     // Not in the middle of the append, whose lock it would keep.
     thread::sleep(Duration::from_millis(300));
@@ -112,18 +158,33 @@ fn a_driver_stopped_through_somebody_elses_rollback_raises_nothing_when_it_wakes
     // Not in the middle of the append, whose lock it would keep.
     thread::sleep(Duration::from_millis(300));
     driver.signal(Signal::STOP);
-    store.run(&["rollback", "--reason", "while you slept"]).exits(0);
+    store
+        .run(&["rollback", "--reason", "while you slept"])
+        .exits(0);
     thread::sleep(Duration::from_millis(1200));
     driver.signal(Signal::CONT);
     driver.ended_within(PROMPTLY).exits(3);
-    assert_eq!(store.actions(), ["provision_green", "start_canary", "rollback_to_blue", "rollback_complete"]);
+    assert_eq!(
+        store.actions(),
+        [
+            "provision_green",
+            "start_canary",
+            "rollback_to_blue",
+            "rollback_complete"
+        ]
+    );
 }
 
 #[test]
 fn a_hook_does_not_get_the_terminals_ctrl_c() {
     let (store, region) = (Store::new(), Region::ready());
-    let hook = "trap 'echo interrupted >> signals' INT; [ $HALCYON_ACTION != start_canary ] || sleep 1";
-    let driver = store.start(&release(&[&region], "10,100", &["--timeout-s", "30", "--on-step", hook]));
+    let hook =
+        "trap 'echo interrupted >> signals' INT; [ $HALCYON_ACTION != start_canary ] || sleep 1";
+    let driver = store.start(&release(
+        &[&region],
+        "10,100",
+        &["--timeout-s", "30", "--on-step", hook],
+    ));
     store.wait_for("start_canary");
     thread::sleep(Duration::from_millis(200));
     driver.signal(Signal::INT);

@@ -24,7 +24,11 @@ fn is_harmful(c: char) -> bool {
 
 fn assert_one_ascii_line_a_record(store: &Store, records: usize) {
     let bytes = store.bytes();
-    assert!(bytes.iter().all(|byte| *byte == b'\n' || (0x20..0x7f).contains(byte)));
+    assert!(
+        bytes
+            .iter()
+            .all(|byte| *byte == b'\n' || (0x20..0x7f).contains(byte))
+    );
     assert_eq!(store.lines().len(), records);
     store.run(&["audit", "verify"]).exits(0);
     for command in [
@@ -49,11 +53,20 @@ fn reasons_and_users_are_recorded_as_they_are_in_one_ascii_line() {
     for strange in STRANGE.into_iter().chain([&*long]) {
         let store = Store::new();
         for command in ["rollback", "rollback"] {
-            let ran = store.run_with(&[command, "--reason", strange], &[("DEPLOY_USER", strange)]).exits(0);
-            assert!(!ran.stderr.contains(is_harmful) && !ran.stdout.contains(is_harmful), "{}", ran.stderr);
+            let ran = store
+                .run_with(&[command, "--reason", strange], &[("DEPLOY_USER", strange)])
+                .exits(0);
+            assert!(
+                !ran.stderr.contains(is_harmful) && !ran.stdout.contains(is_harmful),
+                "{}",
+                ran.stderr
+            );
         }
         for record in store.records() {
-            assert_eq!((text(&record, "reason"), text(&record, "user")), (strange.into(), strange.into()));
+            assert_eq!(
+                (text(&record, "reason"), text(&record, "user")),
+                (strange.into(), strange.into())
+            );
         }
         assert_one_ascii_line_a_record(&store, 2);
     }
@@ -66,17 +79,37 @@ fn image_tags_are_recorded_as_they_are_in_one_ascii_line() {
     for strange in STRANGE.into_iter().chain([&*long]) {
         let store = Store::new();
         let arguments = [
-            "release", "--image-blue", strange, "--image-green", strange, "--canary-seq", "100", "--timeout-s", "0",
-            "--region", &region.at(), "--on-step", "printf %s \"$HALCYON_IMAGE\" > image",
+            "release",
+            "--image-blue",
+            strange,
+            "--image-green",
+            strange,
+            "--canary-seq",
+            "100",
+            "--timeout-s",
+            "0",
+            "--region",
+            &region.at(),
+            "--on-step",
+            "printf %s \"$HALCYON_IMAGE\" > image",
         ];
         let ran = store.run(&arguments).exits(0);
         assert!(!ran.stderr.contains(is_harmful), "{}", ran.stderr);
         assert_eq!(ran.stdout.as_bytes(), store.bytes());
         assert_eq!(text(&store.records()[0], "image_tag"), strange);
-        assert_eq!(std::fs::read_to_string(store.dir().join("image")).unwrap(), strange);
+        assert_eq!(
+            std::fs::read_to_string(store.dir().join("image")).unwrap(),
+            strange
+        );
         let records = store.lines().len();
         assert_one_ascii_line_a_record(&store, records);
-        assert!(!store.run(&release(&[&region], "100", &["--dry-run"])).exits(0).stdout.contains(is_harmful));
+        assert!(
+            !store
+                .run(&release(&[&region], "100", &["--dry-run"]))
+                .exits(0)
+                .stdout
+                .contains(is_harmful)
+        );
     }
 }
 
@@ -85,9 +118,21 @@ fn an_image_of_more_than_64_kib_or_none_is_refused_and_not_echoed() {
     let (store, region) = (Store::new(), Region::ready());
     for image in ["x".repeat(65_537), "y".repeat(100_000), String::new()] {
         for more in [&[][..], &["--dry-run"]] {
-            let arguments =
-                ["release", "--image-blue", "a", "--image-green", &image, "--canary-seq", "1", "--region", &region.at()];
-            let ran = store.run(&[&arguments[..], more].concat()).exits(2).says("65536");
+            let arguments = [
+                "release",
+                "--image-blue",
+                "a",
+                "--image-green",
+                &image,
+                "--canary-seq",
+                "1",
+                "--region",
+                &region.at(),
+            ];
+            let ran = store
+                .run(&[&arguments[..], more].concat())
+                .exits(2)
+                .says("65536");
             assert!(ran.stderr.len() < 500, "{}", ran.stderr.len());
         }
     }
@@ -99,7 +144,9 @@ fn a_refusal_does_not_repeat_what_a_terminal_would_execute() {
     for strange in STRANGE {
         let (store, region) = (Store::new(), Region::ready());
         let env = [("DEPLOY_RBAC_ROLE", strange), ("DEPLOY_USER", strange)];
-        let ran = store.run_with(&release(&[&region], "100", &[]), &env).exits(4);
+        let ran = store
+            .run_with(&release(&[&region], "100", &[]), &env)
+            .exits(4);
         assert!(!ran.stderr.contains(is_harmful), "{:?}", ran.stderr);
         assert_eq!(text(&store.records()[0], "deploy_role"), strange);
         assert_one_ascii_line_a_record(&store, 1);
@@ -110,12 +157,31 @@ fn a_refusal_does_not_repeat_what_a_terminal_would_execute() {
 fn names_of_hosts_and_regions_are_not_repeated_raw() {
     let store = Store::new();
     for strange in STRANGE {
-        let arguments = ["release", "--image-blue", "a", "--image-green", "b", "--canary-seq", "100", "--region", strange];
+        let arguments = [
+            "release",
+            "--image-blue",
+            "a",
+            "--image-green",
+            "b",
+            "--canary-seq",
+            "100",
+            "--region",
+            strange,
+        ];
         let ran = store.run(&arguments).exits(2).says("--region");
         assert!(!ran.stderr.contains(is_harmful), "{:?}", ran.stderr);
     }
-    let with_secret =
-        ["release", "--image-blue", "a", "--image-green", "b", "--canary-seq", "100", "--region", "http://joe:s3cret@host"];
+    let with_secret = [
+        "release",
+        "--image-blue",
+        "a",
+        "--image-green",
+        "b",
+        "--canary-seq",
+        "100",
+        "--region",
+        "http://joe:s3cret@host",
+    ];
     let ran = store.run(&with_secret).exits(2);
     assert!(!ran.stderr.contains("s3cret"), "{}", ran.stderr);
 }

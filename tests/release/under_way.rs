@@ -14,9 +14,19 @@ fn a_second_release_is_refused_and_told_how_to_go_on() {
             driver.signal(rustix::process::Signal::KILL);
         }
         let before = store.bytes();
-        let ran = store.run(&release(&[&region], "100", &[])).exits(5).says("canary");
-        assert!(ran.stderr.contains("--resume") && ran.stderr.contains("rollback"), "{}", ran.stderr);
-        store.run(&release(&[&region], "100", &["--dry-run"])).exits(5).says("--resume");
+        let ran = store
+            .run(&release(&[&region], "100", &[]))
+            .exits(5)
+            .says("canary");
+        assert!(
+            ran.stderr.contains("--resume") && ran.stderr.contains("rollback"),
+            "{}",
+            ran.stderr
+        );
+        store
+            .run(&release(&[&region], "100", &["--dry-run"]))
+            .exits(5)
+            .says("--resume");
         assert_eq!(store.bytes(), before);
     }
 }

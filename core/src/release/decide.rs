@@ -221,7 +221,7 @@ impl Release {
         alloc::vec![Event::PromoteGreen {
             new_blue: self.green_image.clone().unwrap_or_default(),
             skipped: weights
-                .filter(|weight| !self.passed.contains(weight))
+                .filter(|weight| !self.judged.contains(weight))
                 .copied()
                 .collect(),
         }]
@@ -329,7 +329,7 @@ impl Release {
         if self.plan.as_ref().is_none_or(|plan| plan.abort_on_err) {
             return Err(Rejection::NotYet {
                 words,
-                why: "this plan rolls back on failure".to_string(),
+                why: "only a plan that tolerates failures goes on after one".to_string(),
             });
         }
         match check {

@@ -101,7 +101,7 @@ pub enum Event {
     PromoteGreen {
         /// The image that is blue now.
         new_blue: String,
-        /// Steps of the plan that a person skipped by promoting early.
+        /// Steps of the plan that had no verdict when a person promoted early.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         skipped: Vec<Weight>,
     },

@@ -24,7 +24,7 @@ impl Release {
                 self.plan.clone_from(plan);
                 self.started_at = at;
                 self.paused = None;
-                self.passed.clear();
+                self.judged.clear();
                 self.outcome = None;
                 self.enter(Action::ProvisionGreen, Weight::ZERO, at);
             }
@@ -58,11 +58,16 @@ impl Release {
             }
             Event::StepPassed { weight, .. } => {
                 self.verdict = Some(Verdict::Passed);
-                self.passed.insert(*weight);
+                self.judged.insert(*weight);
             }
             Event::StepFailed {
-                check: Check::Bake, ..
-            } => self.verdict = Some(Verdict::Tolerated),
+                weight,
+                check: Check::Bake,
+                ..
+            } => {
+                self.verdict = Some(Verdict::Tolerated);
+                self.judged.insert(*weight);
+            }
             Event::StepFailed {
                 check: Check::Hook,
                 failures,

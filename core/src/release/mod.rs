@@ -50,8 +50,8 @@ pub struct Release {
     /// When the current step began to bake; later than its record if a driver or a person came back.
     bake_from: Timestamp,
     verdict: Option<Verdict>,
-    /// Steps whose bake passed, for the record of an early promotion.
-    passed: BTreeSet<Weight>,
+    /// Steps that had their verdict, for the record of an early promotion.
+    judged: BTreeSet<Weight>,
     /// The change the regions are to make now.
     target: Option<Action>,
     /// Regions that have made it.

@@ -118,6 +118,12 @@ impl From<Weight> for u8 {
 /// Reads a canary sequence such as `2,10,25,50,100`: digits only, strictly rising, 0 to 100, at
 /// least one item.
 ///
+/// ```
+/// use halcyon_core::release::parse_canary_seq;
+/// assert_eq!(parse_canary_seq("2, 10, 100").unwrap().len(), 3);
+/// assert!(parse_canary_seq("10,10").unwrap_err().contains("does not rise above 10"));
+/// ```
+///
 /// # Errors
 /// The item seen and the rule.
 pub fn parse_canary_seq(text: &str) -> Result<Vec<Weight>, String> {

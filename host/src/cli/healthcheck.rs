@@ -1,7 +1,6 @@
 //! `halcyon healthcheck`: is the server on this machine ready? The HEALTHCHECK of an image.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use halcyon_core::config::Settings;
@@ -9,19 +8,19 @@ use halcyon_core::endpoint::{Endpoint, Scheme};
 use halcyon_core::text::Seen;
 use serde_json::json;
 
-use super::Output;
+use super::{Exit, Failure, Output};
 use crate::health::Environment;
 use crate::net::Client;
 
 /// Asks a health server for /ready: exit code 0 if it is, 1 if it is not.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// An http(s) address, with or without /ready [default: http://127.0.0.1:$HEALTH_PORT]
     #[arg(value_name = "URL")]
-    pub url: Option<String>,
+    url: Option<String>,
     /// Certificate authorities (PEM) to trust for https, besides the public web's
     #[arg(long, value_name = "PATH")]
-    pub ca_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
 }
 
 /// What the answer may take beyond `READINESS_TIMEOUT_MS`, which the server's own checks have.
@@ -29,7 +28,7 @@ const MARGIN: Duration = Duration::from_secs(2);
 
 /// Asks once. Ends with 0 if the server is ready, 1 if it is not or cannot be asked, 2 for an
 /// address or a `HEALTH_PORT` that cannot be used.
-pub fn run(args: Args, environment: Environment, output: Output) -> ExitCode {
+pub(super) fn run(args: Args, environment: Environment, output: Output) -> Result<Exit, Failure> {
     let (settings, problems) = Settings::read(&*environment);
     let ours = |problem: &&String| {
         problem.starts_with("HEALTH_PORT:") || problem.starts_with("READINESS_TIMEOUT_MS:")
@@ -45,19 +44,13 @@ pub fn run(args: Args, environment: Environment, output: Output) -> ExitCode {
         .map_err(|why| errors.push(format!("--ca-file: {why}")))
         .ok();
     let (Some(base), Some(client), true) = (base, client, errors.is_empty()) else {
-        return refuse(&errors, output);
+        return Err(Failure::usage(errors));
     };
     let within = Duration::from_millis(settings.readiness_timeout_ms) + MARGIN;
-    let runtime = match tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-    {
-        Ok(runtime) => runtime,
-        Err(why) => {
-            eprintln!("error: the system gives no runtime: {why}");
-            return ExitCode::FAILURE;
-        }
-    };
+        .map_err(|why| Failure::new(Exit::Failed, format!("the system gives no runtime: {why}")))?;
     let verdict = runtime.block_on(client.probe_ready(&base, None, within));
     // A name that is still being resolved must not hold up the end.
     runtime.shutdown_background();
@@ -74,11 +67,11 @@ pub fn run(args: Args, environment: Environment, output: Output) -> ExitCode {
             );
         }
     }
-    if verdict.is_ok() {
-        ExitCode::SUCCESS
+    Ok(if verdict.is_ok() {
+        Exit::Done
     } else {
-        ExitCode::FAILURE
-    }
+        Exit::Failed
+    })
 }
 
 /// The server to ask: what stands before `/ready` in the address.
@@ -104,21 +97,6 @@ fn base(url: Option<&str>, port: u16) -> Result<Endpoint, String> {
     }
     let shown = endpoint.to_string();
     Endpoint::parse(shown.strip_suffix("/ready").unwrap_or(&shown)).map_err(|_| wrong())
-}
-
-fn refuse(errors: &[String], output: Output) -> ExitCode {
-    for why in errors {
-        match output {
-            Output::Human => eprintln!("error: {why}"),
-            Output::Json | Output::Jsonl => {
-                eprintln!(
-                    "{}",
-                    json!({"type": "about:blank", "title": "unusable configuration", "detail": why})
-                );
-            }
-        }
-    }
-    ExitCode::from(2)
 }
 
 #[cfg(test)]

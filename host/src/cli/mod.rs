@@ -113,7 +113,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let invocation = Invocation::from_environment(cli.output);
     let result = match cli.command {
         Command::Demo(args) => demo::run(args, &invocation),
-        Command::Serve(args) => return serve::run(args, crate::health::environment()),
+        Command::Serve(args) => serve::run(args, crate::health::environment()),
         Command::Release(args) => release::run(args, &invocation),
         Command::Status(args) => status::run(args, &invocation),
         Command::Promote(args) => control::promote(args, &invocation),
@@ -125,7 +125,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Regions(args) => regions::run(args, &invocation),
         Command::Audit(args) => audit::run(args, &invocation),
         Command::Healthcheck(args) => {
-            return healthcheck::run(args, crate::health::environment(), cli.output);
+            healthcheck::run(args, crate::health::environment(), cli.output)
         }
         Command::Completions(args) => reference::completions(args),
         Command::Man(args) => reference::man(args),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use halcyon_core::config::{LogFormat, Settings, startup_problems};
@@ -12,56 +11,32 @@ use halcyon_core::readiness::{DependencyCheck, Readiness};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::telemetry;
+use super::{Exit, Failure, telemetry};
 use crate::health::{self, Environment, Health};
 use crate::net::Client;
 use crate::net::server::{Limits, listen, raise_file_limit};
 
 /// Serves /health, /ready, /__meta and /metrics until SIGTERM or SIGINT.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Args {
-    /// Port of the health server on 0.0.0.0; 0 takes any free one [env: HEALTH_PORT, default: 8086]
+pub(super) struct Args {
+    /// Port of the health server; 0 takes any free one [env: HEALTH_PORT] [default: 8086]
     #[arg(long, value_name = "PORT")]
-    pub health_port: Option<u16>,
+    health_port: Option<u16>,
     /// Address the health server binds
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
-    pub bind: IpAddr,
+    bind: IpAddr,
     /// Certificate authorities (PEM) to trust for https readiness checks, besides the public web's
     #[arg(long, value_name = "PATH")]
-    pub ca_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
 }
 
-/// Exit code for a configuration that cannot be used.
-const UNUSABLE: u8 = 2;
-
-/// Runs the server. Ends with 0 after a signal, 2 when the configuration cannot be used (every
-/// problem on a line of its own), 1 when the system fails; a second signal ends the process at
-/// once with 128 + signal.
-pub fn run(args: Args, environment: Environment) -> ExitCode {
-    match start(&args, environment) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Configuration(problems)) => {
-            problems
-                .iter()
-                .for_each(|problem| eprintln!("error: {problem}"));
-            ExitCode::from(UNUSABLE)
-        }
-        Err(Failure::System(why)) => {
-            eprintln!("error: {why}");
-            ExitCode::FAILURE
-        }
-    }
+/// Runs the server until a signal ends it; a second one ends the process at once with 128 + signal.
+pub(super) fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
+    start(&args, environment).map(|()| Exit::Done)
 }
 
-enum Failure {
-    Configuration(Vec<String>),
-    System(String),
-}
-
-impl Failure {
-    fn system(what: &'static str) -> impl Fn(io::Error) -> Self {
-        move |why| Failure::System(format!("{what}: {why}"))
-    }
+fn system(what: &'static str) -> impl Fn(io::Error) -> Failure {
+    move |why| Failure::new(Exit::Failed, format!("{what}: {why}"))
 }
 
 fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
@@ -75,26 +50,26 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
         Ok(client) => client,
         Err(why) => {
             problems.errors.push(format!("--ca-file: {why}"));
-            return Err(Failure::Configuration(problems.errors));
+            return Err(Failure::usage(problems.errors));
         }
     };
     if !problems.errors.is_empty() {
-        return Err(Failure::Configuration(problems.errors));
+        return Err(Failure::usage(problems.errors));
     }
     raise_file_limit();
     let health = Health::new(environment.clone(), client);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(Failure::system("the system gives no threads"))?;
+        .map_err(system("the system gives no threads"))?;
     let served = runtime.block_on(async {
         // Before the port is open: whoever sees it answer may send a signal at once.
-        let stop = on_signal().map_err(Failure::system("the system gives no signals"))?;
+        let stop = on_signal().map_err(system("the system gives no signals"))?;
         let address = SocketAddr::from((args.bind, settings.health_port));
         let listener = listen(address).map_err(|why| unusable_port(address, &why))?;
         let address = listener
             .local_addr()
-            .map_err(Failure::system("the listener has no address"))?;
+            .map_err(system("the listener has no address"))?;
         announce(address, &settings, problems.warnings, &environment);
         health::serve(listener, health, Limits::default(), stop).await;
         Ok(())
@@ -125,7 +100,7 @@ fn unusable_port(address: SocketAddr, why: &io::Error) -> Failure {
         }
         _ => why.to_string(),
     };
-    Failure::Configuration(vec![format!(
+    Failure::usage(vec![format!(
         "HEALTH_PORT: cannot listen on {address}: {why}; allowed: a free port, or 0 for any"
     )])
 }

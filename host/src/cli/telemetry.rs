@@ -14,7 +14,7 @@ use crate::health::Environment;
 ///
 /// # Errors
 /// When `RUST_LOG` is no filter: a line for a person, beginning with the variable's name.
-pub fn start(format: LogFormat, environment: &Environment) -> Result<(), String> {
+pub(super) fn start(format: LogFormat, environment: &Environment) -> Result<(), String> {
     let set = |name: &str| environment(name).filter(|value| !value.is_empty());
     let filter = set("RUST_LOG").unwrap_or_else(|| "info".into());
     let filter = EnvFilter::try_new(&filter).map_err(|_| {

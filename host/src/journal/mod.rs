@@ -222,15 +222,15 @@ impl<S: Storage> Journal<S> {
                 .iter()
                 .any(|entry| entry.record.seq == head.seq && entry.hash() == head.hash)
         };
-        if let Some(ours) = &self.acknowledged {
-            if !holds(ours) {
-                let why = format!(
-                    "record {} was written by this process and is gone",
-                    ours.seq
-                );
-                (self.ledger, self.verified) = before;
-                return Err(self.corrupt(&why));
-            }
+        if let Some(ours) = &self.acknowledged
+            && !holds(ours)
+        {
+            let why = format!(
+                "record {} was written by this process and is gone",
+                ours.seq
+            );
+            (self.ledger, self.verified) = before;
+            return Err(self.corrupt(&why));
         }
         // An append has at most two records, so one that failed left at most its first one whole to be seen.
         let cut_back = u64::from(!holds(&known));

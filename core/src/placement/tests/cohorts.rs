@@ -179,3 +179,17 @@ fn each_state_of_a_release_has_its_share_of_green() {
     }
     assert_eq!(no_release(&router).green_below(), 0);
 }
+
+#[test]
+fn the_bucket_at_the_edge_is_the_first_that_is_blue() {
+    let router = router(3, "hash", "ordered", 0);
+    for percent in [0, 1, 50, 99] {
+        let rule = canary(&router, "r1", percent);
+        let at = |bucket: u64| (0..).find(|h| rule.bucket(*h) == bucket).unwrap();
+        let edge = percent as u64 * 100;
+        assert_eq!(rule.slot(at(edge)), Slot::Blue, "{percent}%");
+        if percent > 0 {
+            assert_eq!(rule.slot(at(edge - 1)), Slot::Green, "{percent}%");
+        }
+    }
+}

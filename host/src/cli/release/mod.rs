@@ -257,7 +257,7 @@ fn new_release_id(now: Timestamp) -> String {
 }
 
 pub(super) fn client(ca_file: Option<&std::path::Path>) -> Result<Client, Failure> {
-    Client::new(ca_file).map_err(|why| Failure::new(Exit::Usage, why))
+    Client::new(ca_file).map_err(|why| Failure::new(Exit::Usage, format!("--ca-file: {why}")))
 }
 
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

@@ -1,13 +1,14 @@
 //! The region functions, case by case, then the faults a configuration may have.
 #![allow(clippy::arithmetic_side_effects)]
 
+mod validation;
+
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::*;
-use crate::config::UNSUPPORTED;
 use crate::testing::{env, three_regions};
 
 fn names(list: &str) -> Vec<String> {
@@ -507,114 +508,5 @@ mod failover {
             .unwrap_err()
             .to_string();
         assert!(error.starts_with("REGIONS: "), "{error}");
-    }
-}
-
-mod validation {
-    use super::*;
-
-    #[test]
-    fn a_valid_configuration_has_every_field_and_no_problem() {
-        let report = validate_region_config(&three_regions(&[("FAILOVER_POLICY", "round_robin")]));
-        let expected = serde_json::json!({
-            "valid": true,
-            "regions": ["us-east", "us-west", "eu-west"],
-            "primary": "us-east",
-            "policy": "round_robin",
-            "errors": [],
-            "warnings": [],
-        });
-        assert_eq!(serde_json::to_value(report).unwrap(), expected);
-    }
-
-    #[test]
-    fn missing_regions_are_reported() {
-        let report = validate_region_config(&env(&[]));
-        assert!(!report.valid && report.regions.is_empty() && report.primary.is_none());
-        assert!(report.errors[0].starts_with("REGIONS: unset"), "{report:?}");
-        assert!(
-            report.errors[1].starts_with("PRIMARY_REGION: unset"),
-            "{report:?}"
-        );
-    }
-
-    #[test]
-    fn a_primary_that_is_not_listed_is_reported() {
-        let report = validate_region_config(&three_regions(&[("PRIMARY_REGION", "mars")]));
-        assert!(!report.valid);
-        assert_eq!(
-            report.errors,
-            ["PRIMARY_REGION: \"mars\" is not in REGIONS; allowed: us-east, us-west, eu-west"]
-        );
-        assert_eq!(report.primary, None);
-        assert_eq!(report.regions.len(), 3);
-    }
-
-    #[test]
-    fn five_problems_are_reported_at_once_each_beginning_with_its_variable() {
-        let report = validate_region_config(&env(&[
-            ("REGIONS", "us-east,us-east"),
-            ("PRIMARY_REGION", "mars"),
-            ("TENANT_STICKY", "rendezvous"),
-            ("TENANT_HASH_KEY", "short"),
-            ("REGION_WEIGHTS", "us-east=2"),
-        ]));
-        let begins: Vec<&str> = report
-            .errors
-            .iter()
-            .filter_map(|error| error.split(": ").next())
-            .collect();
-        let expected = [
-            "REGIONS",
-            "PRIMARY_REGION",
-            "TENANT_STICKY",
-            "TENANT_HASH_KEY",
-            "REGION_WEIGHTS",
-        ];
-        assert_eq!(begins, expected);
-    }
-
-    #[test]
-    fn a_current_region_that_is_not_listed_is_a_warning() {
-        let report = validate_region_config(&three_regions(&[("CURRENT_REGION", "mars")]));
-        assert!(report.valid);
-        assert!(
-            report.warnings[0].starts_with("CURRENT_REGION: \"mars\" is not in REGIONS"),
-            "{report:?}"
-        );
-    }
-
-    #[test]
-    fn every_variable_of_a_feature_this_version_lacks_is_an_error() {
-        for (name, feature) in UNSUPPORTED {
-            let lookup = three_regions(&[(name, "x")]);
-            let errors = validate_region_config(&lookup).errors;
-            assert_eq!(errors.len(), 1);
-            assert!(
-                errors[0].starts_with(&format!("{name}: \"x\" asks for {feature}")),
-                "{errors:?}"
-            );
-            assert!(
-                preferred_region(&lookup, "acme").is_err()
-                    && next_failover(&lookup, "us-east").is_err()
-            );
-            assert!(
-                validate_region_config(&three_regions(&[(name, "")])).valid,
-                "{name}: empty counts as unset"
-            );
-        }
-    }
-
-    #[test]
-    fn malformed_weights_are_refused_like_any_other() {
-        for weights in [
-            "us-east=NaN",
-            "us-east=inf",
-            "us-east=-1",
-            "us-east=1e400",
-            "us-east=50%",
-        ] {
-            assert!(!validate_region_config(&three_regions(&[("REGION_WEIGHTS", weights)])).valid);
-        }
     }
 }
