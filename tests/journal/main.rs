@@ -1,8 +1,10 @@
 //! The journal on real disks: full ones, read-only ones, and one whose lock a stopped process holds.
 
 mod full_disk;
+mod meddled_with;
 mod mounted;
 mod read_only;
+mod short_of_files;
 mod stopped_writer;
 
 use halcyon_tests::region::Region;

@@ -239,7 +239,10 @@ fn read_store(lookup: Lookup<'_>, problems: &mut Problems) -> String {
         return default;
     };
     match text.split_once(':') {
-        Some(("file", dir)) if !dir.is_empty() && !dir.contains('\0') => dir.to_string(),
+        // U+FFFD stands for bytes that are no UTF-8: the directory they name is another one.
+        Some(("file", dir)) if !dir.is_empty() && !dir.contains(['\0', '\u{fffd}']) => {
+            dir.to_string()
+        }
         Some(("etcd", _)) => {
             problems.error(
                 "HALCYON_STORE",
