@@ -149,11 +149,11 @@ fn check(bytes: &[u8], expected: Option<&Head>) -> Verification {
         valid: errors.is_empty(),
         records: ledger.head().seq,
         head: ledger.head().to_string(),
-        torn_tail: if errors.is_empty() {
-            rest.len() as u64
-        } else {
-            0
-        },
+        torn_tail: bytes
+            .iter()
+            .rev()
+            .take_while(|byte| **byte != b'\n')
+            .count() as u64,
         errors,
         cannot_rule_out: if expected.is_some() {
             vec!["records appended and cut off after the expected head"]

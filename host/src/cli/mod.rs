@@ -128,8 +128,8 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Healthcheck(args) => {
             healthcheck::run(args, crate::health::environment(), cli.output)
         }
-        Command::Completions(args) => reference::completions(args),
-        Command::Man(args) => reference::man(args),
+        Command::Completions(args) => reference::completions(args, &invocation),
+        Command::Man(args) => reference::man(args, &invocation),
     };
     match result {
         Ok(exit) => exit.into(),
@@ -162,20 +162,33 @@ fn wished_output(arguments: &[OsString]) -> Output {
 }
 
 fn usage(error: &clap::Error, output: Output) -> ExitCode {
-    let is_answer = matches!(
+    if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    );
-    if is_answer || output == Output::Human {
+    ) {
         let _ = error.print();
-        return if is_answer {
-            Exit::Done.into()
-        } else {
-            Exit::Usage.into()
-        };
+        return Exit::Done.into();
     }
+    // What was typed stands in the message, so it is made safe line by line.
     let text = error.render().to_string();
-    let text = text.trim().trim_start_matches("error: ");
-    Failure::new(Exit::Usage, text).print(output);
+    let lines: Vec<String> = text
+        .trim()
+        .lines()
+        .map(halcyon_core::text::for_screen)
+        .collect();
+    if output == Output::Human {
+        out::talk(lines.join("\n"));
+        return Exit::Usage.into();
+    }
+    // The first paragraph is what is wrong; behind it stand tips and the usage.
+    let problem = lines
+        .iter()
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.trim());
+    let problem = problem.collect::<Vec<_>>().join(" ");
+    let hint = "`halcyon --help` and `halcyon COMMAND --help` say what is allowed";
+    Failure::new(Exit::Usage, problem.trim_start_matches("error: "))
+        .hint(hint)
+        .print(output);
     Exit::Usage.into()
 }

@@ -6,7 +6,9 @@ use std::io::Write as _;
 use clap::CommandFactory;
 use halcyon_core::config::{UNSUPPORTED, VARIABLES};
 
-use super::{Cli, Exit, Failure};
+use serde_json::json;
+
+use super::{Cli, Exit, Failure, Invocation, Output};
 
 /// Arguments of `completions`.
 #[derive(Debug, clap::Args)]
@@ -50,18 +52,35 @@ fn exit_codes() -> String {
 }
 
 /// Prints a completion script.
-pub(super) fn completions(args: CompletionsArgs) -> Result<Exit, Failure> {
+pub(super) fn completions(args: CompletionsArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "halcyon", &mut script);
-    std::io::stdout().write_all(&script)?;
-    Ok(Exit::Done)
+    let shell = args.shell.to_string();
+    text(
+        script,
+        invocation,
+        |script| json!({ "shell": shell, "script": script }),
+    )
 }
 
 /// Prints the manual page.
-pub(super) fn man(ManArgs {}: ManArgs) -> Result<Exit, Failure> {
+pub(super) fn man(ManArgs {}: ManArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     let mut page = Vec::new();
     clap_mangen::Man::new(command()).render(&mut page)?;
-    std::io::stdout().write_all(&page)?;
+    text(page, invocation, |page| json!({ "page": page }))
+}
+
+/// Text made for another program: as it is, or in an object.
+fn text(
+    made: Vec<u8>,
+    invocation: &Invocation,
+    object: impl FnOnce(&str) -> serde_json::Value,
+) -> Result<Exit, Failure> {
+    if invocation.output == Output::Human {
+        std::io::stdout().write_all(&made)?;
+    } else {
+        invocation.answer(String::new, &object(&String::from_utf8_lossy(&made)))?;
+    }
     Ok(Exit::Done)
 }
 

@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use halcyon_core::ledger::Head;
-use halcyon_core::release::{Phase, Release, Status};
+use halcyon_core::release::{Phase, Release, Status, Step};
 use serde::Serialize;
 
 use super::control::StoreArgs;
 use super::release::parse_deadline;
 use super::style::{BLUE, DIM, GREEN, NAME, WARN};
-use super::{Exit, Failure, Invocation, prose};
+use super::{Exit, Failure, Invocation, Output, prose};
 use crate::clock;
 use crate::journal::{Journal, driver_alive};
 
@@ -45,9 +45,13 @@ struct Answer {
 impl Answer {
     fn of(journal: &Journal) -> Self {
         let Head { seq, hash } = journal.head();
+        let driver = driver_alive(journal.dir());
+        let mut status = journal.release().status();
+        // Nothing happens by itself where nobody drives.
+        status.next_deadline = status.next_deadline.filter(|_| driver);
         Self {
-            status: journal.release().status(),
-            driver: driver_alive(journal.dir()),
+            status,
+            driver,
             audit_head: format!("{seq}:{hash}"),
         }
     }
@@ -74,6 +78,11 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
             problems.push(why);
             None
         });
+    if args.watch && invocation.output == Output::Json {
+        problems.push(
+            "--watch: has no end, and json is one document; allowed: -o human, -o jsonl".to_owned(),
+        );
+    }
     if patience.is_some() && until.is_none() && !args.watch && problems.is_empty() {
         problems.push("--deadline: needs --until or --watch".to_owned());
     }
@@ -97,7 +106,16 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         let reached = until.is_none_or(|phase| phase == answer.status.state);
         let last = reached && !(args.watch && until.is_none());
         if (args.watch || last) && shown.as_ref() != Some(&answer) {
-            invocation.answer(|| human(&answer, journal.release()), &answer)?;
+            invocation.answer(
+                || {
+                    human(
+                        &answer,
+                        journal.release(),
+                        &prose::short(&journal.dir().display().to_string()),
+                    )
+                },
+                &answer,
+            )?;
         }
         if last {
             return Ok(Exit::Done);
@@ -126,7 +144,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
     }
 }
 
-fn human(answer: &Answer, release: &Release) -> String {
+fn human(answer: &Answer, release: &Release, store: &str) -> String {
     let status = &answer.status;
     let mut text = String::new();
     let image = |image: &Option<String>| image.as_deref().map_or("-".to_owned(), prose::short);
@@ -146,34 +164,35 @@ fn human(answer: &Answer, release: &Release) -> String {
     if let Some(id) = &status.release_id {
         let _ = writeln!(text, "release   {}", prose::short(id));
     }
+    let waiting: Vec<_> = release
+        .unconfirmed()
+        .map(|region| prose::short(&region.name))
+        .collect();
     if status.under_way {
-        let step = status.step.map_or("before the first".to_owned(), |step| {
-            format!("{step} of {}", status.steps.len())
-        });
+        let step = match (status.step, status.state) {
+            (Some(step), _) => format!("{step} of {}", status.steps.len()),
+            (None, Phase::RollbackInProgress) => "rolling back".to_owned(),
+            (None, _) => "before the first".to_owned(),
+        };
         let _ = writeln!(
             text,
             "steps     {} %  ({step})",
             prose::weights(&status.steps)
         );
-        let _ = writeln!(
-            text,
-            "regions   {}",
-            status
-                .regions
-                .iter()
-                .map(|region| prose::short(region))
-                .collect::<Vec<_>>()
-                .join(", ")
-        );
-        if let Some(at) = status.next_deadline {
-            let _ = writeln!(text, "next in   {}", prose::seconds(at.since(clock::now())));
-        }
-        let waiting: Vec<_> = release
-            .unconfirmed()
-            .map(|region| prose::short(&region.name))
+        let regions: Vec<_> = status
+            .regions
+            .iter()
+            .map(|region| prose::short(region))
             .collect();
-        if !waiting.is_empty() {
-            let _ = writeln!(text, "waiting   for {}", waiting.join(", "));
+        let _ = writeln!(text, "regions   {}", regions.join(", "));
+        if let Some(at) = status.next_deadline {
+            let left = prose::seconds(at.since(clock::now()));
+            let what = if matches!(release.next_step(), Step::Bake { .. }) {
+                "next in"
+            } else {
+                "over in"
+            };
+            let _ = writeln!(text, "{what}   {left}");
         }
         if let Some(reason) = &status.paused {
             let _ = writeln!(
@@ -182,12 +201,21 @@ fn human(answer: &Answer, release: &Release) -> String {
                 prose::short(reason)
             );
         }
-        if !answer.driver {
-            let _ = writeln!(
-                text,
-                "{WARN}driver{WARN:#}    none  {DIM}(halcyon release --resume){DIM:#}"
-            );
-        }
+    }
+    if !waiting.is_empty() {
+        let _ = writeln!(text, "waiting   for {}", waiting.join(", "));
+    }
+    if !answer.driver && (status.under_way || !waiting.is_empty()) {
+        let _ = writeln!(
+            text,
+            "{WARN}driver{WARN:#}    none  {DIM}(halcyon release --resume){DIM:#}"
+        );
+    }
+    if answer.audit_head.starts_with("0:") {
+        let _ = writeln!(
+            text,
+            "store     {store}  {DIM}(no journal there yet){DIM:#}"
+        );
     }
     let _ = writeln!(text, "audit     {DIM}{}{DIM:#}", answer.audit_head);
     text

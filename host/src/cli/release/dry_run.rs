@@ -10,6 +10,7 @@ use super::args::Wish;
 use super::{GO_ON, blue_image, under_way};
 use crate::cli::style::{ERROR, GOOD, NAME};
 use crate::cli::{Exit, Failure, Invocation, prose};
+use crate::driver::join_all;
 use crate::journal::{Journal, JournalError};
 use crate::net::Client;
 
@@ -54,20 +55,20 @@ pub(super) async fn run(
         .map_err(|refused| under_way(JournalError::Refused(refused), GO_ON))?;
     blue_image(wish, &journal, invocation)?;
     let timeout = Duration::from_millis(settings.probe_timeout_ms);
-    let mut regions = Vec::new();
-    for region in &wish.plan.regions {
+    let probes = wish.plan.regions.iter().map(|region| async {
         let expected = region.named.then_some(region.name.as_str());
         let error = client
             .probe_ready(&region.url, expected, timeout)
             .await
             .err();
-        regions.push(RegionAnswer {
+        RegionAnswer {
             name: region.name.clone(),
             url: region.url.to_string(),
             ready: error.is_none(),
             error,
-        });
-    }
+        }
+    });
+    let regions = join_all(probes).await;
     let answer = Answer {
         ok: regions.iter().all(|region| region.ready),
         regions,

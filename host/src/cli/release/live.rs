@@ -6,11 +6,11 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use halcyon_core::release::{Phase, Release};
+use halcyon_core::release::{Event, Phase, Release};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::cli::prose;
-use crate::cli::style::{DIM, ERROR, GOOD, GREEN, NAME, WARN};
+use crate::cli::style::{DIM, ERROR, GOOD, GREEN, WARN};
+use crate::cli::{out, prose};
 use crate::driver::{Doing, Observer};
 use crate::journal::Entry;
 
@@ -20,6 +20,7 @@ pub(super) struct Live {
     plan: ProgressBar,
     until: Arc<Mutex<Option<Instant>>>,
     rows: Mutex<HashMap<String, ProgressBar>>,
+    coloured: bool,
 }
 
 impl Live {
@@ -33,23 +34,35 @@ impl Live {
             plan,
             until,
             rows: Mutex::default(),
+            // The bars' messages go past anstream, which decides this for everything else.
+            coloured: anstream::AutoStream::choice(&std::io::stderr())
+                != anstream::ColorChoice::Never,
         }
     }
 
     fn print(&self, text: &str) {
-        self.bars.suspend(|| anstream::println!("{text}"));
+        self.bars.suspend(|| out::tell(text));
     }
 
-    /// The row of a region, made at its first mention, in the plan's order.
-    fn row(&self, region: &str) -> ProgressBar {
+    /// A bar's message, without colour where there is to be none.
+    fn painted(&self, text: String) -> String {
+        if self.coloured {
+            text
+        } else {
+            anstream::adapter::strip_str(&text).to_string()
+        }
+    }
+
+    /// The row of a region, made at its first mention, in the plan's order; names padded to `width`.
+    fn row(&self, region: &str, width: usize) -> ProgressBar {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let row = rows.entry(region.to_owned()).or_insert_with(|| {
             let row = self.bars.add(ProgressBar::new_spinner());
             row.set_style(
-                ProgressStyle::with_template("  {prefix:20} {msg}")
+                ProgressStyle::with_template("  {prefix}  {msg}")
                     .unwrap_or_else(|_| ProgressStyle::default_spinner()),
             );
-            row.set_prefix(prose::short(region));
+            row.set_prefix(format!("{:width$}", prose::short(region)));
             row
         });
         row.clone()
@@ -72,22 +85,18 @@ fn plan_style(until: Arc<Mutex<Option<Instant>>>) -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// The plan in one line: ✓ done, ▸ current, · to come.
+/// The plan in one line: ✓ passed, ! failed and went on, ▸ current, · to come or never reached.
 fn plan_line(release: &Release) -> String {
     let Some(plan) = release.plan() else {
         return String::new();
     };
     let mut line = String::new();
     for weight in &plan.weights {
-        let _ = match (release.phase(), release.step()) {
-            (Phase::GreenLive, _) => write!(line, "{GOOD}✓{weight}%{GOOD:#} "),
-            (Phase::Canary, Some(step)) if *weight < step => {
-                write!(line, "{GOOD}✓{weight}%{GOOD:#} ")
-            }
-            (Phase::Canary, Some(step)) if *weight == step => {
-                write!(line, "{GREEN}▸{weight}%{GREEN:#} ")
-            }
-            _ => write!(line, "{DIM}·{weight}%{DIM:#} "),
+        let _ = match release.passed(*weight) {
+            Some(true) => write!(line, "{GOOD}✓{weight}%{GOOD:#} "),
+            Some(false) => write!(line, "{WARN}!{weight}%{WARN:#} "),
+            None if release.step() == Some(*weight) => write!(line, "{GREEN}▸{weight}%{GREEN:#} "),
+            None => write!(line, "{DIM}·{weight}%{DIM:#} "),
         };
     }
     let state = match (release.phase(), release.paused()) {
@@ -104,23 +113,35 @@ fn plan_line(release: &Release) -> String {
             format!("step {place} of {}", plan.weights.len())
         }
     };
-    format!("{NAME}{line}{NAME:#}→ promote   {state}")
+    format!("{line}→ promote   {state}")
 }
 
 impl Observer for Live {
     fn entry(&self, entry: &Entry) {
-        self.print(&prose::line(&entry.record));
+        // A failure that the plan tolerates has just been told as a warning.
+        if !matches!(entry.record.event, Event::StepFailed { .. }) {
+            self.print(&prose::line(&entry.record));
+        }
     }
 
     fn state(&self, release: &Release, until: Option<Instant>) {
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
-        for region in release.plan().iter().flat_map(|plan| &plan.regions) {
-            let row = self.row(&region.name);
+        let regions = release
+            .plan()
+            .map(|plan| plan.regions.as_slice())
+            .unwrap_or_default();
+        let longest = regions
+            .iter()
+            .map(|region| region.name.chars().count())
+            .max()
+            .unwrap_or(0);
+        for region in regions {
+            let row = self.row(&region.name, longest.min(48));
             if row.message().is_empty() {
                 row.set_message("waiting");
             }
         }
-        self.plan.set_message(plan_line(release));
+        self.plan.set_message(self.painted(plan_line(release)));
         if release.under_way() {
             self.plan.enable_steady_tick(Duration::from_millis(200));
         } else {
@@ -130,8 +151,8 @@ impl Observer for Live {
     }
 
     fn region(&self, region: &str, doing: Doing) {
-        let row = self.row(region);
-        row.set_message(match doing {
+        let row = self.row(region, 0);
+        let text = match doing {
             Doing::Smoke {
                 result: Ok(took), ..
             } => format!(
@@ -172,7 +193,8 @@ impl Observer for Live {
                     prose::short(&why)
                 )
             }
-        });
+        };
+        row.set_message(self.painted(text));
         row.tick();
     }
 
