@@ -37,7 +37,8 @@ fn a_hook_learns_action_region_weight_image_and_release() {
         let mut expected =
             [&east, &west].map(|region| format!("{action} {} {weight} app:2 {id}", region.at()));
         let mut pair = pair.to_vec();
-        (pair.sort(), expected.sort());
+        pair.sort();
+        expected.sort();
         assert_eq!(pair, expected);
     }
     let confirmed = store

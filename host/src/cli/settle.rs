@@ -16,6 +16,9 @@ use crate::net::Client;
 /// How long a hook that outlived a killed driver is waited for.
 const ORPHAN_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long another driver is waited for without a word. It has to obey within a second.
+const DRIVER_PATIENCE: Duration = Duration::from_secs(2);
+
 /// A driver over a journal whose driver lock the caller holds.
 pub(super) async fn driver(
     journal: Journal,
@@ -76,6 +79,8 @@ pub(super) async fn settle(
     client: Client,
 ) -> Result<(End, Option<Cause>), Failure> {
     let observer = show::observer(invocation);
+    let begin = std::time::Instant::now();
+    let mut said = false;
     loop {
         for entry in journal.refresh()? {
             observer.entry(&entry);
@@ -94,6 +99,12 @@ pub(super) async fn settle(
             )
             .await?;
             return Ok(driver.run().await?);
+        }
+        if !said && begin.elapsed() >= DRIVER_PATIENCE {
+            observer.warn(
+                "waiting for the process that drives the release; if it is stopped, end it, and this goes on",
+            );
+            said = true;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
