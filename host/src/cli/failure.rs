@@ -5,7 +5,7 @@ use halcyon_core::release::Rejection;
 use halcyon_core::text::ascii_json;
 use serde::Serialize;
 
-use super::{Exit, Output};
+use super::{Exit, Output, out};
 use crate::journal::JournalError;
 
 /// Why a command ends otherwise than done.
@@ -62,10 +62,13 @@ impl Failure {
         match output {
             Output::Human => {
                 for problem in &self.problems {
-                    anstream::eprintln!("{RED}error:{RED:#} {problem}", RED = super::style::ERROR);
+                    out::talk(format_args!(
+                        "{RED}error:{RED:#} {problem}",
+                        RED = super::style::ERROR
+                    ));
                 }
                 if let Some(hint) = &self.hint {
-                    anstream::eprintln!("{hint}");
+                    out::talk(hint);
                 }
             }
             Output::Json | Output::Jsonl if self.problems.is_empty() => {}
@@ -79,7 +82,7 @@ impl Failure {
                     exit_code: self.exit.code(),
                 };
                 let json = serde_json::to_string(&problem).unwrap_or_default();
-                eprintln!("{}", ascii_json(&json));
+                out::talk(ascii_json(&json));
             }
         }
     }

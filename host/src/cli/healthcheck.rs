@@ -8,7 +8,8 @@ use halcyon_core::endpoint::{Endpoint, Scheme};
 use halcyon_core::text::Seen;
 use serde_json::json;
 
-use super::{Exit, Failure, Output};
+use super::invocation::json;
+use super::{Exit, Failure, Output, out};
 use crate::health::Environment;
 use crate::net::Client;
 
@@ -55,18 +56,14 @@ pub(super) fn run(args: Args, environment: Environment, output: Output) -> Resul
     // A name that is still being resolved must not hold up the end.
     runtime.shutdown_background();
     let url = base.join("/ready").to_string();
-    match output {
-        Output::Human => match &verdict {
-            Ok(took) => println!("ready: {url} answered in {} ms", took.as_millis()),
-            Err(why) => println!("not healthy: {url}: {why}"),
-        },
-        Output::Json | Output::Jsonl => {
-            println!(
-                "{}",
-                json!({"healthy": verdict.is_ok(), "url": url, "error": verdict.as_ref().err()})
-            );
+    // The exit code is the answer; what cannot be written is not worth another one.
+    out::tell(match (output, &verdict) {
+        (Output::Human, Ok(took)) => format!("ready: {url} answered in {} ms", took.as_millis()),
+        (Output::Human, Err(why)) => format!("not healthy: {url}: {why}"),
+        (Output::Json | Output::Jsonl, verdict) => {
+            json(&json!({"healthy": verdict.is_ok(), "url": url, "error": verdict.as_ref().err()}))
         }
-    }
+    });
     Ok(if verdict.is_ok() {
         Exit::Done
     } else {

@@ -7,7 +7,7 @@ use halcyon_core::config::{Problems, Settings};
 use halcyon_core::text::ascii_json;
 use serde::Serialize;
 
-use super::{Failure, Output, style};
+use super::{Failure, Output, out, style};
 
 /// How the program was called: the environment, and where answers go.
 pub struct Invocation {
@@ -90,12 +90,13 @@ impl Invocation {
     /// Shows a warning on stderr.
     pub fn warn(&self, text: &str) {
         match self.output {
-            Output::Human => {
-                anstream::eprintln!("{WARN}warning:{WARN:#} {text}", WARN = style::WARN)
-            }
+            Output::Human => out::talk(format_args!(
+                "{WARN}warning:{WARN:#} {text}",
+                WARN = style::WARN
+            )),
             Output::Json | Output::Jsonl => {
                 let object = serde_json::json!({ "warning": text });
-                eprintln!("{}", ascii_json(&object.to_string()));
+                out::talk(ascii_json(&object.to_string()));
             }
         }
     }
@@ -103,7 +104,7 @@ impl Invocation {
     /// Says something that is no answer, to a person only.
     pub fn say(&self, text: impl std::fmt::Display) {
         if self.output == Output::Human {
-            anstream::eprintln!("{text}");
+            out::talk(text);
         }
     }
 

@@ -7,6 +7,7 @@ mod exit;
 mod failure;
 mod healthcheck;
 mod invocation;
+mod out;
 mod prose;
 mod reference;
 mod regions;

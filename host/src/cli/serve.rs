@@ -11,7 +11,7 @@ use halcyon_core::readiness::{DependencyCheck, Readiness};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::{Exit, Failure, telemetry};
+use super::{Exit, Failure, out, telemetry};
 use crate::health::{self, Environment, Health};
 use crate::net::Client;
 use crate::net::server::{Limits, listen, raise_file_limit};
@@ -133,10 +133,10 @@ fn announce(
     );
     match settings.log_format {
         LogFormat::Text => {
-            eprintln!("{up}");
+            out::talk(up);
             warnings
                 .iter()
-                .for_each(|warning| eprintln!("warning: {warning}"));
+                .for_each(|warning| out::talk(format_args!("warning: {warning}")));
         }
         LogFormat::Json => {
             tracing::info!("{up}");

@@ -1,12 +1,10 @@
 //! How the demo speaks: headings and prose for a person, objects for a program.
 
-use std::io::Write;
-
 use serde_json::{Map, Value, json};
 
-use super::super::invocation;
 use super::super::style::{DIM, NAME};
 use super::super::{Failure, Invocation, Output};
+use super::super::{invocation, out};
 
 /// The demo's voice.
 pub(super) struct Stage<'a> {
@@ -42,15 +40,14 @@ impl<'a> Stage<'a> {
     /// A line of prose.
     pub(super) fn line(&self, text: &str) {
         if self.invocation.output == Output::Human {
-            let _ =
-                writeln!(anstream::stdout(), "{text}").and_then(|()| anstream::stdout().flush());
+            out::tell(text);
         }
     }
 
     /// A fact for a program: at once under jsonl, in the document at the end under json.
     pub(super) fn fact(&mut self, name: &str, value: Value) {
         if self.invocation.output == Output::Jsonl {
-            println!("{}", invocation::json(&json!({ name: value })));
+            out::tell(invocation::json(&json!({ name: value })));
         }
         self.answers.insert(name.to_owned(), value);
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::live::Live;
 use crate::cli::style::{BLUE, DIM, ERROR, GOOD, WARN};
-use crate::cli::{Failure, Invocation, Output, prose};
+use crate::cli::{Failure, Invocation, Output, out, prose};
 use crate::driver::{Doing, Observer};
 use crate::journal::{Entry, Journal};
 
@@ -34,12 +34,15 @@ struct Prose;
 
 impl Observer for Prose {
     fn entry(&self, entry: &Entry) {
-        anstream::println!("{}", prose::line(&entry.record));
+        out::tell(prose::line(&entry.record));
     }
     fn state(&self, _: &Release, _: Option<Instant>) {}
     fn region(&self, _: &str, _: Doing) {}
     fn warn(&self, text: &str) {
-        anstream::eprintln!("{WARN}warning:{WARN:#} {}", prose::short(text));
+        out::talk(format_args!(
+            "{WARN}warning:{WARN:#} {}",
+            prose::short(text)
+        ));
     }
     fn close(&self) {}
 }
@@ -127,9 +130,9 @@ pub(in crate::cli) fn outcome(journal: &Journal, invocation: &Invocation) -> Res
         }
         Output::Human => {
             if invocation.stdout_is_terminal {
-                anstream::println!("{}", verdict(outcome, release));
+                out::tell(verdict(outcome, release));
             }
-            anstream::eprintln!("{DIM}audit head {audit_head}{DIM:#}");
+            out::talk(format_args!("{DIM}audit head {audit_head}{DIM:#}"));
         }
     }
     Ok(())
