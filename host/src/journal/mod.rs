@@ -4,6 +4,7 @@
 //! agree through. An append holds the append lock for as long as it takes to read what is new, compare,
 //! write and fsync; who drives a release is a second lock ([`DriverLock`]).
 
+mod entry;
 mod error;
 mod file;
 mod lock;
@@ -13,34 +14,18 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use entry::Entry;
 pub use error::JournalError;
 pub use file::{DirStorage, LogFile, Storage};
 pub use lock::{DriverLock, HookLock, driver_alive};
 
-use halcyon_core::ledger::{Head, Ledger, Record};
+use halcyon_core::ledger::{Head, Ledger};
 use halcyon_core::release::{Command, Context, Release};
 use halcyon_core::time::Timestamp;
 use rustix::io::Errno;
 
 /// The file's name inside the store's directory.
 pub const LOG_NAME: &str = "deploy_audit.log";
-
-/// A record together with its line, without the newline.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// The record.
-    pub record: Record,
-    /// Its line, byte for byte.
-    pub line: String,
-}
-
-impl Entry {
-    /// The hash it carries.
-    fn hash(&self) -> &str {
-        let digits = self.line.len().saturating_sub(66)..self.line.len().saturating_sub(2);
-        self.line.get(digits).unwrap_or_default()
-    }
-}
 
 /// One process's view of a journal.
 pub struct Journal<S = DirStorage> {
