@@ -40,6 +40,8 @@ pub struct Journal<S = DirStorage> {
     identity: Option<(u64, u64)>,
     /// The last record this process wrote: it must still be there at every later look.
     acknowledged: Option<Head>,
+    /// What others had appended when this process last did.
+    missed: Vec<Entry>,
     /// Why nothing may be written any more.
     poisoned: Option<String>,
 }
@@ -85,6 +87,7 @@ impl<S: Storage> Journal<S> {
             torn_tail: Vec::new(),
             identity: None,
             acknowledged: None,
+            missed: Vec::new(),
             poisoned: None,
         }
     }
@@ -253,8 +256,9 @@ impl<S: Storage> Journal<S> {
         }
         std::fs::create_dir_all(&self.dir)
             .map_err(|why| self.error("create the directory of", why))?;
+        self.missed.clear();
         let _lock = lock::append_lock(&self.dir)?;
-        self.refresh()?;
+        self.missed = self.refresh()?;
         if expected_seq.is_some_and(|seq| seq != self.ledger.head().seq) {
             return Err(JournalError::Moved);
         }
@@ -275,6 +279,12 @@ impl<S: Storage> Journal<S> {
                 Err(JournalError::Refused(refused))
             }
         }
+    }
+
+    /// What others appended before the last [`append`](Journal::append) of this process, and no
+    /// [`refresh`](Journal::refresh) has returned.
+    pub fn take_missed(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.missed)
     }
 
     /// Writes events under the append lock.
