@@ -105,7 +105,7 @@ impl Endpoint {
         let allowed = "allowed: a name from REGION_ENDPOINTS, host, host:port, [v6]:port, http(s)://host[:port]";
         if text.contains("://") {
             return match Self::parse(text) {
-                Ok(found) if found.scheme != Scheme::Tcp => Ok(found),
+                Ok(found) if found.scheme != Scheme::Tcp => found.health_base(),
                 _ => Err(format!(
                     "{} is not a region's address; {allowed}",
                     Seen(text)
@@ -119,6 +119,29 @@ impl Endpoint {
             host: host.to_string(),
             port: port.unwrap_or(default_port),
             path: String::from("/"),
+        })
+    }
+
+    /// The base of a health server: `/ready` at its end is dropped, because it is asked below the base.
+    ///
+    /// # Errors
+    /// When it is no HTTP, or has a query, which would end up before `/ready`.
+    pub fn health_base(self) -> Result<Self, String> {
+        if self.scheme == Scheme::Tcp || self.path.contains('?') {
+            let shown = self.to_string();
+            return Err(format!(
+                "{} is no base of a health server; allowed: http(s)://host[:port][/path] without a query",
+                Seen(&shown)
+            ));
+        }
+        let path = self.path.trim_end_matches('/');
+        let path = path
+            .strip_suffix("/ready")
+            .or(path.strip_suffix("/readyz"))
+            .unwrap_or(path);
+        Ok(Self {
+            path: format!("{path}/"),
+            ..self
         })
     }
 
@@ -292,6 +315,26 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_regions_url_may_name_its_ready_path_and_has_no_query() {
+        for url in [
+            "http://h:1",
+            "http://h:1/",
+            "http://h:1/ready",
+            "http://h:1/readyz/",
+        ] {
+            let base = Endpoint::parse_region(url, 8086).unwrap();
+            assert_eq!(base.join("/ready").to_string(), "http://h:1/ready");
+        }
+        let under = Endpoint::parse_region("https://h/eu/ready", 8086).unwrap();
+        assert_eq!(under.to_string(), "https://h:443/eu");
+        assert!(
+            Endpoint::parse_region("http://h/?x=1", 8086)
+                .unwrap_err()
+                .contains("without a query")
+        );
     }
 
     #[test]

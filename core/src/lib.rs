@@ -82,6 +82,7 @@
 //!     bake_ms: 60_000,
 //!     abort_on_err: true,
 //!     on_step: Some("./shift-traffic".into()),
+//!     on_step_dir: None,
 //!     deadline: None,
 //! };
 //! let image = String::from("app:v2");

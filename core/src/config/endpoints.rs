@@ -47,9 +47,10 @@ pub(super) fn read_region_endpoints(
             ));
         }
         match Endpoint::parse(url) {
-            Ok(endpoint) if endpoint.scheme() != Scheme::Tcp => {
-                Ok(RegionEndpoint { name, endpoint })
-            }
+            Ok(endpoint) if endpoint.scheme() != Scheme::Tcp => match endpoint.health_base() {
+                Ok(endpoint) => Ok(RegionEndpoint { name, endpoint }),
+                Err(why) => Err(format!("{name}: {why}")),
+            },
             Ok(_) => Err(format!("{} is not HTTP; {FORMS}", Seen(url))),
             Err(why) => Err(format!("{name}: {why}")),
         }

@@ -92,4 +92,21 @@ pub(crate) fn refuse_unsupported(lookup: Lookup<'_>, problems: &mut Problems) {
             );
         }
     }
+    let rules = [
+        ("FAILOVER_POLICY", "ordered, round_robin"),
+        ("TENANT_STICKY", "hash, primary"),
+    ];
+    for (name, allowed) in rules {
+        if let Some(seen) =
+            value(lookup, name).filter(|seen| seen.eq_ignore_ascii_case("rendezvous"))
+        {
+            problems.error(
+                name,
+                format_args!(
+                    "{} is not in this version; allowed: {allowed}",
+                    crate::text::Seen(&seen)
+                ),
+            );
+        }
+    }
 }

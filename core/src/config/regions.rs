@@ -222,13 +222,8 @@ fn read_policy(lookup: Lookup<'_>, problems: &mut Problems) -> FailoverPolicy {
     match text.to_ascii_lowercase().as_str() {
         "ordered" => FailoverPolicy::Ordered,
         "round_robin" => FailoverPolicy::RoundRobin,
-        "rendezvous" => {
-            problems.error(
-                "FAILOVER_POLICY",
-                format_args!("{} is not in this version; {POLICIES}", Seen(&text)),
-            );
-            FailoverPolicy::default()
-        }
+        // An error of its own, which every reading of the configuration reports.
+        "rendezvous" => FailoverPolicy::default(),
         _ => {
             problems.warn(
                 "FAILOVER_POLICY",
@@ -246,16 +241,7 @@ fn read_sticky(lookup: Lookup<'_>, problems: &mut Problems) -> Sticky {
     match text.to_ascii_lowercase().as_str() {
         "hash" => Sticky::Hash,
         "primary" => Sticky::Primary,
-        "rendezvous" => {
-            problems.error(
-                "TENANT_STICKY",
-                format_args!(
-                    "{} is not in this version; allowed: hash, primary",
-                    Seen(&text)
-                ),
-            );
-            Sticky::default()
-        }
+        "rendezvous" => Sticky::default(),
         _ => {
             problems.warn(
                 "TENANT_STICKY",

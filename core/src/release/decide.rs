@@ -119,7 +119,10 @@ impl Release {
                 Command::AttachDriver,
             ) => Ok(alloc::vec![Event::AttachDriver {}]),
             (
-                Phase::GreenProvisioned | Phase::Canary | Phase::RollbackInProgress,
+                Phase::GreenProvisioned
+                | Phase::Canary
+                | Phase::GreenLive
+                | Phase::RollbackInProgress,
                 Command::DetachDriver { reason },
             ) => Ok(alloc::vec![Event::DetachDriver {
                 reason: reason.clone()
@@ -153,13 +156,11 @@ impl Release {
             )
             | (Phase::Idle, Command::ConfirmRegion { .. } | Command::AttachDriver)
             | (Phase::Idle | Phase::RollbackInProgress, Command::FailStep { .. })
-            | (Phase::Idle | Phase::GreenLive, Command::DetachDriver { .. }) => {
-                Err(Rejection::State {
-                    words,
-                    state: self.phase,
-                    allowed: self.allowed(),
-                })
-            }
+            | (Phase::Idle, Command::DetachDriver { .. }) => Err(Rejection::State {
+                words,
+                state: self.phase,
+                allowed: self.allowed(),
+            }),
         }
     }
 
@@ -221,7 +222,7 @@ impl Release {
         alloc::vec![Event::PromoteGreen {
             new_blue: self.green_image.clone().unwrap_or_default(),
             skipped: weights
-                .filter(|weight| !self.judged.contains(weight))
+                .filter(|weight| !self.judged.contains_key(weight))
                 .copied()
                 .collect(),
         }]

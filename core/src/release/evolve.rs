@@ -58,7 +58,7 @@ impl Release {
             }
             Event::StepPassed { weight, .. } => {
                 self.verdict = Some(Verdict::Passed);
-                self.judged.insert(*weight);
+                self.judged.insert(*weight, true);
             }
             Event::StepFailed {
                 weight,
@@ -66,7 +66,7 @@ impl Release {
                 ..
             } => {
                 self.verdict = Some(Verdict::Tolerated);
-                self.judged.insert(*weight);
+                self.judged.insert(*weight, false);
             }
             Event::StepFailed {
                 check: Check::Hook,

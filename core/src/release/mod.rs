@@ -50,8 +50,8 @@ pub struct Release {
     /// When the current step began to bake; later than its record if a driver or a person came back.
     bake_from: Timestamp,
     verdict: Option<Verdict>,
-    /// Steps that had their verdict, for the record of an early promotion.
-    judged: BTreeSet<Weight>,
+    /// Steps that had their verdict, and whether they passed.
+    judged: BTreeMap<Weight, bool>,
     /// The change the regions are to make now.
     target: Option<Action>,
     /// Regions that have made it.
@@ -117,6 +117,11 @@ impl Release {
     /// When the release began.
     pub fn started_at(&self) -> Timestamp {
         self.started_at
+    }
+
+    /// Whether a step of the plan passed; none while it had no verdict.
+    pub fn passed(&self, step: Weight) -> Option<bool> {
+        self.judged.get(&step).copied()
     }
 
     /// Why a person paused it, while it is paused.

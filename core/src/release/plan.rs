@@ -198,6 +198,9 @@ pub struct Plan {
     /// Command that makes a change in a region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_step: Option<String>,
+    /// The directory it runs in: where the release was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_step_dir: Option<String>,
     /// When the release is to be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<crate::time::Timestamp>,

@@ -15,6 +15,8 @@ pub struct Apply<'a> {
     pub image: &'a str,
     /// The command that makes it.
     pub on_step: &'a str,
+    /// The directory it runs in, where one is on record.
+    pub on_step_dir: Option<&'a str>,
     /// The regions.
     pub regions: alloc::vec::Vec<&'a RegionTarget>,
 }
@@ -132,6 +134,7 @@ impl Release {
             weight: self.weight,
             image: image.unwrap_or(""),
             on_step,
+            on_step_dir: self.plan.as_ref()?.on_step_dir.as_deref(),
             regions,
         })
     }

@@ -18,7 +18,7 @@ pub enum Rejection {
     },
     /// `FEATURE_BLUE_GREEN=false`.
     #[error(
-        "Cannot {words}: FEATURE_BLUE_GREEN: \"false\" is the kill switch; allowed: rollback, pause, status, audit"
+        "Cannot {words}: FEATURE_BLUE_GREEN is set and not true, which is the kill switch; allowed: rollback, pause, status, audit"
     )]
     KillSwitch {
         /// What was asked.

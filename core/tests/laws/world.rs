@@ -40,6 +40,7 @@ pub(crate) fn plans() -> impl Strategy<Value = Plan> {
             bake_ms: bake * 1000,
             abort_on_err,
             on_step: hook.then(|| "./shift".into()),
+            on_step_dir: None,
             deadline: None,
         },
     )

@@ -7,11 +7,9 @@ use halcyon_core::release::{Command, Context, Phase};
 
 use super::release::show;
 use super::settle::settle;
-use super::{Exit, Failure, Invocation};
-use crate::clock;
+use super::{Exit, Failure, Invocation, prose};
 use crate::driver::{Cause, End};
-use crate::journal::{Entry, Journal, JournalError, driver_alive};
-use crate::net::Client;
+use crate::journal::{Journal, JournalError, driver_alive};
 
 /// What these commands share.
 #[derive(Debug, clap::Args)]
@@ -66,24 +64,28 @@ pub(super) struct RollbackArgs {
 struct Said {
     journal: Journal,
     settings: Settings,
-    entries: Vec<Entry>,
+    /// How many records it brought about.
+    records: usize,
+    /// The state before it.
+    before: Phase,
 }
 
 fn say(command: &Command, invocation: &Invocation) -> Result<Said, Failure> {
     let settings = invocation.settings()?;
     let mut journal = Journal::open(PathBuf::from(&settings.store_dir))?;
+    let before = journal.release().phase();
     let context = Context {
         actor: &settings.actor,
         kill_switch: settings.features.kill_switch(),
         new_release_id: "",
     };
-    let entries = journal.append(command, &context, None, clock::now())?;
     let observer = show::observer(invocation);
-    entries.iter().for_each(|entry| observer.entry(entry));
+    let records = show::append(&mut journal, command, &context, &*observer, invocation)?;
     Ok(Said {
         journal,
         settings,
-        entries,
+        records,
+        before,
     })
 }
 
@@ -117,7 +119,6 @@ pub(super) fn rollback(args: RollbackArgs, invocation: &Invocation) -> Result<Ex
         },
         _ => failure,
     };
-    let before = Journal::open(invocation.store_dir()?)?.release().phase();
     let said = say(
         &Command::RollbackToBlue {
             reason: args.reason,
@@ -125,9 +126,11 @@ pub(super) fn rollback(args: RollbackArgs, invocation: &Invocation) -> Result<Ex
         invocation,
     )
     .map_err(cannot_write)?;
-    if before == Phase::Idle {
-        invocation
-            .say("nothing to roll back: blue already serves everybody; recorded all the same");
+    if said.before == Phase::Idle {
+        let store = prose::short(&said.settings.store_dir);
+        invocation.say(format_args!(
+            "nothing to roll back in {store}: blue already serves everybody; recorded all the same"
+        ));
     }
     let end = settled(said, invocation).map_err(cannot_write)?;
     match end {
@@ -145,13 +148,14 @@ pub(super) fn rollback(args: RollbackArgs, invocation: &Invocation) -> Result<Ex
 
 /// Waits until what was said is so in every region, and answers with the state.
 fn settled(said: Said, invocation: &Invocation) -> Result<(End, Option<Cause>), Failure> {
-    let Said {
-        journal, settings, ..
-    } = said;
-    let dir = journal.dir().to_owned();
-    let client = Client::new(None).map_err(|why| Failure::new(Exit::Failed, why))?;
-    let end =
-        super::release::runtime()?.block_on(settle(journal, &settings, invocation, client))?;
+    let dir = said.journal.dir().to_owned();
+    let client = super::release::client(None)?;
+    let end = super::release::runtime()?.block_on(settle(
+        said.journal,
+        &said.settings,
+        invocation,
+        client,
+    ))?;
     show::outcome(&Journal::open(dir)?, invocation)?;
     Ok(end)
 }
@@ -165,7 +169,7 @@ pub(super) fn pause(args: PauseArgs, invocation: &Invocation) -> Result<Exit, Fa
         },
         invocation,
     )?;
-    if said.entries.is_empty() {
+    if said.records == 0 {
         invocation.say("it is paused already");
     }
     show::outcome(&said.journal, invocation)?;

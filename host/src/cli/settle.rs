@@ -1,33 +1,26 @@
 //! Bringing what is on record to every region when the command that put it there is not the driver.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use halcyon_core::config::Settings;
 use halcyon_core::release::{Phase, Step};
 
 use super::release::show;
 use super::{Exit, Failure, Invocation};
-use crate::driver::{Cause, Driver, End, Observer, World, end_of, signals};
-use crate::journal::{DriverLock, HookLock, Journal};
+use crate::driver::{Cause, Driver, End, Hooks, Observer, World, end_of, signals};
+use crate::journal::{DriverLock, Journal};
 use crate::net::Client;
 
-/// How long a hook that outlived a killed driver is waited for.
-const ORPHAN_PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long another driver is waited for without a word. It has to obey within a second.
-const DRIVER_PATIENCE: Duration = Duration::from_secs(2);
-
 /// A driver over a journal whose driver lock the caller holds.
-pub(super) async fn driver(
+pub(super) fn driver(
     journal: Journal,
     settings: &Settings,
     client: Client,
     hook_timeout: Duration,
     observer: Arc<dyn Observer>,
 ) -> Result<Driver, Failure> {
-    let hook_lock = hook_lock(journal.dir(), &*observer).await?;
+    let hooks = Hooks::new(journal.dir().to_owned());
     Ok(Driver {
         journal,
         actor: settings.actor.clone(),
@@ -37,7 +30,7 @@ pub(super) async fn driver(
             probe_interval: Duration::from_millis(settings.probe_interval_ms),
             probe_timeout: Duration::from_millis(settings.probe_timeout_ms),
             hook_timeout,
-            hook_lock,
+            hooks,
         },
         observer,
         deadline: None,
@@ -48,29 +41,6 @@ pub(super) async fn driver(
     })
 }
 
-/// A hook of a killed driver may still be at work on an older change; running the next one beside it
-/// could end with the older one having the last word.
-async fn hook_lock(dir: &Path, observer: &dyn Observer) -> Result<Option<Arc<HookLock>>, Failure> {
-    let begin = std::time::Instant::now();
-    let mut said = false;
-    loop {
-        if let Some(lock) = HookLock::try_acquire(dir)? {
-            return Ok(Some(Arc::new(lock)));
-        }
-        if begin.elapsed() >= ORPHAN_PATIENCE {
-            observer.warn(
-                "a step hook of an earlier driver still runs; going on without waiting for it",
-            );
-            return Ok(None);
-        }
-        if !said {
-            observer.warn("a step hook of an earlier driver still runs; waiting for it");
-            said = true;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 /// Waits until every region has what is on record, driving if nobody else does.
 pub(super) async fn settle(
     mut journal: Journal,
@@ -79,7 +49,7 @@ pub(super) async fn settle(
     client: Client,
 ) -> Result<(End, Option<Cause>), Failure> {
     let observer = show::observer(invocation);
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
     let mut said = false;
     loop {
         for entry in journal.refresh()? {
@@ -96,14 +66,11 @@ pub(super) async fn settle(
                 client,
                 super::release::HOOK_TIMEOUT,
                 observer,
-            )
-            .await?;
+            )?;
             return Ok(driver.run().await?);
         }
-        if !said && begin.elapsed() >= DRIVER_PATIENCE {
-            observer.warn(
-                "waiting for the process that drives the release; if it is stopped, end it, and this goes on",
-            );
+        if !said && begin.elapsed() >= Duration::from_secs(2) {
+            observer.warn("it is on record; waiting for the process that drives the release to bring it to every region");
             said = true;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

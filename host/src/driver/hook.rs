@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use halcyon_core::release::{Action, RegionFailure, RegionTarget, Weight};
 use halcyon_core::text::for_screen;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::probe::join_all;
 use super::task::{Report, stopped};
 use super::{Doing, Observer, World};
+use crate::journal::HookLock;
 
 /// How long a hook that is to stop has before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -26,22 +27,27 @@ pub(super) struct Environment<'a> {
     pub(super) weight: Weight,
     pub(super) image: &'a str,
     pub(super) release_id: &'a str,
+    pub(super) on_step: &'a str,
+    pub(super) directory: Option<&'a str>,
 }
 
 /// Runs the hook in every region at once.
 pub(super) async fn apply(
     world: &World,
     observer: &dyn Observer,
-    on_step: &str,
     environment: &Environment<'_>,
     regions: &[RegionTarget],
     cancelled: watch::Receiver<bool>,
 ) -> Report {
+    let lock = tokio::select! {
+        lock = world.hooks.lock(observer) => lock,
+        () = stopped(cancelled.clone()) => return Report::Cancelled,
+    };
     let runs = regions.iter().map(|region| {
         let cancelled = cancelled.clone();
         async move {
             observer.region(&region.name, Doing::Hook(environment.action));
-            let result = run(world, on_step, environment, &region.name, cancelled).await;
+            let result = run(world, lock, environment, &region.name, cancelled).await;
             observer.region(
                 &region.name,
                 Doing::Hooked(environment.action, result.clone()),
@@ -70,20 +76,24 @@ pub(super) async fn apply(
 
 async fn run(
     world: &World,
-    on_step: &str,
+    lock: Option<&HookLock>,
     environment: &Environment<'_>,
     region: &str,
     cancelled: watch::Receiver<bool>,
 ) -> Result<(), String> {
-    let stdin = match &world.hook_lock {
+    let stdin = match lock {
         Some(lock) => Stdio::from(
             lock.share()
                 .map_err(|why| format!("cannot start --on-step: {why}"))?,
         ),
         None => Stdio::null(),
     };
-    let mut child = Command::new("/bin/sh")
-        .args(["-c", on_step])
+    let mut command = Command::new("/bin/sh");
+    if let Some(directory) = environment.directory {
+        command.current_dir(directory);
+    }
+    let mut child = command
+        .args(["-c", environment.on_step])
         .env("HALCYON_ACTION", environment.action.name())
         .env("HALCYON_REGION", region)
         .env("HALCYON_WEIGHT", environment.weight.to_string())
@@ -96,7 +106,13 @@ async fn run(
         // everything it started.
         .process_group(0)
         .spawn()
-        .map_err(|why| format!("cannot start --on-step with /bin/sh: {why}"))?;
+        .map_err(|why| match environment.directory {
+            Some(directory) => format!(
+                "cannot start --on-step with /bin/sh in {}: {why}",
+                for_screen(directory)
+            ),
+            None => format!("cannot start --on-step with /bin/sh: {why}"),
+        })?;
     let output = tokio::spawn(last_output(child.stdout.take(), child.stderr.take()));
     let status = tokio::select! {
         status = child.wait() => status.map_err(|why| format!("--on-step: {why}"))?,
@@ -118,14 +134,26 @@ async fn run(
     Err(describe(status, &said))
 }
 
-/// Ends a hook and everything in its group: politely first.
+/// Ends a hook and everything in its group: politely first. Returns when the whole group is gone, so
+/// that nothing of it takes effect after what comes next.
 async fn end(child: &mut Child) {
-    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-    let signal = |signal| group.map(|group| kill_process_group(group, signal));
-    signal(Signal::TERM);
-    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-        signal(Signal::KILL);
-        let _ = child.wait().await;
+    let Some(group) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else {
+        return;
+    };
+    for (signal, patience) in [
+        (Signal::TERM, GRACE),
+        (Signal::KILL, Duration::from_secs(5)),
+    ] {
+        let _ = kill_process_group(group, signal);
+        let gone = async {
+            let _ = child.wait().await;
+            while test_kill_process_group(group).is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(patience, gone).await.is_ok() {
+            return;
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Signal {
     Interrupt,
     /// What supervisors send.
     Terminate,
+    /// The terminal was closed.
+    Hangup,
 }
 
 impl Signal {
@@ -36,6 +38,7 @@ impl Signal {
         match self {
             Signal::Interrupt => "Ctrl-C",
             Signal::Terminate => "SIGTERM",
+            Signal::Hangup => "SIGHUP",
         }
     }
 
@@ -44,6 +47,7 @@ impl Signal {
         match self {
             Signal::Interrupt => 130,
             Signal::Terminate => 143,
+            Signal::Hangup => 129,
         }
     }
 }
@@ -55,12 +59,18 @@ impl Signal {
 pub fn signals() -> std::io::Result<watch::Receiver<Option<Signal>>> {
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut terminations = signal(SignalKind::terminate())?;
+    // Under nohup the terminal may go: listening would undo that.
+    let mut hangups = match ignores_hangup() {
+        true => None,
+        false => Some(signal(SignalKind::hangup())?),
+    };
     let (sender, receiver) = watch::channel(None);
     tokio::spawn(async move {
         loop {
             let seen = tokio::select! {
                 _ = interrupts.recv() => Signal::Interrupt,
                 _ = terminations.recv() => Signal::Terminate,
+                () = hung_up(hangups.as_mut()) => Signal::Hangup,
             };
             if sender.borrow().is_some() {
                 std::process::exit(i32::from(seen.exit_code()));
@@ -69,6 +79,22 @@ pub fn signals() -> std::io::Result<watch::Receiver<Option<Signal>>> {
         }
     });
     Ok(receiver)
+}
+
+async fn hung_up(hangups: Option<&mut tokio::signal::unix::Signal>) {
+    match hangups {
+        Some(hangups) => drop(hangups.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether this process was started with SIGHUP ignored. Where the system does not say, it was not.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Waits for the next reason to interrupt a task.

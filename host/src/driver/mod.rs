@@ -9,6 +9,7 @@ mod conclude;
 mod hook;
 mod interrupt;
 mod observe;
+mod orphans;
 mod probe;
 mod task;
 
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 
 pub use interrupt::{Interrupt, Signal, signals};
 pub use observe::{Doing, Observer};
+pub use orphans::Hooks;
 pub use task::World;
 
 use crate::clock;
@@ -113,7 +115,7 @@ impl Driver {
             if task == Task::Rest {
                 return Ok(end_of(self.journal.release()));
             }
-            match self.perform(&task, cause.is_some()).await? {
+            match self.perform(&task, cause).await? {
                 Performed::Stale => {}
                 Performed::Interrupted(why) => {
                     *cause = Some(why);
@@ -135,7 +137,12 @@ impl Driver {
     }
 
     /// Does a task in the world, for as long as it is what the state asks for.
-    async fn perform(&mut self, task: &Task, stopping: bool) -> Result<Performed, JournalError> {
+    async fn perform(
+        &mut self,
+        task: &Task,
+        cause: &mut Option<Cause>,
+    ) -> Result<Performed, JournalError> {
+        let stopping = cause.is_some();
         let (cancel, cancelled) = watch::channel(false);
         let world = self.world.clone();
         let observer = Arc::clone(&self.observer);
@@ -155,7 +162,11 @@ impl Driver {
                 report = &mut work => return Ok(Performed::Done(report)),
                 why = interrupt => match why {
                     Interrupt::Changed => {
-                        self.refresh()?;
+                        if let Err(why) = self.refresh() {
+                            let _ = cancel.send(true);
+                            work.await;
+                            return Err(why);
+                        }
                         if Task::of(self.journal.release()) == *task {
                             continue;
                         }
@@ -164,7 +175,8 @@ impl Driver {
                         return Ok(Performed::Stale);
                     }
                     Interrupt::Deadline if task.is_rollback() => deadline = None,
-                    Interrupt::Signal(_) if task.is_rollback() => {
+                    Interrupt::Signal(signal) if task.is_rollback() => {
+                        *cause = Some(Cause::Signal(signal));
                         heed_signals = false;
                         observer.warn("finishing the rollback; a second signal leaves it as it is");
                     }
@@ -197,9 +209,6 @@ impl Driver {
                 return Ok(false);
             }
             let abort = release.plan().is_some_and(|plan| plan.abort_on_err);
-            if !abort && release.phase() == Phase::GreenLive {
-                return Ok(true);
-            }
             let reason = reason.clone();
             let command = if abort {
                 Command::RollbackToBlue { reason }

@@ -1,14 +1,12 @@
 //! One thing to make true in the world, detached from the state that asked for it.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use halcyon_core::release::{Action, RegionFailure, RegionTarget, Release, Step, Weight};
 use tokio::sync::watch;
 
-use super::{Observer, hook, probe};
+use super::{Hooks, Observer, hook, probe};
 use crate::clock;
-use crate::journal::HookLock;
 use crate::net::Client;
 
 /// How the world is reached.
@@ -22,8 +20,8 @@ pub struct World {
     pub probe_timeout: Duration,
     /// For one run of a step hook.
     pub hook_timeout: Duration,
-    /// Shared with every hook.
-    pub hook_lock: Option<Arc<HookLock>>,
+    /// What keeps hooks of two drivers apart.
+    pub hooks: Hooks,
 }
 
 /// What has to be done now, with everything that takes.
@@ -37,6 +35,7 @@ pub(super) enum Task {
         weight: Weight,
         image: String,
         on_step: String,
+        on_step_dir: Option<String>,
         regions: Vec<RegionTarget>,
     },
     Enter {
@@ -95,6 +94,7 @@ impl Task {
                 weight: apply.weight,
                 image: apply.image.to_owned(),
                 on_step: apply.on_step.to_owned(),
+                on_step_dir: apply.on_step_dir.map(str::to_owned),
                 regions: apply.regions.into_iter().cloned().collect(),
             },
             Step::Enter { weight } => Task::Enter {
@@ -153,6 +153,7 @@ impl Task {
                 weight,
                 image,
                 on_step,
+                on_step_dir,
                 regions,
             } => {
                 let environment = hook::Environment {
@@ -160,8 +161,10 @@ impl Task {
                     weight: *weight,
                     image,
                     release_id,
+                    on_step,
+                    directory: on_step_dir.as_deref(),
                 };
-                hook::apply(world, observer, on_step, &environment, regions, cancelled).await
+                hook::apply(world, observer, &environment, regions, cancelled).await
             }
             Task::Enter { weight, regions } => {
                 tokio::select! {

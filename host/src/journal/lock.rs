@@ -2,8 +2,11 @@
 //! comparison of the head under the append lock.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use halcyon_core::text::for_screen;
 
 use super::JournalError;
 
@@ -25,7 +28,7 @@ pub(super) fn append_lock(dir: &Path) -> Result<File, JournalError> {
                 std::thread::sleep(Duration::from_millis(2))
             }
             Err(TryLockError::WouldBlock) => {
-                let dir = dir.display().to_string();
+                let dir = for_screen(&dir.display().to_string());
                 return Err(JournalError::Locked {
                     dir,
                     name: APPEND,
@@ -65,7 +68,12 @@ impl DriverLock {
 
 /// Whether some process drives a release in `dir`. Creates nothing.
 pub fn driver_alive(dir: &Path) -> bool {
-    let Ok(file) = File::open(dir.join(DRIVER)) else {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = File::options()
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(dir.join(DRIVER));
+    let Ok(file) = file else {
         return false;
     };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
@@ -102,7 +110,6 @@ impl HookLock {
 }
 
 fn open(dir: &Path, name: &str) -> Result<File, JournalError> {
-    use std::os::unix::fs::OpenOptionsExt;
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let mut options = File::options();
     options
@@ -120,7 +127,7 @@ fn open(dir: &Path, name: &str) -> Result<File, JournalError> {
 fn io(path: &Path, why: std::io::Error) -> JournalError {
     JournalError::Io {
         doing: "lock",
-        path: path.display().to_string(),
+        path: for_screen(&path.display().to_string()),
         why: why.to_string(),
     }
 }

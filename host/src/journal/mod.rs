@@ -44,6 +44,8 @@ pub struct Journal<S = DirStorage> {
     missed: Vec<Entry>,
     /// Why nothing may be written any more.
     poisoned: Option<String>,
+    /// The record of the last refusal, if it was recorded.
+    denial: Option<Entry>,
 }
 
 impl Journal {
@@ -89,6 +91,7 @@ impl<S: Storage> Journal<S> {
             acknowledged: None,
             missed: Vec::new(),
             poisoned: None,
+            denial: None,
         }
     }
 
@@ -105,6 +108,11 @@ impl<S: Storage> Journal<S> {
     /// The state at the last look.
     pub fn release(&self) -> &Release {
         self.ledger.release()
+    }
+
+    /// The record of the refusal that the last append answered, where it was recorded.
+    pub fn take_denial(&mut self) -> Option<Entry> {
+        self.denial.take()
     }
 
     /// Bytes after the last newline at the last look; readers ignore them.
@@ -274,7 +282,7 @@ impl<S: Storage> Journal<S> {
             Err(refused) => {
                 if let Some(event) = self.ledger.release().denial(command, context, now) {
                     let id = self.ledger.release().id().map(str::to_owned);
-                    self.write(vec![(event, id)], context, now)?;
+                    self.denial = self.write(vec![(event, id)], context, now)?.pop();
                 }
                 Err(JournalError::Refused(refused))
             }

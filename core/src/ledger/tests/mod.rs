@@ -99,6 +99,7 @@ fn plan() -> Plan {
         bake_ms: 1000,
         abort_on_err: false,
         on_step: Some("./shift".into()),
+        on_step_dir: None,
         deadline: Some(Timestamp(1_759_400_000_000)),
     }
 }

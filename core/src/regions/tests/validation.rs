@@ -57,9 +57,9 @@ fn five_problems_are_reported_at_once_each_beginning_with_its_variable() {
     let expected = [
         "REGIONS",
         "PRIMARY_REGION",
-        "TENANT_STICKY",
         "TENANT_HASH_KEY",
         "REGION_WEIGHTS",
+        "TENANT_STICKY",
     ];
     assert_eq!(begins, expected);
 }

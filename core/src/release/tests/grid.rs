@@ -126,7 +126,7 @@ fn the_kill_switch_refuses_exactly_what_gives_green_more() {
         let (off, on) = (off.give(command.clone()), on.give(command.clone()));
         if command.raises() {
             let words = alloc::format!(
-                "Cannot {}: FEATURE_BLUE_GREEN: \"false\" is the kill switch",
+                "Cannot {}: FEATURE_BLUE_GREEN is set and not true",
                 command.words()
             );
             assert!(on.unwrap_err().starts_with(&words));

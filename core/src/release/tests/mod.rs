@@ -162,6 +162,7 @@ fn plan(weights: &[i64]) -> Plan {
         bake_ms: 60_000,
         abort_on_err: true,
         on_step: None,
+        on_step_dir: None,
         deadline: None,
     }
 }
@@ -169,6 +170,7 @@ fn plan(weights: &[i64]) -> Plan {
 fn with_hook(weights: &[i64]) -> Plan {
     Plan {
         on_step: Some("./shift".into()),
+        on_step_dir: None,
         ..plan(weights)
     }
 }

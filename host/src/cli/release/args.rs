@@ -127,6 +127,7 @@ impl Wish {
             bake_ms,
             abort_on_err: args.abort_on_err,
             on_step: args.on_step.clone().filter(|command| !command.is_empty()),
+            on_step_dir: args.on_step.as_ref().and_then(|_| working_directory()),
             deadline: deadline.map(|patience| {
                 clock::now().plus(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX))
             }),
@@ -142,6 +143,11 @@ impl Wish {
             settings,
         ))
     }
+}
+
+/// Where this process works: a hook may be a relative path, whoever goes on with the release.
+fn working_directory() -> Option<String> {
+    std::env::current_dir().ok()?.to_str().map(str::to_owned)
 }
 
 /// Names win over addresses.

@@ -3,12 +3,13 @@
 mod args;
 mod dry_run;
 mod live;
+mod resume;
 pub(super) mod show;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use halcyon_core::release::{Command, Context};
+use halcyon_core::release::{Command, Context, Phase};
 use halcyon_core::text::Seen;
 use halcyon_core::time::Timestamp;
 
@@ -17,9 +18,9 @@ pub(super) use args::{Args, parse_deadline};
 
 use super::control::under_way;
 use super::settle::driver;
-use super::{Exit, Failure, Invocation, Output};
+use super::{Exit, Failure, Invocation, Output, prose};
 use crate::clock;
-use crate::driver::{Cause, Driver, End, end_of};
+use crate::driver::{Cause, Driver, End};
 use crate::journal::{DriverLock, Journal};
 use crate::net::Client;
 
@@ -36,7 +37,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         ("HEALTH_PORT", args.health_port.clone()),
     ]);
     if args.resume {
-        return resume(&args, invocation);
+        return resume::run(&args, invocation);
     }
     let (wish, settings) = Wish::read(&args, invocation)?;
     let client = client(args.ca_file.as_deref())?;
@@ -57,13 +58,14 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         kill_switch: settings.features.kill_switch(),
         new_release_id: &new_release_id,
     };
-    if let Err(refused) = journal.release().decide(&command, &context) {
-        // Appending decides again on the newest state, and records a refusal that is to be recorded.
-        journal
-            .append(&command, &context, None, clock::now())
-            .map_err(|error| under_way(error, GO_ON))?;
-        return Err(under_way(refused.into(), GO_ON));
+    let observer = show::observer(invocation);
+    if settings.actor.authorise().is_err() {
+        // Refused before anything else, and recorded.
+        show::append(&mut journal, &command, &context, &*observer, invocation)?;
     }
+    let decided = journal.release().decide(&command, &context);
+    decided.map_err(|refused| under_way(refused.into(), GO_ON))?;
+    promotion_is_everywhere(&journal)?;
     let Some(_lock) = DriverLock::try_acquire(journal.dir())? else {
         return Err(Failure::new(
             Exit::Refused,
@@ -71,116 +73,46 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         )
         .hint("`halcyon status` shows it."));
     };
-    let observer = show::observer(invocation);
-    let entries = journal
-        .append(&command, &context, None, clock::now())
+    show::append(&mut journal, &command, &context, &*observer, invocation)
         .map_err(|error| under_way(error, GO_ON))?;
-    entries.iter().for_each(|entry| observer.entry(entry));
     let end = runtime.block_on(async {
-        let mut driver = driver(journal, &settings, client, HOOK_TIMEOUT, observer).await?;
+        let mut driver = driver(journal, &settings, client, HOOK_TIMEOUT, observer)?;
         driver.deadline = wish.deadline.map(|patience| Instant::now() + patience);
         drive(&mut driver, invocation).await
     })?;
     conclude(end, invocation)
 }
 
-/// Goes on with the release under way, from the journal alone.
-fn resume(args: &Args, invocation: &Invocation) -> Result<Exit, Failure> {
-    let settings = invocation.settings();
-    let deadline = args.deadline.as_deref().map(parse_deadline).transpose();
-    let (settings, deadline) = match (settings, deadline) {
-        (Ok(settings), Ok(deadline)) => (settings, deadline),
-        (settings, deadline) => {
-            let rest = settings
-                .err()
-                .map(|failure| failure.problems)
-                .unwrap_or_default();
-            return Err(Failure::usage(
-                deadline.err().into_iter().chain(rest).collect(),
-            ));
-        }
-    };
-    let client = client(args.ca_file.as_deref())?;
-    let mut journal = Journal::open(PathBuf::from(&settings.store_dir))?;
-    let actor = &settings.actor;
-    let context = Context {
-        actor,
-        kill_switch: settings.features.kill_switch(),
-        new_release_id: "",
-    };
-    if actor.authorise().is_err() {
-        journal.append(&Command::AttachDriver, &context, None, clock::now())?;
-    }
-    let attach = journal.release().decide(&Command::AttachDriver, &context);
-    let over = !journal.release().under_way()
-        && journal.release().next_step() == halcyon_core::release::Step::Rest;
-    if over && attach.is_ok()
-        || end_of(journal.release()) == End::Nothing
-        || matches!(attach, Err(halcyon_core::release::Rejection::State { .. }))
-    {
-        return report_the_last(&journal, invocation);
-    }
-    if journal.release().plan().is_none() && journal.release().under_way() {
-        return Err(Failure::new(
-            Exit::Refused,
-            "the release under way has no plan to go on with",
-        )
-        .hint("`halcyon promote` or `halcyon rollback --reason …` ends it."));
-    }
-    let raises = journal.release().phase() != halcyon_core::release::Phase::RollbackInProgress;
-    if raises && context.kill_switch && actor.authorise().is_ok() {
-        let words = "go on with the release";
-        return Err(crate::journal::JournalError::Refused(
-            halcyon_core::release::Rejection::KillSwitch { words },
-        )
-        .into());
-    }
-    let lock = DriverLock::try_acquire(journal.dir())?;
-    if lock.is_none() && actor.authorise().is_ok() {
-        return Err(Failure::new(Exit::Refused, "another process drives this release already")
-            .hint("`halcyon status --watch` shows it; `halcyon pause`, `promote` and `rollback` steer it."));
-    }
-    let observer = show::observer(invocation);
-    let entries = journal.append(&Command::AttachDriver, &context, None, clock::now())?;
-    entries.iter().for_each(|entry| observer.entry(entry));
-    let left = journal
+/// The promotion of the release before must have reached every region: a new release would drop it.
+fn promotion_is_everywhere(journal: &Journal) -> Result<(), Failure> {
+    let open: Vec<_> = journal
         .release()
-        .plan()
-        .and_then(|plan| plan.deadline)
-        .map(|at| at.since(clock::now()));
-    let end = runtime()?.block_on(async {
-        let mut driver = driver(journal, &settings, client, HOOK_TIMEOUT, observer).await?;
-        // A deadline that has passed held the release once; who resumes it has decided to go on.
-        let left = left.filter(|ms| *ms > 0).map(Duration::from_millis);
-        driver.deadline = deadline.or(left).map(|patience| Instant::now() + patience);
-        drive(&mut driver, invocation).await
-    })?;
-    conclude(end, invocation)
-}
-
-/// Nothing is under way: says how the last release ended.
-fn report_the_last(journal: &Journal, invocation: &Invocation) -> Result<Exit, Failure> {
-    match end_of(journal.release()) {
-        End::Nothing => Err(Failure::new(
-            Exit::Usage,
-            "--resume: there has never been a release in this store",
-        )),
-        end => {
-            invocation.say("nothing is under way; this is how the last release ended:");
-            show::outcome(journal, invocation)?;
-            conclude((end, None), invocation)
-        }
+        .unconfirmed()
+        .map(|region| prose::short(&region.name))
+        .collect();
+    if journal.release().phase() != Phase::GreenLive || open.is_empty() {
+        return Ok(());
     }
+    let what = format!(
+        "the promotion of the last release has not reached {}",
+        open.join(", ")
+    );
+    Err(Failure::new(Exit::Refused, what).hint("`halcyon release --resume` brings it there."))
 }
 
 async fn drive(
     driver: &mut Driver,
     invocation: &Invocation,
 ) -> Result<(End, Option<Cause>), Failure> {
-    let end = driver.run().await?;
+    let end = driver.run().await;
     driver.observer.close();
     show::outcome(&driver.journal, invocation)?;
-    Ok(end)
+    end.map_err(|why| match Failure::from(why) {
+        failure if failure.exit == Exit::AuditBroken => failure,
+        failure => {
+            failure.hint("What is on record stays in force. `halcyon release --resume` goes on.")
+        }
+    })
 }
 
 fn conclude((end, cause): (End, Option<Cause>), invocation: &Invocation) -> Result<Exit, Failure> {
@@ -260,10 +192,34 @@ pub(super) fn client(ca_file: Option<&std::path::Path>) -> Result<Client, Failur
     Client::new(ca_file).map_err(|why| Failure::new(Exit::Usage, format!("--ca-file: {why}")))
 }
 
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+/// A runtime whose end waits for nothing: a name that is still being resolved must not hold up an exit.
+pub(super) struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Runtime {
+    pub(super) fn block_on<F: Future<Output = Result<T, Failure>>, T>(
+        &self,
+        future: F,
+    ) -> Result<T, Failure> {
+        match &self.0 {
+            Some(runtime) => runtime.block_on(future),
+            None => Err(Failure::new(Exit::Failed, "the runtime has ended")),
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+pub(super) fn runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
+        .map(|runtime| Runtime(Some(runtime)))
         .map_err(|why| Failure::new(Exit::Failed, format!("cannot start the runtime: {why}")))
 }

@@ -4,14 +4,15 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use halcyon_core::release::{Outcome, Release, Status};
+use halcyon_core::release::{Command, Context, Outcome, Release, Status};
 use serde::Serialize;
 
 use super::live::Live;
 use crate::cli::style::{BLUE, DIM, ERROR, GOOD, WARN};
 use crate::cli::{Failure, Invocation, Output, out, prose};
+use crate::clock;
 use crate::driver::{Doing, Observer};
-use crate::journal::{Entry, Journal};
+use crate::journal::{Entry, Journal, JournalError};
 
 /// The observer that suits the output.
 pub(in crate::cli) fn observer(invocation: &Invocation) -> Arc<dyn Observer> {
@@ -26,6 +27,31 @@ pub(in crate::cli) fn observer(invocation: &Invocation) -> Arc<dyn Observer> {
             output: Output::Jsonl,
         }),
         Output::Json => Arc::new(Silent),
+    }
+}
+
+/// Appends a command and shows what came of it. A refusal that was recorded is shown too, except to a
+/// person, who is told anyway.
+pub(in crate::cli) fn append(
+    journal: &mut Journal,
+    command: &Command,
+    context: &Context<'_>,
+    observer: &dyn Observer,
+    invocation: &Invocation,
+) -> Result<usize, JournalError> {
+    match journal.append(command, context, None, clock::now()) {
+        Ok(entries) => {
+            entries.iter().for_each(|entry| observer.entry(entry));
+            Ok(entries.len())
+        }
+        Err(why) => {
+            let reads_records =
+                invocation.output == Output::Jsonl || !invocation.stdout_is_terminal;
+            if let Some(denial) = journal.take_denial().filter(|_| reads_records) {
+                observer.entry(&denial);
+            }
+            Err(why)
+        }
     }
 }
 
