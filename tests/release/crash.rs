@@ -100,8 +100,9 @@ struct Scene {
 }
 
 const NOTE: &str = "echo $HALCYON_ACTION $HALCYON_REGION $HALCYON_WEIGHT >> hooked";
-const SLOW_NOTE: &str =
-    "sleep 0.01; echo $HALCYON_ACTION $HALCYON_REGION $HALCYON_WEIGHT >> hooked";
+/// Slowest on the way back, so that a rollback is a good target too.
+const SLOW_NOTE: &str = "sleep 0.01; [ $HALCYON_ACTION != rollback_to_blue ] || sleep 0.05; \
+                         echo $HALCYON_ACTION $HALCYON_REGION $HALCYON_WEIGHT >> hooked";
 
 impl Scene {
     /// Short and long records; no hook, a fast one and a slow one; going well and failing.
@@ -196,7 +197,11 @@ impl Scene {
             left = left * 2 / 3;
             let moment = dice.moment(within);
             let running = self.start(&arguments);
-            thread::sleep(moment);
+            if dice.below(4) == 0 {
+                self.wait_for_a_write(moment);
+            } else {
+                thread::sleep(moment);
+            }
             running.signal(Signal::KILL);
             let ran = running.ended();
             // A line without its newline was not yet said.
@@ -241,6 +246,16 @@ impl Scene {
         );
         self.check(&printed, rolled_back);
         phases
+    }
+
+    /// Waits until the journal grows, looking as often as can be: a long record may be half written then.
+    fn wait_for_a_write(&self, after: Duration) {
+        let begin = Instant::now();
+        let log = self.store.log();
+        let length = || std::fs::metadata(&log).map_or(0, |found| found.len());
+        thread::sleep(after / 2);
+        let before = length();
+        while length() == before && begin.elapsed() < after * 2 {}
     }
 
     fn actions(&self) -> Vec<String> {

@@ -6,6 +6,7 @@ mod hooks;
 mod killed;
 mod permission;
 mod promoting;
+mod racing;
 mod resuming;
 mod steering;
 mod stopping;

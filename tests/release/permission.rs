@@ -13,10 +13,11 @@ fn a_role_that_may_not_release_is_refused_and_the_refusal_is_recorded() {
     for role in ["Viewer", "deployer", "DEPLOYER", " Admin", ""] {
         let (store, region) = (Store::new(), Region::ready());
         let env = [("DEPLOY_RBAC_ROLE", role)];
-        store
+        let ran = store
             .run_with(&release(&[&region], "100", &[]), &env)
             .exits(4)
             .says("DEPLOY_RBAC_ROLE");
+        assert_eq!(ran.stdout.as_bytes(), store.bytes());
         let records = store.records();
         assert_eq!(store.actions(), ["permission_denied"], "{role}");
         assert_eq!(

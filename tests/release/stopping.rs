@@ -176,6 +176,45 @@ fn a_driver_stopped_through_somebody_elses_rollback_raises_nothing_when_it_wakes
 }
 
 #[test]
+fn a_rollback_behind_a_stopped_driver_says_what_it_waits_for_and_goes_on_once_that_is_ended() {
+    let (store, region) = (Store::new(), Region::ready());
+    let more = [
+        "--timeout-s",
+        "30",
+        "--on-step",
+        "echo $HALCYON_ACTION >> hooked",
+    ];
+    let driver = store.start(&release(&[&region], "10,100", &more));
+    store.wait_until("a canary", |records| {
+        records
+            .iter()
+            .filter(|it| it["action"] == "region_confirmed")
+            .count()
+            == 2
+    });
+    thread::sleep(Duration::from_millis(300));
+    driver.signal(Signal::STOP);
+    let rollback = store.start(&["rollback", "--reason", "now"]);
+    let begin = Instant::now();
+    while !rollback
+        .stderr()
+        .contains("waiting for the process that drives")
+    {
+        assert!(
+            begin.elapsed() < Duration::from_secs(6),
+            "{}",
+            rollback.stderr()
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    driver.signal(Signal::KILL);
+    rollback.ended_within(PROMPTLY).exits(0);
+    let hooked = std::fs::read_to_string(store.dir().join("hooked")).unwrap();
+    assert_eq!(hooked.lines().last(), Some("rollback_to_blue"));
+    assert_eq!(text(&store.records().pop().unwrap(), "state"), "idle");
+}
+
+#[test]
 fn a_hook_does_not_get_the_terminals_ctrl_c() {
     let (store, region) = (Store::new(), Region::ready());
     let hook =

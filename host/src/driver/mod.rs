@@ -202,20 +202,26 @@ impl Driver {
             Cause::Deadline => "the deadline ran out".to_owned(),
             Cause::Signal(signal) => format!("interrupted by {}", signal.name()),
         };
-        // Somebody else may have ended the release in this very moment; what is over is left alone.
-        self.refresh()?;
-        let release = self.journal.release();
-        if Task::of(release) == Task::Rest {
-            return Ok(false);
+        // Somebody else may end the release in this very moment; what is over is left alone.
+        loop {
+            self.refresh()?;
+            let release = self.journal.release();
+            if Task::of(release) == Task::Rest {
+                return Ok(false);
+            }
+            let abort = release.plan().is_some_and(|plan| plan.abort_on_err);
+            let reason = reason.clone();
+            let command = if abort {
+                Command::RollbackToBlue { reason }
+            } else {
+                Command::DetachDriver { reason }
+            };
+            match self.append(&command, Some(self.journal.head().seq)) {
+                Ok(()) => return Ok(!abort),
+                Err(JournalError::Moved) => {}
+                Err(other) => return Err(other),
+            }
         }
-        let abort = release.plan().is_some_and(|plan| plan.abort_on_err);
-        let command = if abort {
-            Command::RollbackToBlue { reason }
-        } else {
-            Command::DetachDriver { reason }
-        };
-        self.append(&command, None)?;
-        Ok(!abort)
     }
 
     fn append(&mut self, command: &Command, expected_seq: Option<u64>) -> Result<(), JournalError> {
@@ -234,10 +240,13 @@ impl Driver {
             kill_switch: self.kill_switch,
             new_release_id: "",
         };
-        let entries = self
+        let appended = self
             .journal
-            .append(command, &context, expected_seq, clock::now())?;
-        for entry in &entries {
+            .append(command, &context, expected_seq, clock::now());
+        for entry in self.journal.take_missed() {
+            self.observer.entry(&entry);
+        }
+        for entry in &appended? {
             self.observer.entry(entry);
         }
         Ok(())

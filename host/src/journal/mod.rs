@@ -4,6 +4,7 @@
 //! agree through. An append holds the append lock for as long as it takes to read what is new, compare,
 //! write and fsync; who drives a release is a second lock ([`DriverLock`]).
 
+mod entry;
 mod error;
 mod file;
 mod lock;
@@ -13,34 +14,18 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use entry::Entry;
 pub use error::JournalError;
 pub use file::{DirStorage, LogFile, Storage};
 pub use lock::{DriverLock, HookLock, driver_alive};
 
-use halcyon_core::ledger::{Head, Ledger, Record};
+use halcyon_core::ledger::{Head, Ledger};
 use halcyon_core::release::{Command, Context, Release};
 use halcyon_core::time::Timestamp;
 use rustix::io::Errno;
 
 /// The file's name inside the store's directory.
 pub const LOG_NAME: &str = "deploy_audit.log";
-
-/// A record together with its line, without the newline.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// The record.
-    pub record: Record,
-    /// Its line, byte for byte.
-    pub line: String,
-}
-
-impl Entry {
-    /// The hash it carries.
-    fn hash(&self) -> &str {
-        let digits = self.line.len().saturating_sub(66)..self.line.len().saturating_sub(2);
-        self.line.get(digits).unwrap_or_default()
-    }
-}
 
 /// One process's view of a journal.
 pub struct Journal<S = DirStorage> {
@@ -55,6 +40,8 @@ pub struct Journal<S = DirStorage> {
     identity: Option<(u64, u64)>,
     /// The last record this process wrote: it must still be there at every later look.
     acknowledged: Option<Head>,
+    /// What others had appended when this process last did.
+    missed: Vec<Entry>,
     /// Why nothing may be written any more.
     poisoned: Option<String>,
     /// The record of the last refusal, if it was recorded.
@@ -102,6 +89,7 @@ impl<S: Storage> Journal<S> {
             torn_tail: Vec::new(),
             identity: None,
             acknowledged: None,
+            missed: Vec::new(),
             poisoned: None,
             denial: None,
         }
@@ -276,8 +264,9 @@ impl<S: Storage> Journal<S> {
         }
         std::fs::create_dir_all(&self.dir)
             .map_err(|why| self.error("create the directory of", why))?;
+        self.missed.clear();
         let _lock = lock::append_lock(&self.dir)?;
-        self.refresh()?;
+        self.missed = self.refresh()?;
         if expected_seq.is_some_and(|seq| seq != self.ledger.head().seq) {
             return Err(JournalError::Moved);
         }
@@ -298,6 +287,12 @@ impl<S: Storage> Journal<S> {
                 Err(JournalError::Refused(refused))
             }
         }
+    }
+
+    /// What others appended before the last [`append`](Journal::append) of this process, and no
+    /// [`refresh`](Journal::refresh) has returned.
+    pub fn take_missed(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.missed)
     }
 
     /// Writes events under the append lock.
