@@ -282,3 +282,23 @@ fn route_reads_the_journal_for_the_slot() {
     store.run(&["rollback", "--reason", "x"]).exits(0);
     assert_eq!(slot(), "blue");
 }
+
+#[test]
+fn a_torn_tail_is_told_also_where_an_expected_head_does_not_hold() {
+    let store = Store::new();
+    released(&store);
+    let head = text(
+        &store
+            .run(&["audit", "verify", "-o", "json"])
+            .exits(0)
+            .json(),
+        "head",
+    );
+    let bytes = store.bytes();
+    std::fs::write(store.log(), &bytes[..bytes.len() - 30]).unwrap();
+    let told = store
+        .run(&["audit", "verify", "-o", "json", "--expect-head", &head])
+        .exits(6)
+        .json();
+    assert!(told["torn_tail"].as_u64().unwrap() > 0, "{told}");
+}

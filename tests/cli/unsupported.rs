@@ -66,3 +66,42 @@ fn a_command_this_version_lacks_is_a_usage_error() {
     }
     store.run::<&str>(&[]).exits(2);
 }
+
+#[test]
+fn rendezvous_is_refused_by_every_command_that_reads_the_configuration() {
+    let store = Store::new();
+    for variable in ["FAILOVER_POLICY", "TENANT_STICKY"] {
+        for command in [
+            &["status"][..],
+            &["route", "acme"],
+            &["failover", "us-east"],
+            &["regions"],
+            &["pause"],
+            &["rollback", "--reason", "x"],
+            &["audit", "verify"],
+            &["audit", "tail"],
+            &["serve", "--health-port", "0"],
+            &[
+                "release",
+                "--image-blue",
+                "a",
+                "--image-green",
+                "b",
+                "--canary-seq",
+                "1",
+                "--region",
+                "127.0.0.1:1",
+            ],
+        ] {
+            let env = [&REGIONS[..], &[(variable, "Rendezvous")]].concat();
+            let ran = store.run_with(command, &env).exits(2);
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            let once = said.matches("is not in this version").count() == 1;
+            assert!(
+                once && said.contains(&format!("{variable}: \"Rendezvous\"")),
+                "{command:?}: {said}"
+            );
+        }
+    }
+    assert!(!store.logs().exists());
+}

@@ -4,6 +4,7 @@ mod dry_run;
 mod failing;
 mod hooks;
 mod killed;
+mod leftovers;
 mod permission;
 mod promoting;
 mod racing;
@@ -12,6 +13,7 @@ mod steering;
 mod stopping;
 mod strange_text;
 mod under_way;
+mod unheard;
 
 use halcyon_tests::region::Region;
 use halcyon_tests::store::{Running, Store};
