@@ -25,7 +25,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
             Failure::new(Exit::Failed, format!("cannot listen to signals: {why}"))
         })?;
         tokio::select! {
-            told = story::tell(&directory.path, invocation) => told.map(|()| Exit::Done),
+            told = story::tell(&directory.path, args.keep, invocation) => told.map(|()| Exit::Done),
             seen = interrupted.wait_for(Option::is_some) => {
                 let signal = seen.ok().and_then(|seen| *seen).unwrap_or(Signal::Interrupt);
                 Ok(Exit::Signalled(signal.exit_code()))

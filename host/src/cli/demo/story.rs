@@ -27,7 +27,11 @@ const TENANTS: [&str; 10] = [
 ];
 
 /// Plays everything.
-pub(super) async fn tell(directory: &Path, invocation: &Invocation) -> Result<(), Failure> {
+pub(super) async fn tell(
+    directory: &Path,
+    keep: bool,
+    invocation: &Invocation,
+) -> Result<(), Failure> {
     let begin = Instant::now();
     let mut stage = Stage::new(invocation);
     stage.line(&format!(
@@ -44,8 +48,9 @@ pub(super) async fn tell(directory: &Path, invocation: &Invocation) -> Result<()
         return Err(unexpected("a region did not end when it was asked to"));
     }
     let seconds = begin.elapsed().as_secs();
+    let files = if keep { "" } else { " and every file removed" };
     stage.line(&format!(
-        "\n{GOOD}Done in {seconds} s.{GOOD:#} Every process is ended and every file removed."
+        "\n{GOOD}Done in {seconds} s.{GOOD:#} Every process is ended{files}."
     ));
     stage.line(&format!(
         "{DIM}Next: halcyon --help, docs/, or point --region at your own health endpoints.{DIM:#}"
