@@ -5,8 +5,31 @@ use halcyon_tests::store::Store;
 
 use crate::REGIONS;
 
+/// What the contract names and this version does not have.
+const ABSENT: [&str; 17] = [
+    "REGION_WEIGHTS",
+    "TENANT_RULES_FILE",
+    "HALCYON_TOPOLOGY",
+    "HALCYON_SERVER",
+    "HALCYON_TOKEN_FILE",
+    "HALCYON_TOKENS_FILE",
+    "HALCYON_SIGNING_KEY_FILE",
+    "HALCYON_DEPLOYMENT",
+    "DASHBOARD_PORT",
+    "DASHBOARD_BIND",
+    "DASHBOARD_HOSTS",
+    "PROBE_FALL",
+    "PROBE_RISE",
+    "FAILBACK_HOLD_MS",
+    "EDGE_BIND",
+    "EDGE_PORT",
+    "EDGE_TABLE",
+];
+
 #[test]
 fn a_variable_of_a_feature_this_version_lacks_is_refused_by_every_command() {
+    let known: Vec<_> = UNSUPPORTED.iter().map(|(name, _)| *name).collect();
+    assert_eq!(known, ABSENT);
     let store = Store::new();
     let commands = [
         &["status"][..],
