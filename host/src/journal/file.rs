@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+
 /// Where a journal's file comes from.
 pub trait Storage {
     /// Opens the file. For reading, a missing one is `None`; for writing it is created, durably.
@@ -161,4 +163,26 @@ impl LogFile for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
     }
+}
+
+/// Writes all of `bytes` at `at`, however often that takes.
+pub(super) fn write_all(file: &mut dyn LogFile, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write_at(bytes, at) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                bytes = &bytes[n..];
+                at += n as u64;
+            }
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is no room, which a later attempt may find.
+pub(super) fn is_full(why: &io::Error) -> bool {
+    let full = [Errno::NOSPC, Errno::DQUOT].map(Errno::raw_os_error);
+    why.raw_os_error().is_some_and(|code| full.contains(&code))
 }

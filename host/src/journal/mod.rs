@@ -17,12 +17,12 @@ use std::path::{Path, PathBuf};
 pub use entry::Entry;
 pub use error::JournalError;
 pub use file::{DirStorage, LogFile, Storage};
+use file::{is_full, write_all};
 pub use lock::{DriverLock, HookLock, driver_alive};
 
 use halcyon_core::ledger::{Head, Ledger};
 use halcyon_core::release::{Command, Context, Release};
 use halcyon_core::time::Timestamp;
-use rustix::io::Errno;
 
 /// The file's name inside the store's directory.
 pub const LOG_NAME: &str = "deploy_audit.log";
@@ -383,24 +383,4 @@ impl<S: Storage> Journal<S> {
             why: why.to_owned(),
         }
     }
-}
-
-fn write_all(file: &mut dyn LogFile, mut bytes: &[u8], mut at: u64) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        match file.write_at(bytes, at) {
-            Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
-            Ok(n) => {
-                bytes = &bytes[n..];
-                at += n as u64;
-            }
-            Err(why) if why.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(why) => return Err(why),
-        }
-    }
-    Ok(())
-}
-
-fn is_full(why: &std::io::Error) -> bool {
-    let full = [Errno::NOSPC, Errno::DQUOT].map(Errno::raw_os_error);
-    why.raw_os_error().is_some_and(|code| full.contains(&code))
 }
