@@ -186,3 +186,8 @@ pub(super) fn is_full(why: &io::Error) -> bool {
     let full = [Errno::NOSPC, Errno::DQUOT].map(Errno::raw_os_error);
     why.raw_os_error().is_some_and(|code| full.contains(&code))
 }
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_dir(dir: &std::path::Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub use entry::Entry;
 pub use error::JournalError;
 pub use file::{DirStorage, LogFile, Storage};
-use file::{is_full, write_all};
+use file::{is_full, sync_dir, write_all};
 pub use lock::{DriverLock, HookLock, driver_alive};
 
 use halcyon_core::ledger::{Head, Ledger};
@@ -325,6 +325,13 @@ impl<S: Storage> Journal<S> {
             return Err(self.undo(&mut *file, why));
         }
         file.sync().map_err(|why| self.poison("fsync", why))?;
+        if self.ledger.head().seq == 0 {
+            // The first record: whoever made the file may have died before its name was durable.
+            let parent = self.dir.join("..");
+            for dir in [&self.dir, &parent] {
+                sync_dir(dir).map_err(|why| self.poison("fsync the directory of", why))?;
+            }
+        }
         self.identity = file.identity().ok();
         self.torn_tail.clear();
         self.ledger = next;
