@@ -328,8 +328,8 @@ impl<S: Storage> Journal<S> {
         if self.ledger.head().seq == 0 {
             // The first record: whoever made the file may have died before its name was durable.
             let parent = self.dir.join("..");
-            for dir in [&self.dir, &parent] {
-                sync_dir(dir).map_err(|why| self.poison("fsync the directory of", why))?;
+            for dir in [self.dir.clone(), parent] {
+                sync_dir(&dir).map_err(|why| self.poison("fsync the directory of", why))?;
             }
         }
         self.identity = file.identity().ok();
