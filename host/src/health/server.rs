@@ -42,6 +42,7 @@ pub async fn serve(
         stop.await;
         let told = Instant::now();
         health.drain();
+        let _ = tell.send(Phase::Draining);
         let close = told + Duration::from_millis(health.settings().drain_ms);
         sleep_until(close).await;
         let until = (told + OPEN_REQUESTS).max(close + AFTER_CLOSING);
