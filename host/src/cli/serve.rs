@@ -57,7 +57,7 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
         return Err(Failure::usage(problems.errors));
     }
     raise_file_limit();
-    let health = Health::new(environment.clone(), client);
+    let health = Health::new(environment.clone(), client).map_err(|why| Failure::usage(why.problems))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
