@@ -18,7 +18,7 @@ use super::limits::Limits;
 use super::refusal::Refusal;
 
 /// How many bytes of answers wait to be sent together.
-const TOGETHER: usize = 16 * 1024;
+const TOGETHER: usize = 64 * 1024;
 
 /// A client's socket behind [`Framing`] and the deadlines of [`Limits`].
 pub(super) struct Guard {
