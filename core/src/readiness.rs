@@ -15,6 +15,8 @@ use crate::role::Role;
 use crate::text::for_screen;
 use redact::{redact, redact_role};
 
+pub use redact::redact_problems;
+
 /// What `/ready` answers. Serialises to its JSON body.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Readiness {
@@ -80,7 +82,7 @@ pub enum RegionsCheck {
     Invalid {
         /// Always false.
         ok: bool,
-        /// Every problem, joined by `; `.
+        /// The first 16 problems, joined by `; `, and how many more there are.
         error: String,
     },
 }
@@ -236,7 +238,7 @@ impl Checks {
         if !self.required_envs.ok {
             blockers.push((
                 "required_envs".into(),
-                format!("missing {}", self.required_envs.missing.join(", ")),
+                format!("missing {}", joined(&self.required_envs.missing, ", ")),
             ));
         }
         if let Some(RegionsCheck::Invalid { error, .. }) = &self.regions {
@@ -275,7 +277,17 @@ fn check_regions(report: RegionReport, required: &[String], lookup: Lookup<'_>) 
     let errors: Vec<String> = report.errors.iter().map(shown).collect();
     RegionsCheck::Invalid {
         ok: false,
-        error: errors.join("; "),
+        error: joined(&errors, "; "),
+    }
+}
+
+/// The first of many, and how many more there are: whoever reads only 64 KiB still learns the cause.
+fn joined(items: &[String], between: &str) -> String {
+    const SHOWN: usize = 16;
+    let (first, more) = items.split_at_checked(SHOWN).unwrap_or((items, &[]));
+    match more.len() {
+        0 => first.join(between),
+        more => format!("{}{between}and {more} more", first.join(between)),
     }
 }
 

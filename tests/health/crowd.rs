@@ -71,14 +71,8 @@ fn good_clients_are_served_among_slow_and_idle_ones() {
 
 #[test]
 fn a_server_out_of_file_descriptors_waits_and_goes_on() {
-    // 160 files, of which some are kept for other things: few connections fit.
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .args(["-c", r#"ulimit -n 160; exec "$0" serve"#])
-        .arg(program())
-        .env_clear()
-        .env("HEALTH_PORT", "0");
-    let server = Serving::spawn(&mut shell);
+    // Some of them are kept for other things: few connections fit.
+    let server = with_files(160);
     let crowd: Vec<TcpStream> = (0..300).map(|_| connect(server.address())).collect();
     thread::sleep(Duration::from_millis(500));
     let ticks = cpu_ticks(server.id());
@@ -87,6 +81,59 @@ fn a_server_out_of_file_descriptors_waits_and_goes_on() {
     assert!(spent < 30, "{spent} of 100 ticks: it spins while it waits");
     drop(crowd);
     assert_eq!(get(server.address(), "/health").status, 200);
+}
+
+/// A server that may open so many files.
+fn with_files(files: u32) -> Serving {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", &format!(r#"ulimit -n {files}; exec "$0" serve"#)])
+        .arg(program())
+        .env_clear()
+        .env("HEALTH_PORT", "0");
+    Serving::spawn(&mut shell)
+}
+
+#[test]
+fn one_client_cannot_block_a_server_with_few_files() {
+    for files in [64, 128] {
+        let server = with_files(files);
+        let mut idle = connect(server.address());
+        assert_eq!(converse(&mut idle, "/health").status, 200);
+        assert_eq!(get(server.address(), "/health").status, 200);
+        let _silent: Vec<TcpStream> = (0..2 * files).map(|_| connect(server.address())).collect();
+        let begin = Instant::now();
+        assert_eq!(get(server.address(), "/health").status, 200);
+        let took = begin.elapsed();
+        assert!(took < Duration::from_secs(8), "{files} files: {took:?}");
+    }
+}
+
+#[test]
+fn a_full_server_closes_the_longest_idle_connection_for_a_new_one() {
+    let server = with_files(64);
+    // As many as fit, and one more each time.
+    let mut idle: Vec<TcpStream> = Vec::new();
+    for _ in 0..60 {
+        let mut stream = connect(server.address());
+        let begin = Instant::now();
+        assert_eq!(converse(&mut stream, "/health").status, 200);
+        assert!(begin.elapsed() < Duration::from_millis(500));
+        idle.push(stream);
+    }
+    let kept = idle.split_off(12);
+    for mut stream in idle {
+        assert_eq!(stream.read(&mut [0; 16]).unwrap_or(0), 0, "it is closed");
+    }
+    for mut stream in kept {
+        assert_eq!(converse(&mut stream, "/health").status, 200);
+    }
+    let said = server.stderr();
+    assert_eq!(said.matches("closed for new clients").count(), 1, "{said}");
+    assert!(
+        said.contains("warning: only 48 connections can be open at once"),
+        "{said}"
+    );
 }
 
 /// Processor time so far, in hundredths of a second.

@@ -58,7 +58,7 @@ fn a_body_that_does_not_arrive_is_408() {
         "Transfer-Encoding: chunked\r\n\r\n9\r\nx",
     ] {
         let mut stream = connect(server.address());
-        write!(stream, "GET /health HTTP/1.1\r\n{sent}").unwrap();
+        write!(stream, "GET /health HTTP/1.1\r\nHost: x\r\n{sent}").unwrap();
         let (answer, took) = timed(|| String::from_utf8(read_all(&mut stream)).unwrap());
         assert!(
             answer.starts_with("HTTP/1.1 408 ") && answer.contains("x-halcyon-region: unknown"),
@@ -81,7 +81,7 @@ fn a_trickle_buys_no_time() {
     assert!(blanks > ms(350) && blanks < ms(800), "{blanks:?}");
     let mut stream = connect(server.address());
     stream
-        .write_all(b"GET /health HTTP/1.1\r\nContent-Length: 60000\r\n\r\n")
+        .write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n")
         .unwrap();
     let body = trickle(stream, b"x", ms(15));
     // The answer comes at the deadline; what is sent after it is taken for one more second.

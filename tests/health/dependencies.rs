@@ -90,6 +90,7 @@ fn a_redirect_is_a_failure_and_never_followed() {
     for (status, location) in [
         (301, format!("http://{target}/")),
         (302, "http://169.254.169.254/latest".into()),
+        (307, "http://u:s3cret@h/latest?token=s3cret".into()),
     ] {
         let redirect = answering(format!(
             "HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
@@ -100,6 +101,7 @@ fn a_redirect_is_a_failure_and_never_followed() {
             "{why}"
         );
         assert!(why.ends_with("(never followed); expected 2xx"), "{why}");
+        assert!(!why.contains("s3cret"), "{why}");
     }
     assert_eq!(followed.load(Ordering::Relaxed), 0);
 }

@@ -1,7 +1,8 @@
 //! How the server ends.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -156,6 +157,55 @@ fn a_second_signal_ends_it_at_once() {
         assert_eq!(server.wait(ms(2000)).expect("it ends").code(), Some(code));
         assert!(begin.elapsed() < ms(500));
     }
+}
+
+#[test]
+fn a_second_signal_ends_it_when_nobody_reads_what_it_says() {
+    let mut child =
+        halcyon_tests::process::command(&["serve"], &[("HEALTH_PORT", "0"), ("DRAIN_MS", "60000")])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    said.read_line(&mut String::new()).unwrap();
+    drop(said);
+    let process = rustix::process::Pid::from_child(&child);
+    for _ in 0..2 {
+        rustix::process::kill_process(process, Signal::TERM).unwrap();
+        thread::sleep(ms(200));
+    }
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if begin.elapsed() > ms(2000) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("the second signal did not end it");
+        }
+        thread::sleep(ms(10));
+    };
+    assert_eq!(status.code(), Some(143));
+}
+
+#[test]
+fn while_it_drains_it_tells_every_client_to_close() {
+    let server = Serving::start(&[("DRAIN_MS", "3000")]);
+    let [mut one, mut many] = [(); 2].map(|()| connect(server.address()));
+    assert_eq!(converse(&mut one, "/health").header("connection"), None);
+    converse(&mut many, "/health");
+    server.signal(Signal::TERM);
+    thread::sleep(ms(200));
+    let answer = converse(&mut one, "/health");
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert!(read_all(&mut one).is_empty());
+    // Of many at once, all are answered.
+    let request = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
+    many.write_all(request.repeat(100).as_bytes()).unwrap();
+    let answers = String::from_utf8(read_all(&mut many)).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 100);
+    assert_eq!(answers.matches("connection: close").count(), 1);
 }
 
 #[test]

@@ -115,3 +115,18 @@ fn what_cannot_be_asked_is_exit_2() {
         );
     }
 }
+
+#[test]
+fn an_answer_that_cannot_be_written_is_still_the_exit_code() {
+    let server = Serving::start(&[]);
+    for (address, code) in [(server.address(), 0), (nobody(), 1)] {
+        let status = std::process::Command::new("/bin/sh")
+            .args(["-c", r#"exec "$0" healthcheck "$1" >/dev/full"#])
+            .arg(halcyon_tests::process::program())
+            .arg(format!("http://{address}"))
+            .env_clear()
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(code));
+    }
+}

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get as route;
-use halcyon::health::{HealthServer, router, start_health_server};
+use halcyon::health::{HealthServer, StartError, router, start_health_server};
 use halcyon::net::server::Limits;
 
-use crate::wire::{get, health, request, server};
+use crate::wire::{get, health, request, server, try_health};
 
 #[test]
 fn a_background_server_takes_a_free_port_and_ends_when_told() {
@@ -61,7 +61,28 @@ fn a_port_in_use_is_an_error() {
     let error = start_health_server(taken.local_addr().unwrap().port())
         .err()
         .unwrap();
+    let StartError::Io(error) = error else {
+        panic!("{error}");
+    };
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[test]
+fn a_malformed_configuration_is_an_error_with_all_problems_as_for_the_program() {
+    let problems = try_health(&[
+        ("READINESS_CHECKS", "db=tcp://db:5432,mq=ftp://mq"),
+        ("TENANT_RULES_FILE", "rules.json"),
+        ("DRAIN_MS", "soon"),
+        ("REGIONS", "not a region"),
+    ])
+    .err()
+    .unwrap()
+    .problems;
+    for variable in ["READINESS_CHECKS: ", "TENANT_RULES_FILE: ", "DRAIN_MS: "] {
+        let about = problems.iter().filter(|why| why.starts_with(variable));
+        assert_eq!(about.count(), 1, "{problems:?}");
+    }
+    assert_eq!(problems.len(), 3, "{problems:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -207,3 +207,71 @@ fn log_lines_can_be_json_and_requests_are_logged_only_at_debug() {
     std::thread::sleep(std::time::Duration::from_millis(100));
     assert_eq!(server.stderr().lines().count(), 1, "{}", server.stderr());
 }
+
+#[test]
+fn what_it_says_at_the_start_is_escaped_and_without_the_values_of_required_envs() {
+    for format in ["text", "json"] {
+        let server = Serving::start(&[
+            ("LOG_FORMAT", format),
+            (
+                "REQUIRED_ENVS",
+                "\u{1b}[31mX,\u{430},FAILOVER_POLICY,REGIONS",
+            ),
+            ("FAILOVER_POLICY", "hunter2"),
+            ("FEATURE_MULTI_REGION", "true"),
+            ("REGIONS", "hunter2!"),
+        ]);
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let said = server.stderr();
+        assert!(
+            said.contains("required_envs: missing") && said.contains("FAILOVER_POLICY: set to"),
+            "{said}"
+        );
+        assert!(!said.contains("hunter2"), "{said}");
+        assert!(
+            said.bytes()
+                .all(|byte| byte == b'\n' || (0x20..0x7f).contains(&byte)),
+            "{said:?}"
+        );
+    }
+    let lines = refused(
+        &[],
+        &[("REQUIRED_ENVS", "DRAIN_MS"), ("DRAIN_MS", "hunter2")],
+    );
+    assert!(
+        lines[0].starts_with("error: DRAIN_MS: set to "),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_stderr_that_cannot_be_written_changes_nothing() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    for format in ["text", "json"] {
+        let mut shell = std::process::Command::new("/bin/sh");
+        let mut child = shell
+            .args(["-c", r#"exec "$0" serve 2>/dev/full"#])
+            .arg(halcyon_tests::process::program())
+            .env_clear()
+            .env("HEALTH_PORT", port.to_string())
+            .env("LOG_FORMAT", format)
+            .env("RUST_LOG", "debug")
+            .env("DRAIN_MS", "0")
+            .spawn()
+            .unwrap();
+        let address = ([127, 0, 0, 1], port).into();
+        let begin = std::time::Instant::now();
+        while std::net::TcpStream::connect(address).is_err() {
+            assert!(begin.elapsed() < std::time::Duration::from_secs(10));
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert_eq!(crate::wire::get(address, "/ready").status, 200);
+        let process = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+}

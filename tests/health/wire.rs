@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use halcyon::health::{Environment, Health, HealthServer};
+use halcyon::health::{ConfigError, Environment, Health, HealthServer};
 use halcyon::net::Client;
 use halcyon::net::server::Limits;
 use serde_json::Value;
@@ -183,6 +183,10 @@ pub(crate) fn server(environment: &[(&str, &str)], limits: Limits) -> HealthServ
 }
 
 pub(crate) fn health(environment: &[(&str, &str)]) -> Health {
+    try_health(environment).unwrap()
+}
+
+pub(crate) fn try_health(environment: &[(&str, &str)]) -> Result<Health, ConfigError> {
     let variables: Vec<(String, String)> = environment
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_string()))

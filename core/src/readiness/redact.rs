@@ -5,7 +5,17 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use crate::config::{Lookup, value};
+use crate::config::{Lookup, Problems, required_envs, value};
+
+/// What is wrong, without the value of any variable named in `REQUIRED_ENVS`.
+pub fn redact_problems(problems: Problems, lookup: Lookup<'_>) -> Problems {
+    let required = required_envs(lookup);
+    let shown = |message: String| redact(&message, &required, lookup);
+    Problems {
+        errors: problems.errors.into_iter().map(shown).collect(),
+        warnings: problems.warnings.into_iter().map(shown).collect(),
+    }
+}
 
 /// `message` without the value of any variable in `required`.
 ///

@@ -408,3 +408,42 @@ mod a_value_of_a_required_variable_is_never_shown {
         assert!(shown.contains("mars"), "{shown}");
     }
 }
+
+#[test]
+fn of_very_many_problems_the_first_are_named_and_the_others_counted() {
+    let many = |count: usize| {
+        let names: Vec<String> = (0..count).map(|n| format!("bad name {n}")).collect();
+        names.join(",")
+    };
+    for (count, named) in [(12, 12), (1024, 16)] {
+        let table = [
+            ("FEATURE_MULTI_REGION", "true"),
+            ("REGIONS", &many(count)),
+            ("REQUIRED_ENVS", &many(count)),
+        ];
+        let readiness = ready(&table);
+        for (check, why) in readiness.checks.blockers() {
+            assert!(why.len() < 4096, "{check}: {}", why.len());
+            assert_eq!(why.matches("bad name").count(), named, "{check}: {why}");
+            assert_eq!(why.contains("more"), count > 16, "{check}: {why}");
+        }
+    }
+}
+
+#[test]
+fn startup_problems_do_not_show_what_required_envs_names_either() {
+    let table = [
+        ("REQUIRED_ENVS", "HEALTH_PORT,FEATURE_BLUE_GREEN"),
+        ("HEALTH_PORT", "hunter2"),
+        ("FEATURE_BLUE_GREEN", "hunter2"),
+        ("DRAIN_MS", "soon"),
+    ];
+    let lookup = env(&table);
+    let problems = redact_problems(crate::config::startup_problems(&lookup), &lookup);
+    let all = [problems.errors.concat(), problems.warnings.concat()].concat();
+    assert!(
+        !all.contains("hunter2") && all.contains("\"soon\""),
+        "{all}"
+    );
+    assert_eq!((problems.errors.len(), problems.warnings.len()), (2, 1));
+}

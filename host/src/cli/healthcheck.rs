@@ -16,7 +16,7 @@ use crate::net::Client;
 /// Asks a health server for /ready: exit code 0 if it is, 1 if it is not.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Args {
-    /// An http(s) address, with or without /ready [default: http://127.0.0.1:$HEALTH_PORT]
+    /// An http(s) address, with or without /ready or /readyz [default: http://127.0.0.1:$HEALTH_PORT]
     #[arg(value_name = "URL")]
     url: Option<String>,
     /// Certificate authorities (PEM) to trust for https, besides the public web's
@@ -89,11 +89,19 @@ fn base(url: Option<&str>, port: u16) -> Result<Endpoint, String> {
         )
     };
     let endpoint = Endpoint::parse(url).map_err(|_| wrong())?;
-    if endpoint.scheme() == Scheme::Tcp || endpoint.path().contains('?') {
+    let shown = endpoint.to_string();
+    let (path, query) = match shown.split_once('?') {
+        Some((path, _)) => (path, true),
+        None => (shown.as_str(), false),
+    };
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let before = ["/ready", "/readyz"]
+        .iter()
+        .find_map(|ready| path.strip_suffix(ready));
+    if endpoint.scheme() == Scheme::Tcp || (query && before.is_none()) {
         return Err(wrong());
     }
-    let shown = endpoint.to_string();
-    Endpoint::parse(shown.strip_suffix("/ready").unwrap_or(&shown)).map_err(|_| wrong())
+    Endpoint::parse(before.unwrap_or(path)).map_err(|_| wrong())
 }
 
 #[cfg(test)]
@@ -108,6 +116,9 @@ mod tests {
             (Some("http://lb:1/"), "http://lb:1/ready"),
             (Some("https://lb/eu/ready"), "https://lb:443/eu/ready"),
             (Some("http://[::1]:9/ready/"), "http://[::1]:9/ready"),
+            (Some("http://lb:1/readyz"), "http://lb:1/ready"),
+            (Some("http://lb:1/ready?verbose"), "http://lb:1/ready"),
+            (Some("http://lb:1/eu/readyz?a=1&b"), "http://lb:1/eu/ready"),
         ] {
             assert_eq!(base(url, 8086).unwrap().join("/ready").to_string(), asked);
         }
@@ -117,6 +128,7 @@ mod tests {
             "tcp://lb:1",
             "http://u:s3cret@lb",
             "http://lb/?x",
+            "http://lb/steady?x",
             "--x",
         ] {
             let error = base(Some(bad), 8086).unwrap_err();

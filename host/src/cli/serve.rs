@@ -7,14 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use halcyon_core::config::{LogFormat, Settings, startup_problems};
-use halcyon_core::readiness::{DependencyCheck, Readiness};
+use halcyon_core::readiness::{DependencyCheck, Readiness, redact_problems};
+use halcyon_core::text::printable;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::{Exit, Failure, out, telemetry};
 use crate::health::{self, Environment, Health};
 use crate::net::Client;
-use crate::net::server::{Limits, listen, raise_file_limit};
+use crate::net::server::{Limits, capacity, listen, raise_file_limit};
 
 /// Serves /health, /ready, /__meta and /metrics until SIGTERM or SIGINT.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,6 +30,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATH")]
     ca_file: Option<PathBuf>,
 }
+
+/// As many connections as every server should be able to have open.
+const CONNECTIONS: usize = 10_000;
 
 /// Runs the server until a signal ends it; a second one ends the process at once with 128 + signal.
 pub(super) fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
@@ -46,6 +50,7 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
     if let Err(why) = telemetry::start(settings.log_format, &environment) {
         problems.errors.push(why);
     }
+    let mut problems = redact_problems(problems, &*environment);
     let client = match Client::new(args.ca_file.as_deref()) {
         Ok(client) => client,
         Err(why) => {
@@ -57,7 +62,8 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
         return Err(Failure::usage(problems.errors));
     }
     raise_file_limit();
-    let health = Health::new(environment.clone(), client);
+    let health =
+        Health::new(environment.clone(), client).map_err(|why| Failure::usage(why.problems))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -70,7 +76,7 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
         let address = listener
             .local_addr()
             .map_err(system("the listener has no address"))?;
-        announce(address, &settings, problems.warnings, &environment);
+        announce(address, &settings, &environment);
         health::serve(listener, health, Limits::default(), stop).await;
         Ok(())
     });
@@ -106,12 +112,7 @@ fn unusable_port(address: SocketAddr, why: &io::Error) -> Failure {
 }
 
 /// Says what runs, and what will keep it from being ready.
-fn announce(
-    address: SocketAddr,
-    settings: &Settings,
-    mut warnings: Vec<String>,
-    environment: &Environment,
-) {
+fn announce(address: SocketAddr, settings: &Settings, environment: &Environment) {
     let up = settings.dependencies.iter().map(|dependency| {
         (
             dependency.name.clone(),
@@ -122,10 +123,20 @@ fn announce(
             },
         )
     });
+    // What it says comes without the values that /ready does not show either.
     let readiness = Readiness::evaluate(&**environment, up.collect::<BTreeMap<_, _>>(), false);
+    let mut warnings = readiness.checks.warnings.clone();
     for (check, why) in readiness.checks.blockers() {
         warnings.push(format!("not ready: {check}: {why}"));
     }
+    let most = capacity(&Limits::default());
+    if most < CONNECTIONS {
+        warnings.push(format!(
+            "only {most} connections can be open at once, as the system allows this process few files; {CONNECTIONS} need a limit (ulimit -n) of {}",
+            CONNECTIONS + 128
+        ));
+    }
+    let warnings = warnings.iter().map(|warning| printable(warning));
     let version = env!("CARGO_PKG_VERSION");
     let up = format!(
         "halcyon {version} health server on {address}, region {}",
@@ -134,15 +145,11 @@ fn announce(
     match settings.log_format {
         LogFormat::Text => {
             out::talk(up);
-            warnings
-                .iter()
-                .for_each(|warning| out::talk(format_args!("warning: {warning}")));
+            warnings.for_each(|warning| out::talk(format_args!("warning: {warning}")));
         }
         LogFormat::Json => {
             tracing::info!("{up}");
-            warnings
-                .iter()
-                .for_each(|warning| tracing::warn!("{warning}"));
+            warnings.for_each(|warning| tracing::warn!("{warning}"));
         }
     }
 }
@@ -154,8 +161,8 @@ fn on_signal() -> io::Result<impl Future<Output = ()>> {
     let (tell, told) = oneshot::channel();
     tokio::spawn(async move {
         let first = either(&mut terminate, &mut interrupt).await;
-        tracing::info!("signal {first}: draining; the next one ends at once");
         let _ = tell.send(());
+        tracing::info!("signal {first}: draining; the next one ends at once");
         let second = either(&mut terminate, &mut interrupt).await;
         std::process::exit(128 + second);
     });

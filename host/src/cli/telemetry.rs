@@ -1,6 +1,6 @@
 //! Log lines, on stderr.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{self, IsTerminal, Write, stderr};
 
 use halcyon_core::config::LogFormat;
 use halcyon_core::text::Seen;
@@ -21,7 +21,11 @@ pub(super) fn start(format: LogFormat, environment: &Environment) -> Result<(), 
         format!("RUST_LOG: {} is no log filter; allowed: error, warn, info, debug, trace, or module=level", Seen(&filter))
     })?;
     let colour = stderr().is_terminal() && set("NO_COLOR").is_none();
-    let lines = fmt().with_env_filter(filter).with_writer(stderr);
+    let lines = fmt()
+        .with_env_filter(filter)
+        .with_writer(|| Forgiving)
+        // It would say so on stderr, and panic.
+        .log_internal_errors(false);
     // A second subscriber in one process is refused; the first one stays.
     let _ = match format {
         LogFormat::Text => {
@@ -32,4 +36,19 @@ pub(super) fn start(format: LogFormat, environment: &Environment) -> Result<(), 
         }
     };
     Ok(())
+}
+
+/// Stderr, where a reader that has gone or a full disk behind it is no failure.
+struct Forgiving;
+
+impl Write for Forgiving {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = stderr().flush();
+        Ok(())
+    }
 }

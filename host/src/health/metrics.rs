@@ -1,8 +1,8 @@
 //! What a scraper gets.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use halcyon_core::config::Settings;
@@ -45,6 +45,9 @@ pub(super) struct Metrics {
     seconds: Family<Path, Histogram, fn() -> Histogram>,
     ready: Gauge,
     up: Family<Name, Gauge>,
+    age: Gauge<f64, AtomicU64>,
+    /// When readiness was last found out; at first the beginning.
+    found: Mutex<Instant>,
     open: Gauge,
     connections: Arc<AtomicUsize>,
 }
@@ -74,6 +77,13 @@ impl Metrics {
             "1 if a dependency of READINESS_CHECKS answered",
             up.clone(),
         );
+        let age = Gauge::<f64, AtomicU64>::default();
+        halcyon.register_with_unit(
+            "readiness_age",
+            "Time since halcyon_ready and halcyon_dependency_up were found out",
+            Unit::Seconds,
+            age.clone(),
+        );
         halcyon.register(
             "http_requests",
             "Requests answered, by path and status",
@@ -94,6 +104,8 @@ impl Metrics {
             seconds,
             ready,
             up,
+            age,
+            found: Mutex::new(Instant::now()),
             open,
             connections,
         }
@@ -116,6 +128,7 @@ impl Metrics {
     }
 
     pub(super) fn record(&self, readiness: &Readiness) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.ready.set(readiness.is_ready().into());
         for (name, check) in readiness.checks.dependencies.iter().flatten() {
             self.up
@@ -128,6 +141,8 @@ impl Metrics {
     pub(super) fn encode(&self) -> Result<String, std::fmt::Error> {
         self.open
             .set(i64::try_from(self.connections.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
+        let found = *self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        self.age.set(found.elapsed().as_secs_f64());
         let mut body = String::new();
         text::encode(&mut body, &self.registry)?;
         Ok(body)

@@ -10,12 +10,13 @@
 //! // When the program is told to end: /ready says so for DRAIN_MS, then the listener closes.
 //! server.shutdown();
 //! server.wait();
-//! # std::io::Result::Ok(())
+//! # Ok::<(), halcyon::health::StartError>(())
 //! ```
 
 mod answers;
 mod dependencies;
 mod environment;
+mod error;
 mod metrics;
 mod process;
 mod routes;
@@ -26,14 +27,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::HeaderValue;
-use halcyon_core::config::Settings;
-use halcyon_core::readiness::Readiness;
+use halcyon_core::config::{Settings, startup_problems};
+use halcyon_core::readiness::{Readiness, redact_problems};
 
 use crate::net::Client;
 use dependencies::Rounds;
 use metrics::Metrics;
 
 pub use environment::{Environment, environment};
+pub use error::{ConfigError, StartError};
 pub use routes::router;
 pub use server::{HealthServer, serve, start_health_server};
 
@@ -49,20 +51,29 @@ struct Inner {
     rounds: Rounds,
     metrics: Metrics,
     draining: AtomicBool,
+    /// A round of checks for a scraper is under way.
+    scraping: AtomicBool,
     connections: Arc<AtomicUsize>,
 }
 
 impl Health {
     /// Answers from the variables of `environment`, and checks dependencies with `client`.
     ///
-    /// Variables that cannot be used are replaced by their defaults here; a program that would
-    /// rather not start asks [`startup_problems`](halcyon_core::config::startup_problems) first.
-    pub fn new(environment: Environment, client: Client) -> Self {
+    /// # Errors
+    /// When a variable is malformed or asks for what this version does not have: everything that keeps
+    /// `halcyon serve` from starting. Regions, roles and policies do not; `/ready` reports them.
+    pub fn new(environment: Environment, client: Client) -> Result<Self, ConfigError> {
+        let problems = redact_problems(startup_problems(&*environment), &*environment);
+        if !problems.errors.is_empty() {
+            return Err(ConfigError {
+                problems: problems.errors,
+            });
+        }
         let (settings, _) = Settings::read(&*environment);
         let connections = Arc::new(AtomicUsize::new(0));
         // A region's name is printable ASCII, so the fallback is never taken.
         let region = HeaderValue::from_str(settings.region_name());
-        Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             region: region.unwrap_or(HeaderValue::from_static("unknown")),
             metrics: Metrics::new(&settings, connections.clone()),
             environment,
@@ -70,8 +81,9 @@ impl Health {
             settings,
             rounds: Rounds::default(),
             draining: AtomicBool::new(false),
+            scraping: AtomicBool::new(false),
             connections,
-        }))
+        })))
     }
 
     /// The variables as they were read at the beginning.
@@ -98,5 +110,19 @@ impl Health {
         let readiness = Readiness::evaluate(&*self.0.environment, found, draining);
         self.0.metrics.record(&readiness);
         readiness
+    }
+
+    /// Brings the metrics of readiness up to date, or leaves them as they are where that takes longer
+    /// than `at_most`: it then goes on for the next scrape.
+    async fn refresh(&self, at_most: Duration) {
+        if self.0.scraping.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let health = self.clone();
+        let round = tokio::spawn(async move {
+            let _ = health.readiness().await;
+            health.0.scraping.store(false, Ordering::Relaxed);
+        });
+        let _ = tokio::time::timeout(at_most, round).await;
     }
 }

@@ -1,6 +1,6 @@
 //! The paths of the health server.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,6 +14,9 @@ use super::Health;
 use super::answers::{json, method_not_allowed, problem, text};
 
 const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// How long a scrape waits for dependencies before it gives what was found last.
+const SCRAPE: Duration = Duration::from_millis(200);
 
 /// The health server's paths, to be merged into another program's router: `/health`, `/livez`,
 /// `/ready`, `/readyz`, `/__meta` and `/metrics`. It has no fallback of its own.
@@ -131,7 +134,7 @@ async fn meta(State(health): State<Health>) -> Response {
 
 async fn metrics(State(health): State<Health>) -> Response {
     // So that what is scraped is how things are now, whether or not anybody asks for /ready.
-    let _ = health.readiness().await;
+    health.refresh(SCRAPE).await;
     match health.0.metrics.encode() {
         Ok(body) => text(
             StatusCode::OK,

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Health, environment, routes};
+use super::{Health, StartError, environment, routes};
 use crate::net::Client;
 use crate::net::server::{self, Limits, Phase, Site, listen};
 
@@ -42,6 +42,7 @@ pub async fn serve(
         stop.await;
         let told = Instant::now();
         health.drain();
+        let _ = tell.send(Phase::Draining);
         let close = told + Duration::from_millis(health.settings().drain_ms);
         sleep_until(close).await;
         let until = (told + OPEN_REQUESTS).max(close + AFTER_CLOSING);
@@ -67,15 +68,12 @@ pub struct HealthServer {
 /// Works in synchronous and asynchronous programs. Signals are the program's affair.
 ///
 /// # Errors
-/// When the port is in use, or the system gives no thread.
-pub fn start_health_server(port: u16) -> io::Result<HealthServer> {
+/// When a variable is malformed, the port is in use, or the system gives no thread.
+pub fn start_health_server(port: u16) -> Result<HealthServer, StartError> {
     let client = Client::new(None).map_err(io::Error::other)?;
-    let health = Health::new(environment(), client);
-    HealthServer::start(
-        (Ipv4Addr::UNSPECIFIED, port).into(),
-        health,
-        Limits::default(),
-    )
+    let health = Health::new(environment(), client)?;
+    let address = (Ipv4Addr::UNSPECIFIED, port).into();
+    Ok(HealthServer::start(address, health, Limits::default())?)
 }
 
 impl HealthServer {

@@ -161,8 +161,61 @@ fn unexpected_status(answer: &Response<Incoming>, expected: &str) -> String {
     match target {
         Some(target) => format!(
             "status {status}, a redirect to {} (never followed); expected {expected}",
-            Seen(&target)
+            Seen(&where_to(&target))
         ),
         None => format!("status {status}, a redirect (never followed); expected {expected}"),
+    }
+}
+
+/// Where a redirect leads, without what may be a secret in it: user information and query.
+fn where_to(location: &str) -> String {
+    let (scheme, rest) = match location.split_once("//") {
+        Some((scheme, rest))
+            if scheme.is_empty()
+                || (scheme.ends_with(':') && !scheme.contains(['?', '#', '/'])) =>
+        {
+            (scheme, Some(rest))
+        }
+        _ => ("", None),
+    };
+    let path_of = |text: &str| {
+        let end = text.find(['?', '#']).unwrap_or(text.len());
+        text[..end].to_string()
+    };
+    let Some(rest) = rest else {
+        return path_of(location);
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    // An @ further on may end a password with a slash in it, of which the host shows the beginning.
+    let plain = host
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte));
+    if path.contains('@') || !plain {
+        return format!("{scheme}//***");
+    }
+    format!("{scheme}//{host}{}", path_of(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_is_shown_without_what_may_be_secret() {
+        for (location, shown) in [
+            ("http://u:secret@h/latest?token=secret", "http://h/latest"),
+            ("https://h:8443/a/b#secret", "https://h:8443/a/b"),
+            ("//u:secret@h", "//h"),
+            ("/login?next=secret", "/login"),
+            ("http://u:sec/ret@h/x", "http://***"),
+            ("http://u:sec?ret@h/x", "http://***"),
+            ("http://h?token=secret", "http://h"),
+            ("http://[::1]:80/", "http://[::1]:80/"),
+            ("elsewhere?u=http://u:secret@h", "elsewhere"),
+            ("", ""),
+        ] {
+            assert_eq!(where_to(location), shown);
+        }
     }
 }

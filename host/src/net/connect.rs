@@ -1,16 +1,24 @@
 //! From an endpoint to a stream: resolve, connect, TLS.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use halcyon_core::endpoint::Endpoint;
 use halcyon_core::text::{Seen, printable};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+/// How long an address has before the next one is tried beside it. The usual 250 ms would leave little
+/// of a readiness deadline of 400 ms.
+const STAGGER: Duration = Duration::from_millis(100);
 
 /// What a probe is doing, so that a timeout can say where the time went.
 pub(super) struct Stage(Mutex<&'static str>);
@@ -37,18 +45,59 @@ pub(super) async fn tcp(at: &Endpoint, stage: &Stage) -> Result<TcpStream, Strin
         .await
         .map_err(|why| format!("cannot resolve {}: {}", Seen(at.host()), reason(&why)))?;
     stage.enter("connecting");
-    let mut failure = format!("cannot resolve {}: it has no address", Seen(at.host()));
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
+    let failure = format!("cannot resolve {}: it has no address", Seen(at.host()));
+    first_to_connect(by_turns(addresses.collect()), failure).await
+}
+
+/// The addresses with the families by turns, as a machine may have a way to one of them only.
+fn by_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
+    let (same, other): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv4() == first_is_v4);
+    let (mut same, mut other) = (same.into_iter(), other.into_iter());
+    let mut mixed = Vec::new();
+    loop {
+        let pair = [same.next(), other.next()];
+        if pair == [None, None] {
+            return mixed;
+        }
+        mixed.extend(pair.into_iter().flatten());
+    }
+}
+
+/// Tries one address after the other without waiting long for each (RFC 8305), and keeps the first
+/// connection there is.
+async fn first_to_connect(
+    addresses: Vec<SocketAddr>,
+    mut failure: String,
+) -> Result<TcpStream, String> {
+    let mut addresses = addresses.into_iter();
+    let mut attempts = JoinSet::new();
+    loop {
+        if let Some(address) = addresses.next() {
+            attempts.spawn(async move { (address, TcpStream::connect(address).await) });
+        }
+        let finished = match addresses.len() {
+            0 => attempts.join_next().await,
+            _ => match timeout(STAGGER, attempts.join_next()).await {
+                Ok(finished) => finished,
+                Err(_) => continue,
+            },
+        };
+        match finished {
+            None => return Err(failure),
+            Some(Ok((_, Ok(stream)))) => {
                 // A probe is one small write; if the option fails the probe is only slower.
                 let _ = stream.set_nodelay(true);
                 return Ok(stream);
             }
-            Err(why) => failure = format!("cannot connect to {address}: {}", reason(&why)),
+            Some(Ok((address, Err(why)))) => {
+                failure = format!("cannot connect to {address}: {}", reason(&why));
+            }
+            Some(Err(_)) => failure = "the attempt to connect ended early".into(),
         }
     }
-    Err(failure)
 }
 
 pub(super) async fn tls(
@@ -114,4 +163,52 @@ pub(super) fn reason(why: &io::Error) -> String {
     };
     let text = text.split(" (os error").next().unwrap_or_default();
     printable(&text.chars().take(160).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+    use tokio::net::TcpListener;
+
+    #[test]
+    fn families_take_turns() {
+        let parse = |list: &[&str]| -> Vec<SocketAddr> {
+            list.iter().map(|text| text.parse().unwrap()).collect()
+        };
+        assert_eq!(
+            by_turns(parse(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"])),
+            parse(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"])
+        );
+        assert!(by_turns(Vec::new()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_does_not_hold_up_the_next() {
+        // A full backlog: the system answers no further SYN.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let full = socket.listen(1).unwrap();
+        let silent = full.local_addr().unwrap();
+        let mut fill = Vec::new();
+        while let Ok(Ok(stream)) =
+            timeout(Duration::from_millis(100), TcpStream::connect(silent)).await
+        {
+            fill.push(stream);
+        }
+        let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let good = good.local_addr().map(|address| (address, good)).unwrap();
+        let refused = {
+            let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            gone.local_addr().unwrap()
+        };
+        let begin = Instant::now();
+        let stream = first_to_connect(vec![silent, refused, good.0], String::new()).await;
+        assert_eq!(stream.unwrap().peer_addr().unwrap(), good.0);
+        assert!(begin.elapsed() < Duration::from_millis(350));
+        let why = first_to_connect(vec![refused], String::new()).await;
+        assert!(why.unwrap_err().contains("connection refused"));
+        let why = first_to_connect(Vec::new(), "no address".into()).await;
+        assert_eq!(why.unwrap_err(), "no address");
+    }
 }

@@ -15,25 +15,35 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::connection;
+use super::crowd::Crowd;
 use super::limits::Limits;
 use super::refusal::Refusal;
+use super::seldom::Seldom;
 
 /// How long accepting rests after the system refused it (no file descriptor left, for instance).
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// File descriptors kept for everything that is not a client's connection.
-const FILES_KEPT: usize = 128;
+/// How long a connection that was asked to leave has before another one is asked.
+const LEAVING: Duration = Duration::from_millis(50);
 
 /// How far a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// It accepts connections.
     Serving,
+    /// It still does, and tells every client to close.
+    Draining,
     /// It accepts none; open requests have until then.
     Closing {
         /// When what is still open is cut off.
         until: Instant,
     },
+}
+
+impl Phase {
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self, Phase::Closing { .. })
+    }
 }
 
 /// What is served.
@@ -78,8 +88,23 @@ pub fn raise_file_limit() -> u64 {
     now.current.unwrap_or(u64::MAX)
 }
 
+/// How many connections can be open at once: what `limits` says, or fewer if the system allows the
+/// process fewer files. Some of those are kept for other things: a quarter, at least 16, at most 128.
+pub fn capacity(limits: &Limits) -> usize {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let files = usize::try_from(files).unwrap_or(usize::MAX);
+    limits.connections.min(room(files))
+}
+
+fn room(files: usize) -> usize {
+    files.saturating_sub((files / 4).clamp(16, 128)).max(1)
+}
+
 /// Serves `site` on `listener` until `phase` is [`Phase::Closing`] and every connection has ended,
 /// or its time is up. Idle connections end at once, requests are answered.
+///
+/// When as many connections are open as can be, the one that has been idle for longest has to leave
+/// for the next client.
 pub async fn serve(
     listener: TcpListener,
     site: Site,
@@ -89,27 +114,30 @@ pub async fn serve(
     let site = Arc::new(site);
     let mut connections = JoinSet::new();
     let mut closing = phase.clone();
-    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let most = usize::try_from(files)
-        .unwrap_or(usize::MAX)
-        .saturating_sub(FILES_KEPT);
-    let most = limits.connections.min(most).max(1);
+    let most = capacity(&limits);
+    let crowd = Arc::new(Crowd::default());
+    let (mut refused, mut full) = (Seldom::default(), Seldom::default());
+    let mut next: Option<TcpStream> = None;
     let until = loop {
+        if connections.len() < most
+            && let Some(stream) = next.take()
+        {
+            let open = Open::new(site.connections.clone());
+            let (site, phase, crowd) = (site.clone(), phase.clone(), crowd.clone());
+            connections.spawn(async move {
+                let _open = open;
+                connection::run(stream, site, limits, phase, crowd).await;
+            });
+        }
         tokio::select! {
             biased;
-            closed = closing.wait_for(|phase| *phase != Phase::Serving) => match closed.as_deref() {
+            closed = closing.wait_for(Phase::is_closing) => match closed.as_deref() {
                 Ok(Phase::Closing { until }) => break *until,
                 _ => break Instant::now(),
             },
             Some(_) = connections.join_next() => {}
-            stream = accept(&listener), if connections.len() < most => {
-                let open = Open::new(site.connections.clone());
-                let served = connection::run(stream, site.clone(), limits, phase.clone());
-                connections.spawn(async move {
-                    let _open = open;
-                    served.await;
-                });
-            }
+            stream = accept(&listener, &mut refused), if next.is_none() => next = Some(stream),
+            () = make_room(&crowd, most, &mut full), if next.is_some() => {}
         }
     };
     drop(listener);
@@ -120,16 +148,27 @@ pub async fn serve(
     }
 }
 
+/// Asks one connection to leave, and gives it time to.
+async fn make_room(crowd: &Crowd, most: usize, full: &mut Seldom) {
+    if crowd.make_room(Instant::now())
+        && let Some(times) = full.say(Instant::now())
+    {
+        tracing::warn!(
+            "all {most} connections that can be open are: {times} idle or slow one(s) closed for new clients"
+        );
+    }
+    sleep(LEAVING).await;
+}
+
 /// The next connection. Errors are about single connections or pass; none ends the server.
-async fn accept(listener: &TcpListener) -> TcpStream {
-    let mut said = false;
+async fn accept(listener: &TcpListener, refused: &mut Seldom) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(why) if is_the_clients(&why) => {}
             Err(why) => {
-                if !std::mem::replace(&mut said, true) {
-                    tracing::warn!("cannot accept connections: {why}");
+                if let Some(times) = refused.say(Instant::now()) {
+                    tracing::warn!("cannot accept connections: {why} ({times} time(s))");
                 }
                 sleep(ACCEPT_REST).await;
             }
@@ -158,5 +197,25 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_the_files_grows_with_them() {
+        for (files, connections) in [
+            (0, 1),
+            (10, 1),
+            (20, 4),
+            (64, 48),
+            (128, 96),
+            (1024, 896),
+            (20_000, 19_872),
+        ] {
+            assert_eq!(room(files), connections, "{files} files");
+        }
     }
 }

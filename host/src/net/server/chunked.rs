@@ -1,12 +1,20 @@
 //! Where a chunked body ends (RFC 9112, 7.1), without keeping any of it.
 
+use super::limits::Limits;
 use super::refusal::Refusal;
 
 /// The most bytes of sizes, extensions and trailers in one body. Without a bound, a body of one-byte
-/// chunks with long extensions would cost far more than its own length.
+/// chunks would cost far more than its own length.
 const OVERHEAD_MAX: u64 = 64 * 1024;
 
+/// The most bytes of extensions in one body.
+const EXTENSIONS_MAX: u64 = 16 * 1024;
+
 const BAD: Refusal = Refusal::Malformed("the chunked body is malformed");
+const LONG_EXTENSIONS: Refusal = Refusal::Malformed("the chunks' extensions are too long");
+const BAD_TRAILERS: Refusal = Refusal::Malformed("the chunked body's trailer fields are malformed");
+const LONG_TRAILERS: Refusal =
+    Refusal::Malformed("the chunked body has more trailer fields than are taken");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -32,17 +40,22 @@ pub(super) struct Chunked {
     left: u64,
     data: u64,
     overhead: u64,
-    max: u64,
+    extensions: u64,
+    /// The trailer fields so far, which are bounded and judged as those of a head are.
+    trailers: Vec<u8>,
+    limits: Limits,
 }
 
 impl Chunked {
-    pub(super) fn new(max: u64) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
             part: Part::Size(0),
             left: 0,
             data: 0,
             overhead: 0,
-            max,
+            extensions: 0,
+            trailers: Vec::new(),
+            limits: *limits,
         }
     }
 
@@ -81,11 +94,17 @@ impl Chunked {
             (Part::Size(1..), b';') => Part::Extension,
             (Part::Size(1..) | Part::Extension, b'\r') => Part::SizeEnd,
             (Part::Extension, b'\n') => return Err(BAD),
-            (Part::Extension, _) => Part::Extension,
+            (Part::Extension, _) => {
+                self.extensions += 1;
+                if self.extensions > EXTENSIONS_MAX {
+                    return Err(LONG_EXTENSIONS);
+                }
+                Part::Extension
+            }
             (Part::SizeEnd, b'\n') if self.left == 0 => Part::TrailerStart,
             (Part::SizeEnd, b'\n') => {
                 self.data = self.data.saturating_add(self.left);
-                if self.data > self.max {
+                if self.data > self.limits.body_bytes {
                     return Err(Refusal::BodyTooLarge);
                 }
                 Part::Data
@@ -97,10 +116,44 @@ impl Chunked {
             (Part::Trailer, b'\r') => Part::TrailerEnd,
             (Part::TrailerStart | Part::Trailer, _) => Part::Trailer,
             (Part::TrailerEnd, b'\n') => Part::TrailerStart,
-            (Part::LastEnd, b'\n') => return Ok(true),
+            (Part::LastEnd, b'\n') => {
+                self.judge_trailers()?;
+                return Ok(true);
+            }
             _ => return Err(BAD),
         };
+        if matches!(
+            self.part,
+            Part::Trailer | Part::TrailerEnd | Part::TrailerStart
+        ) {
+            self.keep_trailer(byte)?;
+        }
         Ok(false)
+    }
+
+    fn keep_trailer(&mut self, byte: u8) -> Result<(), Refusal> {
+        // The line end of the last chunk's size comes by here too.
+        if self.trailers.is_empty() && byte == b'\n' {
+            return Ok(());
+        }
+        if self.trailers.len() >= self.limits.head_bytes {
+            return Err(LONG_TRAILERS);
+        }
+        self.trailers.push(byte);
+        Ok(())
+    }
+
+    fn judge_trailers(&mut self) -> Result<(), Refusal> {
+        if self.trailers.is_empty() {
+            return Ok(());
+        }
+        self.trailers.extend_from_slice(b"\r\n");
+        let mut fields = vec![httparse::EMPTY_HEADER; self.limits.headers];
+        match httparse::parse_headers(&self.trailers, &mut fields) {
+            Ok(httparse::Status::Complete(_)) => Ok(()),
+            Err(httparse::Error::TooManyHeaders) => Err(LONG_TRAILERS),
+            Ok(httparse::Status::Partial) | Err(_) => Err(BAD_TRAILERS),
+        }
     }
 }
 
@@ -109,7 +162,10 @@ mod tests {
     use super::*;
 
     fn end(body: &str, step: usize) -> Result<Option<usize>, Refusal> {
-        let mut chunked = Chunked::new(16);
+        let mut chunked = Chunked::new(&Limits {
+            body_bytes: 16,
+            ..Limits::default()
+        });
         let mut total = 0;
         for piece in body.as_bytes().chunks(step) {
             let (used, ended) = chunked.feed(piece)?;
@@ -169,6 +225,32 @@ mod tests {
             end("9\r\n123456789\r\n8\r\n", 1),
             Err(Refusal::BodyTooLarge)
         );
-        assert_eq!(end(&format!("1;{}", "x".repeat(70_000)), 1000), Err(BAD));
+        let extended = |length: usize| format!("1;{}\r\nx\r\n0\r\n\r\n", "x".repeat(length));
+        assert!(matches!(end(&extended(16_384), 1000), Ok(Some(_))));
+        assert_eq!(end(&extended(16_385), 1000), Err(LONG_EXTENSIONS));
+        let often = "1;x\r\nx\r\n".repeat(16);
+        assert!(matches!(end(&format!("{often}0\r\n\r\n"), 7), Ok(Some(_))));
+        assert_eq!(end(&format!("{}1\r\n", "0".repeat(70_000)), 1000), Err(BAD));
+    }
+
+    #[test]
+    fn trailer_fields_are_judged_as_those_of_a_head() {
+        let with =
+            |trailers: &str| end(&format!("0\r\n{trailers}\r\n"), 3).map(|end| end.is_some());
+        assert_eq!(with("T: v\r\nU:\r\n"), Ok(true));
+        assert_eq!(with(&"T: v\r\n".repeat(64)), Ok(true));
+        assert_eq!(with(&"T: v\r\n".repeat(65)), Err(LONG_TRAILERS));
+        let long = |length: usize| with(&format!("T: {}\r\n", "v".repeat(length - 5)));
+        assert_eq!(long(16_384), Ok(true));
+        assert_eq!(long(16_385), Err(LONG_TRAILERS));
+        for bad in [
+            "bad trailer line\r\n",
+            ": v\r\n",
+            "T : v\r\n",
+            "T: \0\r\n",
+            "A: b\r\n c\r\n",
+        ] {
+            assert_eq!(with(bad), Err(BAD_TRAILERS), "{bad:?}");
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! One connection, from its first byte to its last.
 
 use std::convert::Infallible;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum::body::Body;
 use axum::http::header::CONNECTION;
@@ -19,62 +21,117 @@ use tokio::time::{Instant, sleep};
 
 use super::accept::{Phase, Site};
 use super::conversation::Conversation;
+use super::crowd::{Crowd, Kind};
 use super::guard::Guard;
 use super::limits::Limits;
 use super::refusal::Refusal;
 
 /// Serves one client until it leaves, breaks a limit, or the server closes.
+///
+/// hyper is there only while a request is being answered: an idle connection has no buffers.
 pub(super) async fn run(
     stream: TcpStream,
     site: Arc<Site>,
     limits: Limits,
-    mut phase: watch::Receiver<Phase>,
+    phase: watch::Receiver<Phase>,
+    crowd: Arc<Crowd>,
 ) {
     // Answers are small: without this they wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let conversation = Conversation::new(Instant::now());
-    let guard = Guard::new(stream, limits, conversation.clone());
-    let service = service_fn(|request| answer(&site, &conversation, request));
+    let mut guard = Guard::new(stream, limits, conversation.clone());
+    while next_request(&mut guard, &conversation, &limits, &phase, &crowd).await {
+        let answering = answer_all(guard, &site, &conversation, &limits, phase.clone());
+        match Box::pin(answering).await {
+            Next::Wait(idle) => guard = idle,
+            Next::Leave(over) => return Box::pin(over.leave()).await,
+        }
+    }
+}
+
+/// Waits for the next request, if there will be one.
+async fn next_request(
+    guard: &mut Guard,
+    conversation: &Conversation,
+    limits: &Limits,
+    phase: &watch::Receiver<Phase>,
+    crowd: &Arc<Crowd>,
+) -> bool {
+    let kind = match conversation.state().heads {
+        0 => Kind::Unheard,
+        _ => Kind::KeptAlive,
+    };
+    let seat = crowd.wait(kind, Instant::now());
+    let mut phase = phase.clone();
+    let closing = async {
+        phase.wait_for(Phase::is_closing).await.is_ok() && conversation.state().mid_request && {
+            sleep(limits.closing).await;
+            true
+        }
+    };
+    tokio::select! {
+        biased;
+        heard = guard.next_request() => heard,
+        _ = closing => false,
+        () = seat.asked_to_leave() => false,
+    }
+}
+
+enum Next {
+    Wait(Guard),
+    Leave(Guard),
+}
+
+/// Lets hyper answer every request that has arrived.
+async fn answer_all(
+    guard: Guard,
+    site: &Site,
+    conversation: &Conversation,
+    limits: &Limits,
+    mut phase: watch::Receiver<Phase>,
+) -> Next {
+    let asked = phase.clone();
+    let service = service_fn(|request| answer(site, conversation, &asked, request));
     let mut connection = http1::Builder::new()
         // The guard has the deadlines. hyper's would run on idle connections too.
         .header_read_timeout(None)
         .max_headers(limits.headers)
         // A client that has sent its request may close its side and still read the answer.
         .half_close(true)
-        .pipeline_flush(true)
         .serve_connection(guard, service);
-    let finished = tokio::select! {
-        finished = &mut connection => Some(finished),
-        _ = phase.wait_for(|phase| *phase != Phase::Serving) => None,
-    };
-    let finished = match finished {
-        Some(finished) => finished,
-        None => {
-            if conversation.state().mid_request {
-                let grace = pin!(sleep(limits.closing));
-                tokio::select! {
-                    finished = &mut connection => return drop(finished),
-                    () = grace => {}
-                }
+    let mut closing = pin!(async move {
+        let _ = phase.wait_for(Phase::is_closing).await;
+    });
+    let mut closes = false;
+    let finished = poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(finished) = Pin::new(&mut connection).poll(cx) {
+                return Poll::Ready(Some(finished));
             }
-            std::pin::Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
+            if conversation.state().idle() {
+                return Poll::Ready(None);
+            }
+            if closes || closing.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            closes = true;
+            Pin::new(&mut connection).graceful_shutdown();
         }
-    };
-    let refused = {
-        let state = conversation.state();
-        state.refused.is_some() || state.broken.is_some()
-    };
+    })
+    .await;
+    let guard = connection.into_parts().io;
     match finished {
-        Ok(()) if refused => connection.into_parts().io.linger().await,
-        Ok(()) => {}
-        Err(why) => tracing::debug!("connection ended: {why}"),
+        None => return Next::Wait(guard),
+        Some(Ok(())) => {}
+        Some(Err(why)) => tracing::debug!("connection ended: {why}"),
     }
+    Next::Leave(guard)
 }
 
 async fn answer(
     site: &Site,
     conversation: &Conversation,
+    phase: &watch::Receiver<Phase>,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let (_answering, refused) = conversation.begin();
@@ -93,13 +150,26 @@ async fn answer(
             ));
         }
     }
-    TowerToHyperService::new(site.router.clone())
+    let answer = TowerToHyperService::new(site.router.clone())
         .call(Request::from_parts(head, Body::empty()))
-        .await
+        .await?;
+    // Not while more requests are there: the connection closes behind this answer.
+    let last = {
+        let state = conversation.state();
+        state.begun == state.heads
+    };
+    Ok(if last && *phase.borrow() != Phase::Serving {
+        closes(answer)
+    } else {
+        answer
+    })
 }
 
 fn refuse(site: &Site, why: Refusal) -> Response {
-    let mut answer = (site.refuse)(why);
+    closes((site.refuse)(why))
+}
+
+fn closes(mut answer: Response) -> Response {
     answer
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));

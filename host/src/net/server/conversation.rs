@@ -27,6 +27,21 @@ pub(super) struct State {
     pub(super) refused: Option<(u64, Refusal)>,
     /// Why the current body could not be read.
     pub(super) broken: Option<Refusal>,
+    /// There are answers that the client has not got yet.
+    pub(super) unsent: bool,
+}
+
+impl State {
+    /// Whether hyper has nothing to do: every request that went on to it is answered and sent.
+    pub(super) fn idle(&self) -> bool {
+        self.answered == self.heads && !self.unsent
+    }
+
+    /// Whether hyper is about to hand over one more request, so that its answer can be sent together
+    /// with those that are there.
+    pub(super) fn more_at_once(&self) -> bool {
+        self.begun == self.answered && self.begun < self.heads
+    }
 }
 
 impl Conversation {
@@ -39,6 +54,7 @@ impl Conversation {
             answered_at: now,
             refused: None,
             broken: None,
+            unsent: false,
         })))
     }
 

@@ -10,6 +10,13 @@ use super::refusal::Refusal;
 /// turn. It is known by its number, not by what it says.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
 
+/// The same for a refused HEAD, whose answer has no content.
+const HEAD_STAND_IN: &[u8] = b"HEAD / HTTP/1.1\r\nconnection: close\r\n\r\n";
+
+/// What hyper gets instead of a chunked body that has ended. Nobody reads what is in it, and what
+/// hyper does not see it cannot refuse.
+const NO_CHUNKS: &[u8] = b"0\r\n\r\n";
+
 #[derive(Debug)]
 enum Part {
     Head,
@@ -29,6 +36,10 @@ pub(super) struct Framing {
     head: Vec<u8>,
     /// Where in `head` the current line begins.
     line: usize,
+    /// The connection closes after the current request.
+    last: bool,
+    /// The client has sent more than is taken.
+    surplus: bool,
     /// What may go on to hyper, and how much of it has.
     passed: Vec<u8>,
     taken: usize,
@@ -44,6 +55,8 @@ impl Framing {
             part: Part::Head,
             head: Vec::new(),
             line: 0,
+            last: false,
+            surplus: false,
             passed: Vec::new(),
             taken: 0,
             heads: 0,
@@ -77,6 +90,21 @@ impl Framing {
         self.in_body() || !self.head.is_empty()
     }
 
+    /// Whether nothing more is taken from this client.
+    pub(super) fn over(&self) -> bool {
+        matches!(self.part, Part::Over)
+    }
+
+    /// Whether the client has sent more than is taken.
+    pub(super) fn surplus(&self) -> bool {
+        self.surplus
+    }
+
+    /// Whether there are bytes that may go on to hyper.
+    pub(super) fn has_passed(&self) -> bool {
+        self.taken < self.passed.len()
+    }
+
     /// At most `max` bytes that may go on to hyper.
     pub(super) fn take(&mut self, max: usize) -> &[u8] {
         if self.taken == self.passed.len() {
@@ -99,28 +127,38 @@ impl Framing {
                         .min(usize::try_from(*left).unwrap_or(usize::MAX));
                     *left -= here as u64;
                     let ended = *left == 0;
-                    self.pass_body(bytes, here, ended)
+                    self.passed.extend_from_slice(&bytes[..here]);
+                    if ended {
+                        self.end_request();
+                    }
+                    here
                 }
                 Part::Chunks(chunked) => match chunked.feed(bytes) {
-                    Ok((here, ended)) => self.pass_body(bytes, here, ended),
+                    Ok((here, ended)) => {
+                        if ended {
+                            self.passed.extend_from_slice(NO_CHUNKS);
+                            self.end_request();
+                        }
+                        here
+                    }
                     Err(why) => {
                         self.broken = Some(why);
+                        self.surplus = true;
                         self.part = Part::Over;
                         bytes.len()
                     }
                 },
-                Part::Over => bytes.len(),
+                Part::Over => {
+                    self.surplus = true;
+                    bytes.len()
+                }
             };
             bytes = &bytes[used..];
         }
     }
 
-    fn pass_body(&mut self, bytes: &[u8], here: usize, ended: bool) -> usize {
-        self.passed.extend_from_slice(&bytes[..here]);
-        if ended {
-            self.part = Part::Head;
-        }
-        here
+    fn end_request(&mut self) {
+        self.part = if self.last { Part::Over } else { Part::Head };
     }
 
     /// Takes one line of a head, or the part of it that is there.
@@ -174,11 +212,13 @@ impl Framing {
     }
 
     fn end_head(&mut self) -> Result<(), Refusal> {
-        self.part = match head::parse(&self.head, &self.limits)? {
-            BodyLength::Known(0) => Part::Head,
-            BodyLength::Known(length) => Part::Body(length),
-            BodyLength::Chunked => Part::Chunks(Chunked::new(self.limits.body_bytes)),
-        };
+        let head = head::parse(&self.head, &self.limits)?;
+        self.last = head.last;
+        match head.body {
+            BodyLength::Known(0) => self.end_request(),
+            BodyLength::Known(length) => self.part = Part::Body(length),
+            BodyLength::Chunked => self.part = Part::Chunks(Chunked::new(&self.limits)),
+        }
         self.passed.append(&mut self.head);
         recycle(&mut self.head);
         self.line = 0;
@@ -187,16 +227,21 @@ impl Framing {
     }
 
     fn refuse(&mut self, why: Refusal) {
+        let stand_in = match self.head.starts_with(b"HEAD ") {
+            true => HEAD_STAND_IN,
+            false => STAND_IN,
+        };
         self.head = Vec::new();
         self.part = Part::Over;
-        self.passed.extend_from_slice(STAND_IN);
+        self.surplus = true;
+        self.passed.extend_from_slice(stand_in);
         self.heads += 1;
         self.refused = Some((self.heads, why));
     }
 }
 
 /// Empties a buffer, and gives back a big one: ten thousand idle connections keep what they have.
-fn recycle(buffer: &mut Vec<u8>) {
+pub(super) fn recycle(buffer: &mut Vec<u8>) {
     buffer.clear();
     buffer.shrink_to(1024);
 }

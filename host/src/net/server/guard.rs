@@ -1,19 +1,24 @@
-//! The socket as hyper sees it: reads are framed and have deadlines, stalled writes end.
+//! The socket as hyper sees it: reads are framed and have deadlines, answers are sent together where
+//! more of them are to come at once, stalled writes end.
 
+use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::conversation::Conversation;
-use super::framing::Framing;
+use super::framing::{Framing, recycle};
 use super::limits::Limits;
 use super::refusal::Refusal;
+
+/// How many bytes of answers wait to be sent together.
+const TOGETHER: usize = 64 * 1024;
 
 /// A client's socket behind [`Framing`] and the deadlines of [`Limits`].
 pub(super) struct Guard {
@@ -26,6 +31,9 @@ pub(super) struct Guard {
     reading: Pin<Box<Sleep>>,
     /// Runs while the client takes nothing of what is to be sent.
     writing: Option<Pin<Box<Sleep>>>,
+    /// Answers, and how many bytes of them have been sent.
+    out: Vec<u8>,
+    sent: usize,
 }
 
 impl Guard {
@@ -39,7 +47,41 @@ impl Guard {
             since: now,
             reading: Box::pin(sleep_until(now + limits.request)),
             writing: None,
+            out: Vec::new(),
+            sent: 0,
         }
+    }
+
+    /// Waits for the next request. False when none will come: the client has left, has had its time,
+    /// or has had the answer to its last request.
+    pub(super) async fn next_request(&mut self) -> bool {
+        poll_fn(|cx| self.poll_next_request(cx)).await
+    }
+
+    fn poll_next_request(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        loop {
+            if self.framing.has_passed() {
+                return Poll::Ready(true);
+            }
+            if self.framing.over() || self.poll_deadline(cx).is_ready() {
+                return Poll::Ready(false);
+            }
+            match ready!(self.poll_fill(cx)) {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return Poll::Ready(false),
+            }
+        }
+    }
+
+    /// Reads what the client has sent; 0 bytes are its end.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut scratch = [const { MaybeUninit::uninit() }; 8192];
+        let mut bytes = ReadBuf::uninit(&mut scratch);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut bytes))?;
+        if !bytes.filled().is_empty() {
+            self.feed(bytes.filled());
+        }
+        Poll::Ready(Ok(bytes.filled().len()))
     }
 
     /// When the client has had its time. None while the server is the one to act.
@@ -78,13 +120,33 @@ impl Guard {
         state.broken = self.framing.broken();
     }
 
-    /// Waits for the client to close, so that what it is still sending does not reset the connection
-    /// before it has read why it was refused. The server's side is closed already.
-    pub(super) async fn linger(mut self) {
-        let until = Instant::now() + self.limits.closing;
+    /// Closes. Where the client has sent more than was read, waits for it to close too, or what it has
+    /// sent would reset the connection before it has read its answers.
+    pub(super) async fn leave(mut self) {
+        // Most often hyper has done so already.
+        let _ = self.stream.shutdown().await;
         let mut scratch = [0; 4096];
+        if !self.framing.surplus() && !matches!(self.stream.try_read(&mut scratch), Ok(1..)) {
+            return;
+        }
+        let until = Instant::now() + self.limits.closing;
         let drain = async { while matches!(self.stream.read(&mut scratch).await, Ok(1..)) {} };
         let _ = timeout_at(until, drain).await;
+    }
+
+    /// Sends every answer that waits.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.out.len() {
+            let written = Pin::new(&mut self.stream).poll_write(cx, &self.out[self.sent..]);
+            match ready!(self.guard_write(cx, written))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                some => self.sent += some,
+            }
+        }
+        self.sent = 0;
+        recycle(&mut self.out);
+        self.conversation.state().unsent = false;
+        Poll::Ready(Ok(()))
     }
 
     fn guard_write<T>(
@@ -127,26 +189,20 @@ impl Read for Guard {
                     "the body is refused",
                 )));
             }
-            if guard.framing.refused().is_some() {
-                // hyper closes once it has sent the refusal; there is nothing more to read.
+            if !guard.framing.in_body() {
+                // The next request is waited for without hyper, which then has no buffers.
                 return Poll::Pending;
             }
             if guard.poll_deadline(cx).is_ready() {
-                if guard.framing.in_body() {
-                    guard.conversation.state().broken = Some(Refusal::Timeout);
-                }
+                guard.conversation.state().broken = Some(Refusal::Timeout);
                 return Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "no complete request in time",
                 )));
             }
-            let mut scratch = [const { MaybeUninit::uninit() }; 8192];
-            let mut bytes = ReadBuf::uninit(&mut scratch);
-            ready!(Pin::new(&mut guard.stream).poll_read(cx, &mut bytes))?;
-            if bytes.filled().is_empty() {
+            if ready!(guard.poll_fill(cx))? == 0 {
                 return Poll::Ready(Ok(()));
             }
-            guard.feed(bytes.filled());
         }
     }
 }
@@ -158,29 +214,25 @@ impl Write for Guard {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let guard = self.get_mut();
-        let written = Pin::new(&mut guard.stream).poll_write(cx, bytes);
-        guard.guard_write(cx, written)
+        if guard.out.len() >= TOGETHER {
+            ready!(guard.poll_send(cx))?;
+        }
+        guard.out.extend_from_slice(bytes);
+        guard.conversation.state().unsent = true;
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let guard = self.get_mut();
+        if guard.conversation.state().more_at_once() {
+            return Poll::Ready(Ok(()));
+        }
+        guard.poll_send(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
         let guard = self.get_mut();
-        let written = Pin::new(&mut guard.stream).poll_write_vectored(cx, pieces);
-        guard.guard_write(cx, written)
+        ready!(guard.poll_send(cx))?;
+        Pin::new(&mut guard.stream).poll_shutdown(cx)
     }
 }

@@ -15,6 +15,15 @@ pub(super) enum BodyLength {
     Chunked,
 }
 
+/// What a head says of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// How its body is delimited.
+    pub(super) body: BodyLength,
+    /// The connection closes after its answer.
+    pub(super) last: bool,
+}
+
 /// Judges a request line, without its CRLF, before the rest of the head has arrived: a client that
 /// speaks another protocol may never send an empty line.
 pub(super) fn request_line(line: &[u8]) -> Result<(), Refusal> {
@@ -28,7 +37,7 @@ pub(super) fn request_line(line: &[u8]) -> Result<(), Refusal> {
 }
 
 /// Judges a whole head, the empty line included.
-pub(super) fn parse(head: &[u8], limits: &Limits) -> Result<BodyLength, Refusal> {
+pub(super) fn parse(head: &[u8], limits: &Limits) -> Result<Head, Refusal> {
     let mut fields = vec![httparse::EMPTY_HEADER; limits.headers];
     let mut request = httparse::Request::new(&mut fields);
     match request.parse(head) {
@@ -54,7 +63,40 @@ pub(super) fn parse(head: &[u8], limits: &Limits) -> Result<BodyLength, Refusal>
     if request.path.unwrap_or_default().parse::<Uri>().is_err() {
         return Err(Refusal::Malformed("the request target is malformed"));
     }
-    body_length(request.headers, request.version == Some(1), limits)
+    let http_1_1 = request.version == Some(1);
+    let body = body_length(request.headers, http_1_1, limits)?;
+    one_host(request.headers, http_1_1)?;
+    Ok(Head {
+        body,
+        last: is_last(request.headers, http_1_1),
+    })
+}
+
+/// RFC 9112, 3.2: two parties must not take a request for two different hosts.
+fn one_host(fields: &[httparse::Header<'_>], http_1_1: bool) -> Result<(), Refusal> {
+    match (named(fields, "host").count(), http_1_1) {
+        (1, _) | (0, false) => Ok(()),
+        (0, true) => Err(Refusal::Malformed("a request of HTTP/1.1 has no Host")),
+        _ => Err(Refusal::Malformed("the request has more than one Host")),
+    }
+}
+
+/// Whether the client wants no further answer. Where the fields contradict each other it counts as
+/// the last, as hyper may take it for that.
+fn is_last(fields: &[httparse::Header<'_>], http_1_1: bool) -> bool {
+    let has = |option: &str| {
+        named(fields, "connection")
+            .flat_map(|value| value.split(|byte| *byte == b','))
+            .any(|found| found.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+    };
+    has("close") || !(http_1_1 || has("keep-alive"))
+}
+
+fn named<'a>(fields: &'a [httparse::Header<'a>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    fields
+        .iter()
+        .filter(move |field| field.name.eq_ignore_ascii_case(name))
+        .map(|field| field.value)
 }
 
 fn body_length(
@@ -62,15 +104,8 @@ fn body_length(
     http_1_1: bool,
     limits: &Limits,
 ) -> Result<BodyLength, Refusal> {
-    let values = |name: &str| -> Vec<&[u8]> {
-        fields
-            .iter()
-            .filter(|field| field.name.eq_ignore_ascii_case(name))
-            .map(|field| field.value)
-            .collect()
-    };
-    let lengths = values("content-length");
-    let encodings = values("transfer-encoding");
+    let lengths: Vec<_> = named(fields, "content-length").collect();
+    let encodings: Vec<_> = named(fields, "transfer-encoding").collect();
     if !lengths.is_empty() && !encodings.is_empty() {
         return Err(Refusal::TwoLengths);
     }
@@ -113,6 +148,45 @@ mod tests {
             format!("GET /ready HTTP/1.1\r\nHost: x\r\n{fields}\r\n").as_bytes(),
             &Limits::default(),
         )
+        .map(|head| head.body)
+    }
+
+    #[test]
+    fn a_request_of_http_1_1_names_one_host() {
+        let parse = |head: &str| parse(head.as_bytes(), &Limits::default());
+        for bad in [
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
+        ] {
+            assert!(matches!(parse(bad), Err(Refusal::Malformed(_))), "{bad:?}");
+        }
+        for good in ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nhOST:\r\n\r\n"] {
+            assert!(parse(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_request_of_a_connection_is_known() {
+        for (version, fields, last) in [
+            ("1.1", "", false),
+            ("1.1", "Connection: keep-alive\r\n", false),
+            ("1.1", "Connection: closed\r\n", false),
+            ("1.1", "CONNECTION: x, Close\r\n", true),
+            (
+                "1.1",
+                "Connection: close\r\nConnection: keep-alive\r\n",
+                true,
+            ),
+            ("1.0", "", true),
+            ("1.0", "Connection: Keep-Alive\r\n", false),
+            ("1.0", "Connection: keep-alive, close\r\n", true),
+        ] {
+            let head = format!("GET / HTTP/{version}\r\nHost: x\r\n{fields}\r\n");
+            let found = parse(head.as_bytes(), &Limits::default()).unwrap();
+            assert_eq!(found.last, last, "{head:?}");
+        }
     }
 
     #[test]

@@ -1,20 +1,24 @@
 //! A server for HTTP/1 that no client can hold up.
 //!
 //! hyper speaks the protocol; around every socket stands a guard that keeps the deadlines of
-//! [`Limits`] and looks at each request's head before hyper does. What the guard refuses is answered
+//! [`Limits`] and looks at each request's head before hyper does. It passes nothing on behind a
+//! connection's last request, sends the answers of pipelined requests together, and waits for the next
+//! request without hyper, so that an idle connection costs little. What the guard refuses is answered
 //! in its turn, behind the answers to earlier requests of the connection, and the connection closes.
 
 mod accept;
 mod chunked;
 mod connection;
 mod conversation;
+mod crowd;
 mod framing;
 mod guard;
 mod head;
 mod limits;
 mod refusal;
+mod seldom;
 
-pub use accept::{Phase, Site, listen, raise_file_limit, serve};
+pub use accept::{Phase, Site, capacity, listen, raise_file_limit, serve};
 pub use limits::Limits;
 pub use refusal::Refusal;
 

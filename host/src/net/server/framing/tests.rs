@@ -1,9 +1,14 @@
 use super::*;
 
 const GET: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
-const POST: &str = "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody";
-const CHUNKS: &str = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n";
-const SMUGGLED: &str = "GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
+const POST: &str = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody";
+const CHUNKS: &str =
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n";
+/// What of `CHUNKS` passes: the body's end.
+const NO_BODY: &str = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+const LAST: &str = "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+const SMUGGLED: &str =
+    "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /// What a connection passes on, with its bytes cut into pieces of `step`.
 fn follow(sent: &str, step: usize) -> (String, Framing) {
@@ -19,9 +24,10 @@ fn follow(sent: &str, step: usize) -> (String, Framing) {
 #[test]
 fn good_requests_pass_unchanged_however_the_bytes_are_cut() {
     let sent = [GET, POST, GET, CHUNKS, POST, GET].concat();
+    let expected = [GET, POST, GET, NO_BODY, POST, GET].concat();
     for step in 1..sent.len() {
         let (passed, framing) = follow(&sent, step);
-        assert_eq!(passed, sent, "in steps of {step}");
+        assert_eq!(passed, expected, "in steps of {step}");
         assert_eq!(
             (framing.heads(), framing.refused(), framing.mid_request()),
             (6, None, false)
@@ -41,9 +47,33 @@ fn a_refused_request_is_found_behind_any_other_and_nothing_after_it_passes() {
                 Some((heads, Refusal::TwoLengths)),
                 "{before:?} in steps of {step}"
             );
+            let before = before.replace(CHUNKS, NO_BODY);
             assert_eq!(passed.as_bytes(), [before.as_bytes(), STAND_IN].concat());
         }
     }
+}
+
+#[test]
+fn nothing_after_the_last_request_passes() {
+    let old = "POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi";
+    for last in [LAST, old] {
+        for (after, surplus) in [("", false), (GET, true), ("BAD", true)] {
+            let sent = [GET, last, after].concat();
+            for step in 1..sent.len() {
+                let (passed, framing) = follow(&sent, step);
+                assert_eq!(passed, [GET, last].concat(), "in steps of {step}");
+                assert!(framing.over());
+                assert_eq!(framing.surplus(), surplus, "in steps of {step}");
+                assert_eq!((framing.heads(), framing.refused()), (2, None));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refused_head_request_is_answered_as_one() {
+    let (passed, _) = follow("HEAD / HTTP/1.1\r\nHost\r\n\r\n", 5);
+    assert_eq!(passed.as_bytes(), HEAD_STAND_IN);
 }
 
 #[test]
@@ -85,10 +115,10 @@ fn empty_lines_before_a_request_are_dropped() {
 
 #[test]
 fn a_head_may_have_16_kib_and_not_a_byte_more() {
-    let frame = "GET / HTTP/1.1\r\nX: \r\n\r\n";
+    let frame = "GET / HTTP/1.1\r\nHost: x\r\nX: \r\n\r\n";
     let head = |bytes: usize| {
         format!(
-            "GET / HTTP/1.1\r\nX: {}\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n",
             "x".repeat(bytes - frame.len())
         )
     };
@@ -110,7 +140,7 @@ fn a_head_may_have_16_kib_and_not_a_byte_more() {
 #[test]
 fn a_broken_chunk_ends_the_conversation() {
     let (_, framing) = follow(
-        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nGET / HTTP/1.1\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nGET / HTTP/1.1\r\n\r\n",
         3,
     );
     assert!(matches!(framing.broken(), Some(Refusal::Malformed(_))));
