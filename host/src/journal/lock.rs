@@ -15,7 +15,7 @@ const DRIVER: &str = "driver.lock";
 const HOOK: &str = "hook.lock";
 
 /// How long an append waits for another one. A healthy append takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 10 });
+const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 10 });
 
 /// Takes the append lock, waiting for at most [`PATIENCE`].
 pub(super) fn append_lock(dir: &Path) -> Result<File, JournalError> {
