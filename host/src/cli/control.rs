@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use halcyon_core::config::Settings;
-use halcyon_core::release::{Command, Context, Phase};
+use halcyon_core::release::{Command, Context, Phase, Rejection};
 
 use super::release::show;
 use super::settle::settle;
@@ -187,10 +187,11 @@ pub(super) fn resume(args: ResumeArgs, invocation: &Invocation) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// A refusal by the state, with the command that helps.
+/// An error, with the command that helps where it is a refusal by the state.
 pub(super) fn under_way(error: JournalError, hint: &str) -> Failure {
+    let by_state = matches!(error, JournalError::Refused(Rejection::State { .. }));
     let failure = Failure::from(error);
-    if failure.exit == Exit::Refused {
+    if by_state {
         failure.hint(hint)
     } else {
         failure
