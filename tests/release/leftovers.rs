@@ -92,7 +92,11 @@ fn a_hook_runs_where_the_release_was_begun_whoever_goes_on() {
         "10,50",
         &["--timeout-s", "30", "--on-step", "pwd -P >> noted"],
     ));
-    store.wait_for("start_canary");
+    store.wait_until("the canary has begun", |records| {
+        records
+            .iter()
+            .any(|record| record["action"] == "start_canary")
+    });
     driver.signal(Signal::KILL);
     driver.ended();
     let mut elsewhere = store.command(&["rollback", "--reason", "back"], &[]);

@@ -143,8 +143,11 @@ pub(crate) fn read_regions(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<R
         }
         match RegionName::new(item) {
             Err(why) => problems.error("REGIONS", why),
-            Ok(name) => match first_spelling.insert(item.to_ascii_lowercase(), item) {
-                None => regions.push(name),
+            Ok(name) => match first_spelling.get(&item.to_ascii_lowercase()).copied() {
+                None => {
+                    first_spelling.insert(item.to_ascii_lowercase(), item);
+                    regions.push(name);
+                }
                 Some(before) if before == item => {
                     problems.error(
                         "REGIONS",

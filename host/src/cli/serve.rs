@@ -21,8 +21,8 @@ use crate::net::server::{Limits, capacity, listen, raise_file_limit};
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
     /// Port of the health server; 0 takes any free one [env: HEALTH_PORT] [default: 8086]
-    #[arg(long, value_name = "PORT")]
-    health_port: Option<u16>,
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    health_port: Option<String>,
     /// Address the health server binds
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
     bind: IpAddr,
@@ -86,12 +86,12 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
 }
 
 fn with_flags(args: &Args, environment: Environment) -> Environment {
-    let Some(port) = args.health_port else {
+    let Some(port) = args.health_port.clone() else {
         return environment;
     };
     Arc::new(move |name| {
         if name == "HEALTH_PORT" {
-            Some(port.to_string())
+            Some(port.clone())
         } else {
             environment(name)
         }
