@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use halcyon_tests::process::Serving;
+use halcyon_tests::store::Store;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::wire::{Answer, answering, get, nobody, service, silent, timed};
@@ -191,6 +192,34 @@ fn a_dependency_behind_tls_needs_a_certificate_that_is_trusted() {
     assert!(body.contains("TLS: invalid peer certificate"), "{body}");
 }
 
+#[test]
+fn a_region_behind_tls_needs_a_certificate_that_is_trusted() {
+    let authority = Authority::new();
+    let region = format!("https://localhost:{}", authority.serve().port());
+    let store = Store::new();
+    let ca_file = store.dir().join("ca.pem");
+    fs::write(&ca_file, &authority.pem).unwrap();
+    let release = [
+        &[
+            "release",
+            "--image-blue",
+            "app:1",
+            "--image-green",
+            "app:2",
+            "--canary-seq",
+            "100",
+        ][..],
+        &["--timeout-s", "0", "--abort-on-err", "--region", &region],
+    ]
+    .concat();
+    store
+        .run(&release)
+        .exits(3)
+        .says("TLS: invalid peer certificate");
+    let trusting = [&release[..], &["--ca-file", ca_file.to_str().unwrap()]].concat();
+    store.run(&trusting).exits(0);
+}
+
 /// A certificate authority of our own, and a server with a certificate for `localhost`.
 struct Authority {
     pem: String,
@@ -226,7 +255,9 @@ impl Authority {
             let connection = rustls::ServerConnection::new(config.clone()).unwrap();
             let mut stream = rustls::StreamOwned::new(connection, stream);
             if stream.read(&mut [0; 1024]).is_ok() {
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+                let _ = stream.write_all(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{\"status\":\"ready\"}",
+                );
             }
         })
     }
