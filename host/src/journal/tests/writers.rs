@@ -75,7 +75,7 @@ fn an_append_lock_held_by_a_stopped_process_is_an_error_after_a_while() {
     let error = say(&mut journal, &step(1)).unwrap_err();
     assert!(matches!(error, JournalError::Locked { .. }), "{error}");
     assert!(error.to_string().contains("append.lock"), "{error}");
-    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(begin.elapsed() < Duration::from_secs(60));
     assert_eq!(
         Journal::open(dir.path()).unwrap().head().seq,
         1,
