@@ -1,6 +1,10 @@
 //! `UPDATE_DOCS=1 cargo test -p halcyon-tests --test docs` writes the pages anew.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
+
+use halcyon_tests::process::Serving;
 
 fn check(page: &str, wanted: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -24,4 +28,33 @@ fn the_page_of_variables_is_what_the_program_reads() {
 #[test]
 fn the_page_of_commands_is_what_the_program_takes() {
     check("cli.md", &halcyon::cli::command_reference());
+}
+
+#[test]
+fn the_page_of_metrics_is_what_a_server_answers() {
+    let server = Serving::start(&[("READINESS_CHECKS", "db=tcp://127.0.0.1:1")]);
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    let request = "GET /metrics HTTP/1.1\r\nHost: docs\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let mut page = String::from(
+        "# Metrics\n\nGenerated from what a running server answers at `/metrics` (OpenMetrics); do not edit. A counter's samples end\nin `_total`, the info's in `_info`, a histogram's in `_bucket`, `_sum` and `_count`. No label ever names a tenant.\n\n| metric | type | meaning |\n|---|---|---|\n",
+    );
+    for line in answer.lines() {
+        let Some((name, help)) = line
+            .strip_prefix("# HELP ")
+            .and_then(|rest| rest.split_once(' '))
+        else {
+            continue;
+        };
+        let of_type = format!("# TYPE {name} ");
+        let kind = answer
+            .lines()
+            .find_map(|line| line.strip_prefix(&of_type))
+            .unwrap();
+        page.push_str(&format!("| `{name}` | {kind} | {help} |\n"));
+    }
+    assert!(page.contains("`halcyon_ready`"), "{answer}");
+    check("metrics.md", &page);
 }
