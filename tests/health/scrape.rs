@@ -15,16 +15,16 @@ fn a_dependency_that_hangs_does_not_take_the_metrics_away() {
     let hangs = format!("hangs=http://{}", silent());
     let server = Serving::start(&[
         ("READINESS_CHECKS", &hangs),
-        ("READINESS_TIMEOUT_MS", "1500"),
+        ("READINESS_TIMEOUT_MS", "4000"),
     ]);
     for _ in 0..3 {
         let (answer, took) = timed(|| get(server.address(), "/metrics"));
         assert_eq!(answer.status, 200);
-        assert!(took < Duration::from_millis(700), "{took:?}");
+        assert!(took < Duration::from_millis(3000), "{took:?}");
         assert!(answer.body.contains("halcyon_readiness_age_seconds "));
     }
     // What was being found out meanwhile is there later.
-    thread::sleep(Duration::from_millis(1600));
+    thread::sleep(Duration::from_millis(4300));
     let known = get(server.address(), "/metrics").body;
     assert!(
         known.contains(r#"halcyon_dependency_up{name="hangs"} 0"#),
