@@ -118,7 +118,7 @@ fn a_full_server_closes_the_longest_idle_connection_for_a_new_one() {
         let mut stream = connect(server.address());
         let begin = Instant::now();
         assert_eq!(converse(&mut stream, "/health").status, 200);
-        assert!(begin.elapsed() < Duration::from_millis(500));
+        assert!(begin.elapsed() < Duration::from_secs(5));
         idle.push(stream);
     }
     let kept = idle.split_off(12);

@@ -46,7 +46,7 @@ fn a_client_that_sends_no_complete_request_is_closed() {
             "{sent:?}: {}",
             String::from_utf8_lossy(&answer)
         );
-        assert!(took > ms(300) && took < ms(700), "{sent:?}: {took:?}");
+        assert!(took > ms(300) && took < ms(950), "{sent:?}: {took:?}");
     }
 }
 
@@ -64,7 +64,7 @@ fn a_body_that_does_not_arrive_is_408() {
             answer.starts_with("HTTP/1.1 408 ") && answer.contains("x-halcyon-region: unknown"),
             "{answer}"
         );
-        assert!(took > ms(300) && took < ms(1000), "{took:?}");
+        assert!(took > ms(300) && took < ms(2000), "{took:?}");
     }
 }
 
@@ -99,7 +99,7 @@ fn a_later_request_has_its_own_time_from_its_first_byte() {
     stream.write_all(b"GET /he").unwrap();
     let (answer, took) = timed(|| read_all(&mut stream));
     assert!(
-        answer.is_empty() && took > ms(300) && took < ms(700),
+        answer.is_empty() && took > ms(300) && took < ms(950),
         "{took:?}"
     );
 }
@@ -111,7 +111,7 @@ fn an_idle_connection_is_closed_after_its_time() {
     assert_eq!(converse(&mut stream, "/health").status, 200);
     let (answer, took) = timed(|| read_all(&mut stream));
     assert!(
-        answer.is_empty() && took > ms(800) && took < ms(1300),
+        answer.is_empty() && took > ms(800) && took < ms(4000),
         "{took:?}"
     );
 }

@@ -132,7 +132,7 @@ fn slow_dependencies_report_timeout_within_the_one_deadline() {
     let (answer, took) = timed(|| get(server.address(), "/ready"));
     assert_eq!(answer.status, 503);
     assert!(
-        took >= Duration::from_millis(300) && took < Duration::from_millis(800),
+        took >= Duration::from_millis(300) && took < Duration::from_millis(2000),
         "{took:?}"
     );
     let dependencies = &answer.json()["checks"]["dependencies"];

@@ -306,7 +306,7 @@ fn an_answer_does_not_wait_for_that_of_a_later_request() {
     write!(stream, "{GOOD}GET /ready HTTP/1.1\r\nHost: x\r\n\r\n{GOOD}").unwrap();
     let (answer, took) = timed(|| crate::wire::read_one(&mut stream));
     assert_eq!(answer.status, 200);
-    assert!(took < Duration::from_millis(1000), "{took:?}");
+    assert!(took < Duration::from_millis(1800), "{took:?}");
     assert_eq!(crate::wire::read_one(&mut stream).status, 503);
     assert_eq!(crate::wire::read_one(&mut stream).status, 200);
 }

@@ -24,7 +24,7 @@ fn probe(address: SocketAddr, region: Option<&str>) -> Result<Duration, String> 
 fn failure(address: SocketAddr) -> String {
     let (result, took) = timed(|| probe(address, Some("us-east")));
     let why = result.unwrap_err();
-    assert!(took < Duration::from_millis(900), "{took:?}: {why}");
+    assert!(took < Duration::from_millis(2500), "{took:?}: {why}");
     assert!(
         why.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && why.len() < 250,
         "{why:?}"
