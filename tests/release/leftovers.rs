@@ -87,18 +87,22 @@ fn ctrl_c_during_a_rollback_lets_it_finish_and_exits_130() {
 #[test]
 fn a_hook_runs_where_the_release_was_begun_whoever_goes_on() {
     let (store, region) = (Store::new(), Region::ready());
+    // By its whole path: a hook that runs elsewhere must be seen to.
+    let hook = format!("pwd -P >> {}", store.dir().join("noted").display());
     let driver = store.start(&release(
         &[&region],
         "10,50",
-        &["--timeout-s", "30", "--on-step", "pwd -P >> noted"],
+        &["--timeout-s", "30", "--on-step", &hook],
     ));
-    store.wait_until("the canary has begun", |records| {
-        records
+    store.wait_until("the canary's hook is done", |records| {
+        let confirmed = records
             .iter()
-            .any(|record| record["action"] == "start_canary")
+            .filter(|record| record["action"] == "region_confirmed");
+        confirmed.count() == 2
     });
     driver.signal(Signal::KILL);
     driver.ended();
+    let before = noted(&store).lines().count();
     let mut elsewhere = store.command(&["rollback", "--reason", "back"], &[]);
     let store_dir = format!("file:{}", store.logs().display());
     elsewhere.current_dir("/").env("HALCYON_STORE", &store_dir);
@@ -107,6 +111,11 @@ fn a_hook_runs_where_the_release_was_begun_whoever_goes_on() {
         ran.status.success(),
         "{}",
         String::from_utf8_lossy(&ran.stderr)
+    );
+    assert_eq!(
+        noted(&store).lines().count(),
+        before + 1,
+        "the rollback ran its hook"
     );
     let here = store.dir().canonicalize().unwrap();
     assert!(
