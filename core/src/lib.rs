@@ -148,6 +148,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod config;
+pub mod document;
 pub mod endpoint;
 pub mod hash;
 pub mod ledger;

@@ -1,10 +1,12 @@
 //! The region functions under the names the earlier system gave them.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::config::{FailoverPolicy, Lookup, Problems, RegionConfig, RegionReport, read_regions};
+use crate::config::{
+    FailoverPolicy, Lookup, Problems, RegionConfig, RegionReport, Topology, read_regions,
+};
 use crate::hash::TenantId;
 use crate::placement::Router;
 use crate::region::RegionName;
@@ -29,7 +31,7 @@ impl From<Problems> for Result<(), ConfigError> {
 ///
 /// ```
 /// use halcyon_core::regions::active_regions;
-/// let regions = active_regions(&|name| (name == "REGIONS").then(|| "us-east, us-west".into())).unwrap();
+/// let regions = active_regions(&|name: &str| (name == "REGIONS").then(|| "us-east, us-west".into())).unwrap();
 /// assert_eq!(regions[1].as_str(), "us-west");
 /// ```
 ///
@@ -37,7 +39,8 @@ impl From<Problems> for Result<(), ConfigError> {
 /// When the list is unset, empty, too long, or holds a wrong name or a duplicate.
 pub fn active_regions(lookup: Lookup<'_>) -> Result<Vec<RegionName>, ConfigError> {
     let mut problems = Problems::default();
-    let regions = read_regions(lookup, &mut problems);
+    let topology = Topology::read_into(lookup, &mut problems);
+    let regions = read_regions(lookup, &topology, &mut problems);
     Result::from(problems).map(|()| regions)
 }
 
@@ -84,12 +87,15 @@ pub fn failover_policy(lookup: Lookup<'_>) -> (FailoverPolicy, Vec<String>) {
 /// ```
 ///
 /// # Errors
-/// When the configuration has errors, the rule needs a primary and there is none, or the tenant id
-/// is empty or longer than 16,384 bytes.
+/// When the configuration has errors, the rule needs a primary and there is none, the tenant id is
+/// empty or longer than 16,384 bytes, or its residency allows no region.
 pub fn preferred_region(lookup: Lookup<'_>, tenant: &str) -> Result<RegionName, ConfigError> {
     let router = Router::from_lookup(lookup)?;
     let tenant = TenantId::new(tenant).map_err(|why| ConfigError(alloc::vec![why]))?;
-    Ok(router.preferred(tenant).clone())
+    match router.preferred(tenant) {
+        Ok(region) => Ok(region.clone()),
+        Err(why) => Err(ConfigError(alloc::vec![why.to_string()])),
+    }
 }
 
 /// Why there is no region to fail over to.
@@ -104,7 +110,7 @@ pub enum FailoverError {
 }
 
 /// The region after `current` in `REGIONS`, wrapping; for a `current` that is not listed, the
-/// primary (`ordered`) or the first (`round_robin`).
+/// primary (`ordered`, `rendezvous`) or the first (`round_robin`).
 ///
 /// ```
 /// use halcyon_core::regions::next_failover;
@@ -132,14 +138,17 @@ pub fn next_failover(lookup: Lookup<'_>, current: &str) -> Result<RegionName, Fa
     let next = match (listed, config.policy) {
         (true, _) => after.nth(1).cloned(),
         (false, FailoverPolicy::RoundRobin) => config.regions.first().cloned(),
-        (false, FailoverPolicy::Ordered) => Some(primary_region(lookup)?),
+        (false, FailoverPolicy::Ordered | FailoverPolicy::Rendezvous) => {
+            Some(primary_region(lookup)?)
+        }
     };
     next.ok_or_else(|| ConfigError(alloc::vec![format!("REGIONS: names no region")]).into())
 }
 
-/// Checks the whole region configuration and reports everything at once.
+/// Checks the whole region configuration and reports everything at once: errors, fallbacks, and what
+/// is legal and probably not meant.
 pub fn validate_region_config(lookup: Lookup<'_>) -> RegionReport {
-    RegionReport::read(lookup)
+    RegionReport::linted(lookup)
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::config::Environment;
+use crate::document::Document;
+
 /// A lookup over a table of variables.
 pub(crate) fn env(table: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
     let table: Vec<(String, String)> = table
@@ -14,6 +17,23 @@ pub(crate) fn env(table: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + u
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.clone())
+    }
+}
+
+/// Variables, and files by their path; all of them are JSON.
+pub(crate) struct WithFiles<'a> {
+    pub(crate) table: &'a [(&'a str, &'a str)],
+    pub(crate) files: &'a [(&'a str, &'a str)],
+}
+
+impl Environment for WithFiles<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        env(self.table)(name)
+    }
+
+    fn document(&self, _: &str, path: &str) -> Result<Document, String> {
+        let file = self.files.iter().find(|(known, _)| *known == path);
+        Document::from_json(file.ok_or("cannot be read: no such file")?.1)
     }
 }
 

@@ -191,7 +191,7 @@ pub(crate) fn try_health(environment: &[(&str, &str)]) -> Result<Health, ConfigE
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_string()))
         .collect();
-    let lookup: Environment = Arc::new(move |name| {
+    let lookup: Environment = Arc::new(move |name: &str| {
         variables
             .iter()
             .find(|(known, _)| known == name)

@@ -1,9 +1,14 @@
 //! Configuration: every variable read through one lookup function, every problem at once.
 
 mod endpoints;
+mod environment;
+mod lint;
 mod regions;
+mod rules;
 mod settings;
+mod topology;
 mod variables;
+mod weights;
 
 #[cfg(test)]
 mod tests;
@@ -13,16 +18,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
+pub use environment::{Environment, Lookup};
 pub use regions::{FailoverPolicy, RegionConfig, RegionReport, Sticky};
 pub use settings::{
     BuildInfo, Dependency, Features, LogFormat, RegionEndpoint, Settings, required_envs,
 };
+pub use topology::{Topology, TopologyRegion};
 pub use variables::{UNSUPPORTED, VARIABLES, Variable};
 
-pub(crate) use regions::{read_regions, unset_primary};
-
-/// How a variable is looked up. An empty value counts as unset.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(crate) use regions::{listed, read_regions, unset_primary};
 
 /// What a reading found wrong (`errors`) or worth saying (`warnings`). Each string begins with the
 /// variable's name.
@@ -71,7 +75,7 @@ pub fn startup_problems(lookup: Lookup<'_>) -> Problems {
 
 /// The value of `name`, with an empty one counting as unset.
 pub(crate) fn value(lookup: Lookup<'_>, name: &str) -> Option<String> {
-    lookup(name).filter(|value| !value.is_empty())
+    lookup.variable(name).filter(|value| !value.is_empty())
 }
 
 /// The items of a comma-separated list: ASCII blanks (space, tab) around an item dropped.
@@ -87,23 +91,6 @@ pub(crate) fn refuse_unsupported(lookup: Lookup<'_>, problems: &mut Problems) {
                 name,
                 format_args!(
                     "{} asks for {feature}, which this version does not have; unset it",
-                    crate::text::Seen(&seen)
-                ),
-            );
-        }
-    }
-    let rules = [
-        ("FAILOVER_POLICY", "ordered, round_robin"),
-        ("TENANT_STICKY", "hash, primary"),
-    ];
-    for (name, allowed) in rules {
-        if let Some(seen) =
-            value(lookup, name).filter(|seen| seen.eq_ignore_ascii_case("rendezvous"))
-        {
-            problems.error(
-                name,
-                format_args!(
-                    "{} is not in this version; allowed: {allowed}",
                     crate::text::Seen(&seen)
                 ),
             );

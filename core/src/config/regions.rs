@@ -7,8 +7,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use serde::{Serialize, Serializer};
 
-use super::{Lookup, Problems, items, refuse_unsupported, value};
+use super::rules::read_rules;
+use super::weights::read_weights;
+use super::{Lookup, Problems, Topology, items, refuse_unsupported, value};
 use crate::hash::HashKey;
+use crate::placement::TenantRules;
 use crate::region::{REGIONS_MAX, RegionName};
 use crate::text::Seen;
 
@@ -20,14 +23,24 @@ pub enum FailoverPolicy {
     Ordered,
     /// They spread over all regions that are up.
     RoundRobin,
+    /// Each goes on to the next region of its own order.
+    Rendezvous,
 }
 
 impl FailoverPolicy {
+    /// Every policy.
+    pub const ALL: [FailoverPolicy; 3] = [
+        FailoverPolicy::Ordered,
+        FailoverPolicy::RoundRobin,
+        FailoverPolicy::Rendezvous,
+    ];
+
     /// Its name, as `FAILOVER_POLICY` takes it.
     pub fn name(self) -> &'static str {
         match self {
             FailoverPolicy::Ordered => "ordered",
             FailoverPolicy::RoundRobin => "round_robin",
+            FailoverPolicy::Rendezvous => "rendezvous",
         }
     }
 }
@@ -52,6 +65,25 @@ pub enum Sticky {
     Primary,
     /// `REGIONS[h mod len]`, `h` the tenant's SipHash.
     Hash,
+    /// The first region of the tenant's own weighted order.
+    Rendezvous,
+}
+
+impl Sticky {
+    /// Its name, as `TENANT_STICKY` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Sticky::Primary => "primary",
+            Sticky::Hash => "hash",
+            Sticky::Rendezvous => "rendezvous",
+        }
+    }
+}
+
+impl fmt::Display for Sticky {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// The region variables, read and checked.
@@ -67,6 +99,12 @@ pub struct RegionConfig {
     pub sticky: Sticky,
     /// The key of the tenant hash.
     pub key: HashKey,
+    /// A weight for each of `regions`.
+    pub weights: Vec<u16>,
+    /// The rules for single tenants.
+    pub rules: TenantRules,
+    /// The topology file.
+    pub topology: Topology,
 }
 
 impl RegionConfig {
@@ -76,11 +114,14 @@ impl RegionConfig {
     /// [`primary_region`](crate::regions::primary_region).
     pub fn read(lookup: Lookup<'_>) -> (Self, Problems) {
         let mut problems = Problems::default();
-        let regions = read_regions(lookup, &mut problems);
+        let topology = Topology::read_into(lookup, &mut problems);
+        let regions = read_regions(lookup, &topology, &mut problems);
+        let weights = read_weights(lookup, &regions, &topology, &mut problems);
         let primary = read_primary(lookup, &regions, &mut problems);
         let policy = read_policy(lookup, &mut problems);
         let sticky = read_sticky(lookup, &mut problems);
         let key = read_key(lookup, &mut problems);
+        let rules = read_rules(lookup, &regions, &mut problems);
         refuse_unsupported(lookup, &mut problems);
         warn_of_a_foreign_current_region(lookup, &regions, &mut problems);
         (
@@ -90,6 +131,9 @@ impl RegionConfig {
                 policy,
                 sticky,
                 key,
+                weights,
+                rules,
+                topology,
             },
             problems,
         )
@@ -113,8 +157,20 @@ pub struct RegionReport {
     pub warnings: Vec<String>,
 }
 
-pub(crate) fn read_regions(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<RegionName> {
+/// The regions of `REGIONS`; where it is unset, those of the topology.
+pub(crate) fn read_regions(
+    lookup: Lookup<'_>,
+    topology: &Topology,
+    problems: &mut Problems,
+) -> Vec<RegionName> {
     let Some(list) = value(lookup, "REGIONS") else {
+        if !topology.regions.is_empty() {
+            return topology
+                .regions
+                .iter()
+                .map(|region| region.name.clone())
+                .collect();
+        }
         problems.error(
             "REGIONS",
             "unset; allowed: a comma-separated list of region names, such as us-east,us-west",
@@ -216,7 +272,7 @@ pub(crate) fn listed(regions: &[RegionName]) -> String {
     }
 }
 
-const POLICIES: &str = "allowed: ordered, round_robin";
+const POLICIES: &str = "allowed: ordered, round_robin, rendezvous";
 
 fn read_policy(lookup: Lookup<'_>, problems: &mut Problems) -> FailoverPolicy {
     let Some(text) = value(lookup, "FAILOVER_POLICY") else {
@@ -225,8 +281,7 @@ fn read_policy(lookup: Lookup<'_>, problems: &mut Problems) -> FailoverPolicy {
     match text.to_ascii_lowercase().as_str() {
         "ordered" => FailoverPolicy::Ordered,
         "round_robin" => FailoverPolicy::RoundRobin,
-        // An error of its own, which every reading of the configuration reports.
-        "rendezvous" => FailoverPolicy::default(),
+        "rendezvous" => FailoverPolicy::Rendezvous,
         _ => {
             problems.warn(
                 "FAILOVER_POLICY",
@@ -244,12 +299,12 @@ fn read_sticky(lookup: Lookup<'_>, problems: &mut Problems) -> Sticky {
     match text.to_ascii_lowercase().as_str() {
         "hash" => Sticky::Hash,
         "primary" => Sticky::Primary,
-        "rendezvous" => Sticky::default(),
+        "rendezvous" => Sticky::Rendezvous,
         _ => {
             problems.warn(
                 "TENANT_STICKY",
                 format_args!(
-                    "{} is unknown, tenants go to the primary; allowed: hash, primary",
+                    "{} is unknown, tenants go to the primary; allowed: hash, rendezvous, primary",
                     Seen(&text)
                 ),
             );

@@ -484,7 +484,7 @@ fn a_configuration_wrong_in_five_places_reports_five_problems_at_once() {
         ("DRAIN_MS", "-1"),
         ("READINESS_CHECKS", "db"),
         ("HALCYON_STORE", "etcd://e"),
-        ("HALCYON_TOPOLOGY", "t.toml"),
+        ("HALCYON_SERVER", "http://h"),
     ]);
     let begins: Vec<&str> = problems
         .errors
@@ -498,7 +498,7 @@ fn a_configuration_wrong_in_five_places_reports_five_problems_at_once() {
             "READINESS_CHECKS",
             "HALCYON_STORE",
             "DRAIN_MS",
-            "HALCYON_TOPOLOGY"
+            "HALCYON_SERVER"
         ]
     );
 }

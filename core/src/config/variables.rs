@@ -57,6 +57,11 @@ pub const VARIABLES: &[Variable] = &[
         "active regions in priority order, comma-separated, at most 1024; a name is 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit",
     ),
     variable(
+        "REGION_WEIGHTS",
+        "1 each",
+        "weights of regions under rendezvous, comma-separated: us-east=2,us-west=1; 0 to 65535; a region of weight 0 serves when no other that is allowed is up",
+    ),
+    variable(
         "PRIMARY_REGION",
         "empty",
         "the primary region; must be in REGIONS",
@@ -69,17 +74,27 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "FAILOVER_POLICY",
         "ordered",
-        "ordered or round_robin: where tenants go when their region is down. Anything else falls back to ordered with a warning",
+        "where tenants go when their region is down: ordered (all to the next of REGIONS), round_robin (spread over those that are up) or rendezvous (each by its own order). Anything else falls back to ordered with a warning",
     ),
     variable(
         "TENANT_STICKY",
         "primary",
-        "hash: by SipHash of the tenant id over REGIONS. Anything else routes to the primary",
+        "hash: by SipHash of the tenant id over REGIONS; rendezvous: by weighted rendezvous, which moves the fewest tenants when regions come and go. Anything else routes to the primary",
     ),
     variable(
         "TENANT_HASH_KEY",
         "32 zeros",
         "key of the tenant hash, 32 hex digits; makes placement unguessable where tenants choose their ids",
+    ),
+    variable(
+        "TENANT_RULES_FILE",
+        "none",
+        "JSON file of rules for single tenants: residency, pins, slots",
+    ),
+    variable(
+        "HALCYON_TOPOLOGY",
+        "none",
+        "TOML file with the name, weight and addresses of each region; REGIONS, REGION_WEIGHTS and REGION_ENDPOINTS outrank it",
     ),
     variable(
         "REGION_ENDPOINTS",
@@ -127,9 +142,6 @@ pub const VARIABLES: &[Variable] = &[
 /// Variables of features this version does not have, with the feature: setting one is an error,
 /// because ignoring it would route or release otherwise than its author thinks.
 pub const UNSUPPORTED: &[(&str, &str)] = &[
-    ("REGION_WEIGHTS", "weighted placement"),
-    ("TENANT_RULES_FILE", "tenant rules (residency, pins, slots)"),
-    ("HALCYON_TOPOLOGY", "a topology file"),
     ("HALCYON_SERVER", "a control plane"),
     ("HALCYON_TOKEN_FILE", "a control plane"),
     ("HALCYON_TOKENS_FILE", "the control API"),

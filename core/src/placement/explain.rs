@@ -4,18 +4,40 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Placement, Reason, RegionStatus, ResidencyUnavailable, Router, SlotRule, modulo};
+use super::allowed::Allowed;
+use super::walk::First;
+use super::{
+    Placement, Reason, RegionStatus, ResidencyUnavailable, Router, SlotRule, modulo, rendezvous,
+};
 use crate::config::{FailoverPolicy, Sticky};
 use crate::hash::{TenantId, fmix64};
 use crate::text::Seen;
+
+/// How many regions a step lists.
+const LISTED: usize = 8;
 
 /// A decision and the steps that led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation<'r> {
     /// What [`Router::route`] answers for the same question.
     pub outcome: Result<Placement<'r>, ResidencyUnavailable>,
-    /// The steps, in order; each is one line.
+    /// The steps, in order; each is one line of printable ASCII.
     pub steps: Vec<String>,
+}
+
+/// One question, as the steps look at it.
+struct Question<'q> {
+    tenant: TenantId<'q>,
+    h: u64,
+    allowed: Allowed<'q>,
+    pin: Option<usize>,
+    health: &'q [RegionStatus],
+}
+
+impl Question<'_> {
+    fn status(&self, place: usize) -> RegionStatus {
+        self.health.get(place).copied().unwrap_or_default()
+    }
 }
 
 impl Router {
@@ -27,100 +49,193 @@ impl Router {
         slots: &SlotRule,
     ) -> Explanation<'_> {
         let outcome = self.route(tenant, health, slots);
-        let h = self.hash(tenant);
+        let (allowed, pin) = self.bounds(tenant);
+        let question = Question {
+            tenant,
+            h: self.hash(tenant),
+            allowed,
+            pin,
+            health,
+        };
         let mut steps = Vec::new();
-        self.explain_first_choice(tenant, h, &mut steps);
-        self.explain_walk(h, health, &outcome, &mut steps);
+        steps.extend(self.residency_step(&question));
+        steps.extend(self.pin_step(&question));
+        if let Ok(first) = self.first_choice(question.h, allowed, pin) {
+            if first.reason != Reason::Pinned {
+                steps.push(self.rule_step(&question, first.place));
+            }
+            steps.push(self.health_step(&question, first, &outcome));
+        }
         if let Ok(placement) = &outcome {
-            steps.push(format!(
-                "slot: bucket {} of 10000; green below {}, so {}",
-                slots.bucket(h),
-                slots.green_below(),
-                placement.slot
-            ));
+            steps.push(self.slot_step(&question, slots, placement));
         }
         Explanation { outcome, steps }
     }
 
-    fn explain_first_choice(&self, tenant: TenantId<'_>, h: u64, steps: &mut Vec<String>) {
-        let preferred = self.name(self.first_choice(h));
-        steps.push(match self.sticky {
-            Sticky::Primary => {
-                format!("primary: tenants are not sticky, so {preferred}, the primary")
-            }
-            Sticky::Hash => format!(
-                "hash: SipHash-1-3 of {} is 0x{h:016x}; mod {} regions is {}, so {preferred}",
-                Seen(tenant.as_str()),
-                self.len(),
-                modulo(h, self.len()),
+    fn residency_step(&self, question: &Question<'_>) -> Option<String> {
+        let pattern = self.rules.residency.pattern(question.tenant)?;
+        Some(match question.allowed.len() {
+            0 => format!(
+                "residency: rule {} allows no region: {}",
+                Seen(&pattern),
+                ResidencyUnavailable::NoneAllowed
             ),
-        });
+            _ => format!(
+                "residency: rule {} allows {}",
+                Seen(&pattern),
+                self.listed(question.allowed.iter())
+            ),
+        })
     }
 
-    fn explain_walk(
+    fn pin_step(&self, question: &Question<'_>) -> Option<String> {
+        let pattern = self.rules.pins.pattern(question.tenant)?;
+        let name = self.name(question.pin?);
+        Some(match question.allowed.contains(question.pin?) {
+            true => format!("pin: rule {} pins it to {name}, so {name}", Seen(&pattern)),
+            false => format!(
+                "pin: rule {} pins it to {name}, which residency does not allow: ignored",
+                Seen(&pattern)
+            ),
+        })
+    }
+
+    fn rule_step(&self, question: &Question<'_>, first: usize) -> String {
+        let name = self.name(first);
+        let (tenant, h) = (Seen(question.tenant.as_str()), question.h);
+        let among = match question.allowed {
+            Allowed::All(_) => "",
+            Allowed::Only(_) => " allowed",
+        };
+        match self.sticky {
+            Sticky::Primary if first == self.primary => {
+                format!("primary: tenants are not sticky, so {name}, the primary")
+            }
+            Sticky::Primary => format!(
+                "primary: tenants are not sticky and {} is not allowed, so {name}, the first that is",
+                self.name(self.primary)
+            ),
+            Sticky::Hash => format!(
+                "hash: SipHash-1-3 of {tenant} is 0x{h:016x}; mod {}{among} regions is {}, so {name}",
+                question.allowed.len(),
+                modulo(h, question.allowed.len()),
+            ),
+            Sticky::Rendezvous => format!(
+                "rendezvous: SipHash-1-3 of {tenant} is 0x{h:016x}; bucket {} of 65536 prefers {}, so {name}",
+                rendezvous::bucket(h),
+                self.listed(
+                    self.order(h)
+                        .filter(|place| question.allowed.contains(*place))
+                ),
+            ),
+        }
+    }
+
+    fn health_step(
         &self,
-        h: u64,
-        health: &[RegionStatus],
+        question: &Question<'_>,
+        first: First,
         outcome: &Result<Placement<'_>, ResidencyUnavailable>,
-        steps: &mut Vec<String>,
-    ) {
-        let status = |index: usize| health.get(index).copied().unwrap_or_default();
-        let preferred = self.first_choice(h);
+    ) -> String {
+        let name = self.name(first.place);
+        let was = question.status(first.place).name();
         match outcome {
-            Err(why) => steps.push(format!("health: {why}")),
-            Ok(placement) => {
-                let first = self.name(preferred);
-                let was = status(preferred).name();
-                steps.push(match placement.reason {
-                    Reason::Primary | Reason::Hash => {
-                        format!("health: {first} is {was}, so it serves")
-                    }
-                    Reason::AllDown => format!(
-                        "health: no region is up or draining, so {} as if all were up",
-                        placement.region
-                    ),
-                    Reason::Failover => format!(
-                        "health: {first} is {was}; {}",
-                        self.failover_step(h, preferred, health, placement)
-                    ),
-                });
+            Err(why) => format!("health: {why}"),
+            Ok(placement) => match placement.reason {
+                Reason::AllDown => format!(
+                    "health: no allowed region is up or draining, so {} as if all were up",
+                    placement.region
+                ),
+                Reason::Failover => format!(
+                    "health: {name} is {was}; {}, so {}",
+                    self.failover(question, first.place),
+                    placement.region
+                ),
+                Reason::Primary
+                | Reason::Hash
+                | Reason::Rendezvous
+                | Reason::Residency
+                | Reason::Pinned => format!("health: {name} is {was}, so it serves"),
+            },
+        }
+    }
+
+    fn failover(&self, question: &Question<'_>, first: usize) -> String {
+        let is = |place: &usize, wanted: RegionStatus| question.status(*place) == wanted;
+        let all = question.allowed.iter();
+        let wanted = match all.clone().any(|place| is(&place, RegionStatus::Up)) {
+            true => RegionStatus::Up,
+            false => RegionStatus::Draining,
+        };
+        match self.policy {
+            FailoverPolicy::Ordered => format!(
+                "ordered: the next region after {} that is {}",
+                self.name(first),
+                wanted.name()
+            ),
+            FailoverPolicy::RoundRobin => {
+                let survivors = all.filter(|place| is(place, wanted)).count();
+                let mixed = fmix64(question.h);
+                format!(
+                    "round_robin: fmix64 of the hash is 0x{mixed:016x}; mod {survivors} regions that are {} is {}",
+                    wanted.name(),
+                    modulo(mixed, survivors),
+                )
+            }
+            FailoverPolicy::Rendezvous => {
+                let order = self.order(question.h);
+                let survivors =
+                    order.filter(|place| question.allowed.contains(*place) && is(place, wanted));
+                format!(
+                    "rendezvous: of those that are {} it prefers {}",
+                    wanted.name(),
+                    self.listed(survivors)
+                )
             }
         }
     }
 
-    fn failover_step(
+    fn slot_step(
         &self,
-        h: u64,
-        preferred: usize,
-        health: &[RegionStatus],
+        question: &Question<'_>,
+        slots: &SlotRule,
         placement: &Placement<'_>,
     ) -> String {
-        let status = |index: usize| health.get(index).copied().unwrap_or_default();
-        let wanted = if (0..self.len()).any(|index| status(index) == RegionStatus::Up) {
-            RegionStatus::Up
-        } else {
-            RegionStatus::Draining
-        };
-        let takes = placement.region;
-        match self.policy {
-            FailoverPolicy::Ordered => {
-                format!(
-                    "ordered: the next region after {} that is {} is {takes}",
-                    self.name(preferred),
-                    wanted.name()
-                )
-            }
-            FailoverPolicy::RoundRobin => {
-                let survivors = (0..self.len())
-                    .filter(|&index| status(index) == wanted)
-                    .count();
-                format!(
-                    "round_robin: fmix64 of the hash is 0x{:016x}; mod {survivors} regions that are {} is {}, so {takes}",
-                    fmix64(h),
-                    wanted.name(),
-                    modulo(fmix64(h), survivors),
-                )
-            }
+        let pattern = self.rules.slots.pattern(question.tenant);
+        if let Some(pattern) = pattern.filter(|_| slots.rules_apply()) {
+            return format!("slot: rule {} says {}", Seen(&pattern), placement.slot);
         }
+        format!(
+            "slot: bucket {} of 10000; green below {}, so {}",
+            slots.bucket(question.h),
+            slots.green_below(),
+            placement.slot
+        )
+    }
+
+    /// All regions in the tenant's own order.
+    fn order(&self, h: u64) -> impl Iterator<Item = usize> + use<> {
+        let order = self.rendezvous.order(rendezvous::bucket(h));
+        order.into_iter().map(|(place, _)| usize::from(place))
+    }
+
+    /// Names, the first few of many.
+    fn listed(&self, places: impl Iterator<Item = usize>) -> String {
+        let mut text = String::new();
+        let mut more = 0_usize;
+        for (index, place) in places.enumerate() {
+            if index >= LISTED {
+                more = more.saturating_add(1);
+                continue;
+            }
+            if index > 0 {
+                text.push_str(", ");
+            }
+            text.push_str(self.name(place).as_str());
+        }
+        if more > 0 {
+            text.push_str(&format!(" and {more} more"));
+        }
+        text
     }
 }

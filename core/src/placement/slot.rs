@@ -58,6 +58,7 @@ pub struct SlotRule {
     seed: u64,
     /// Buckets below this are green, 0 to 10,000.
     green_below: u64,
+    rules_apply: bool,
 }
 
 impl SlotRule {
@@ -67,6 +68,7 @@ impl SlotRule {
             return Self {
                 seed: 0,
                 green_below: 0,
+                rules_apply: false,
             };
         };
         let mut seed_input = alloc::vec::Vec::from(&b"slot\0"[..]);
@@ -81,6 +83,7 @@ impl SlotRule {
         Self {
             seed: key.sip13(&seed_input),
             green_below,
+            rules_apply: matches!(release.phase, Phase::GreenProvisioned | Phase::Canary),
         }
     }
 
@@ -96,6 +99,11 @@ impl SlotRule {
         } else {
             Slot::Blue
         }
+    }
+
+    /// Whether slot rules for single tenants apply: in `green_provisioned` and `canary` only.
+    pub fn rules_apply(&self) -> bool {
+        self.rules_apply
     }
 
     /// Buckets below this are green, 0 to 10,000.

@@ -74,7 +74,7 @@ fn every_check_at_once_says_so_exactly() {
             "deploy_rbac": {"ok": true, "role": "Deployer"},
             "dependencies": {"db": {"ok": true, "latency_ms": 3}},
             "readiness_timeout_ms": 250,
-            "warnings": ["FAILOVER_POLICY: \"random\" is unknown, ordered is used; allowed: ordered, round_robin"],
+            "warnings": ["FAILOVER_POLICY: \"random\" is unknown, ordered is used; allowed: ordered, round_robin, rendezvous"],
         }})
     );
     let lines: Vec<String> = readiness.verbose().lines().map(String::from).collect();
@@ -85,7 +85,7 @@ fn every_check_at_once_says_so_exactly() {
             "[+]regions ok",
             "[+]deploy_rbac ok",
             "[+]dependencies/db ok",
-            "[!]FAILOVER_POLICY: \"random\" is unknown, ordered is used; allowed: ordered, round_robin",
+            "[!]FAILOVER_POLICY: \"random\" is unknown, ordered is used; allowed: ordered, round_robin, rendezvous",
             "ready",
         ]
     );

@@ -71,7 +71,7 @@ proptest! {
         for name in ["FAILOVER_POLICY", "TENANT_STICKY", "CURRENT_REGION", "PRIMARY_REGION", "DEPLOY_RBAC_ROLE", "FEATURE_MULTI_REGION"] {
             environment.insert(name, secret.clone());
             environment.insert("REQUIRED_ENVS", name.into());
-            let readiness = Readiness::evaluate(&|name| environment.get(name).cloned(), BTreeMap::new(), false);
+            let readiness = Readiness::evaluate(&|name: &str| environment.get(name).cloned(), BTreeMap::new(), false);
             let text = serde_json::to_string(&readiness).unwrap() + &readiness.verbose();
             prop_assert!(!text.contains(&secret), "{}: {}", name, text);
             environment.remove(name);

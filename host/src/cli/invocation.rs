@@ -2,12 +2,15 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use halcyon_core::config::{Problems, Settings};
+use halcyon_core::config::{Environment, Problems, Settings};
+use halcyon_core::document::Document;
 use halcyon_core::text::ascii_json;
 use serde::Serialize;
 
 use super::{Failure, Output, out, style};
+use crate::documents::Documents;
 
 /// How the program was called: the environment, and where answers go.
 pub struct Invocation {
@@ -18,6 +21,7 @@ pub struct Invocation {
     /// Whether stderr is a terminal.
     pub stderr_is_terminal: bool,
     overrides: Vec<(&'static str, String)>,
+    documents: Arc<Documents>,
 }
 
 impl Invocation {
@@ -28,6 +32,7 @@ impl Invocation {
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
             overrides: Vec::new(),
+            documents: Arc::default(),
         }
     }
 
@@ -39,19 +44,9 @@ impl Invocation {
             .filter_map(|(name, value)| Some((*name, value.clone()?)));
         Self {
             overrides: set.collect(),
+            documents: self.documents.clone(),
             ..*self
         }
-    }
-
-    /// A variable's value: a flag's if it was given, else the environment's. What is no UTF-8 is read
-    /// with U+FFFD in its place, which no variable allows where it matters.
-    pub fn lookup(&self, name: &str) -> Option<String> {
-        let flag = self
-            .overrides
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value.clone());
-        flag.or_else(|| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
     /// Every variable that is not about placement; warnings are shown.
@@ -59,7 +54,7 @@ impl Invocation {
     /// # Errors
     /// Everything malformed, at once.
     pub fn settings(&self) -> Result<Settings, Failure> {
-        let (settings, problems) = Settings::read(&|name| self.lookup(name));
+        let (settings, problems) = Settings::read(self);
         self.check(problems)?;
         Ok(settings)
     }
@@ -129,6 +124,23 @@ impl Invocation {
         }
         stdout.flush()?;
         Ok(())
+    }
+}
+
+impl Environment for Invocation {
+    /// A flag's value if it was given, else the variable's. What is no UTF-8 is read with U+FFFD in its
+    /// place, which no variable allows where it matters.
+    fn variable(&self, name: &str) -> Option<String> {
+        let flag = self
+            .overrides
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.clone());
+        flag.or_else(|| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    fn document(&self, variable: &str, path: &str) -> Result<Document, String> {
+        self.documents.read(variable, path)
     }
 }
 

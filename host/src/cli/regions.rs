@@ -20,7 +20,7 @@ pub(super) struct FailoverArgs {
 
 /// Checks the region configuration and reports everything at once.
 pub(super) fn run(Args {}: Args, invocation: &Invocation) -> Result<Exit, Failure> {
-    let report = validate_region_config(&|name| invocation.lookup(name));
+    let report = validate_region_config(invocation);
     invocation.answer(|| human(&report), &report)?;
     Ok(if report.valid {
         Exit::Done
@@ -63,9 +63,8 @@ fn human(report: &RegionReport) -> String {
 
 /// Names the next region.
 pub(super) fn failover(args: &FailoverArgs, invocation: &Invocation) -> Result<Exit, Failure> {
-    let lookup = |name: &str| invocation.lookup(name);
-    let next = next_failover(&lookup, &args.region)?;
-    let report = validate_region_config(&lookup);
+    let next = next_failover(invocation, &args.region)?;
+    let report = validate_region_config(invocation);
     report
         .warnings
         .iter()

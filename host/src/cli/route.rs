@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, BufWriter, Write};
 
-use halcyon_core::config::{Lookup, RegionConfig};
+use halcyon_core::config::RegionConfig;
 use halcyon_core::hash::{TENANT_ID_MAX, TenantId};
 use halcyon_core::placement::{RegionStatus, Router, Slot, SlotRule};
 use halcyon_core::text::{Seen, for_screen};
@@ -92,9 +92,8 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
 }
 
 fn prepare(args: &Args, invocation: &Invocation) -> Result<Table, Failure> {
-    let lookup: Lookup<'_> = &|name| invocation.lookup(name);
     let settings = invocation.settings();
-    let router = Router::from_lookup(lookup);
+    let router = Router::from_lookup(invocation);
     let (router, settings) = match (router, settings) {
         (Ok(router), Ok(settings)) => (router, settings),
         (router, settings) => {
@@ -110,7 +109,7 @@ fn prepare(args: &Args, invocation: &Invocation) -> Result<Table, Failure> {
             return Err(Failure::usage(problems));
         }
     };
-    let (_, problems) = RegionConfig::read(lookup);
+    let (_, problems) = RegionConfig::read(invocation);
     problems
         .warnings
         .iter()

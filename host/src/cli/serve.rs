@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use halcyon_core::config::{LogFormat, Settings, startup_problems};
+use halcyon_core::config::{self, LogFormat, Settings, startup_problems};
+use halcyon_core::document::Document;
 use halcyon_core::readiness::{DependencyCheck, Readiness, redact_problems};
 use halcyon_core::text::printable;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -89,13 +90,26 @@ fn with_flags(args: &Args, environment: Environment) -> Environment {
     let Some(port) = args.health_port.clone() else {
         return environment;
     };
-    Arc::new(move |name| {
-        if name == "HEALTH_PORT" {
-            Some(port.clone())
-        } else {
-            environment(name)
+    Arc::new(WithPort { port, environment })
+}
+
+/// `--health-port` outranks the variable.
+struct WithPort {
+    port: String,
+    environment: Environment,
+}
+
+impl config::Environment for WithPort {
+    fn variable(&self, name: &str) -> Option<String> {
+        match name {
+            "HEALTH_PORT" => Some(self.port.clone()),
+            _ => self.environment.variable(name),
         }
-    })
+    }
+
+    fn document(&self, variable: &str, path: &str) -> Result<Document, String> {
+        self.environment.document(variable, path)
+    }
 }
 
 fn unusable_port(address: SocketAddr, why: &io::Error) -> Failure {

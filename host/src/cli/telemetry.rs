@@ -15,7 +15,7 @@ use crate::health::Environment;
 /// # Errors
 /// When `RUST_LOG` is no filter: a line for a person, beginning with the variable's name.
 pub(super) fn start(format: LogFormat, environment: &Environment) -> Result<(), String> {
-    let set = |name: &str| environment(name).filter(|value| !value.is_empty());
+    let set = |name: &str| environment.variable(name).filter(|value| !value.is_empty());
     let filter = set("RUST_LOG").unwrap_or_else(|| "info".into());
     let filter = EnvFilter::try_new(&filter).map_err(|_| {
         format!("RUST_LOG: {} is no log filter; allowed: error, warn, info, debug, trace, or module=level", Seen(&filter))

@@ -1,66 +1,8 @@
-//! Every health subset of up to six regions, both policies, both rules of the first choice.
+//! Every health subset of up to six regions, every policy, every rule of the first choice, every
+//! residency of up to four regions, against the contract written down a second time.
 
+use super::oracle::Question;
 use super::*;
-
-/// The contract's text, written down a second time: by name of region, with lists instead of walks.
-fn oracle(
-    regions: &[usize],
-    health: &[RegionStatus],
-    sticky: &str,
-    policy: &str,
-    primary: usize,
-    h: u64,
-) -> Option<(usize, Reason)> {
-    let with = |wanted: RegionStatus| -> Vec<usize> {
-        regions
-            .iter()
-            .copied()
-            .filter(|region| health[*region] == wanted)
-            .collect()
-    };
-    let (first, rule) = match sticky {
-        "hash" => (
-            regions[(u128::from(h) % regions.len() as u128) as usize],
-            Reason::Hash,
-        ),
-        _ => (primary, Reason::Primary),
-    };
-    let take = |candidates: &[usize]| -> usize {
-        if candidates.contains(&first) {
-            return first;
-        }
-        match policy {
-            "ordered" => {
-                let mut around = regions
-                    .iter()
-                    .chain(regions)
-                    .skip_while(|region| **region != first);
-                *around.find(|region| candidates.contains(region)).unwrap()
-            }
-            _ => candidates[(u128::from(murmur(h)) % candidates.len() as u128) as usize],
-        }
-    };
-    let (up, draining, down) = (with(UP), with(DRAINING), with(DOWN));
-    if !up.is_empty() || !draining.is_empty() {
-        let region = take(if up.is_empty() { &draining } else { &up });
-        return Some((
-            region,
-            if region == first {
-                rule
-            } else {
-                Reason::Failover
-            },
-        ));
-    }
-    (!down.is_empty()).then(|| (take(&down), Reason::AllDown))
-}
-
-fn murmur(mut k: u64) -> u64 {
-    for (shift, factor) in [(33, 0xff51_afd7_ed55_8ccd_u64), (33, 0xc4ce_b9fe_1a85_ec53)] {
-        k = (k ^ (k >> shift)).wrapping_mul(factor);
-    }
-    k ^ (k >> 33)
-}
 
 /// Every way `count` regions can be.
 fn all_health(count: usize) -> impl Iterator<Item = Vec<RegionStatus>> {
@@ -74,8 +16,10 @@ fn all_health(count: usize) -> impl Iterator<Item = Vec<RegionStatus>> {
 /// Calls `check` for every router of up to six regions.
 fn for_every_router(mut check: impl FnMut(&Router, usize, &str, &str, usize)) {
     for count in 1..=6 {
-        for policy in ["ordered", "round_robin"] {
-            check(&router(count, "hash", policy, 0), count, "hash", policy, 0);
+        for policy in POLICIES {
+            for sticky in ["hash", "rendezvous"] {
+                check(&router(count, sticky, policy, 0), count, sticky, policy, 0);
+            }
             for primary in [0, count / 2, count - 1] {
                 check(
                     &router(count, "primary", policy, primary),
@@ -89,42 +33,123 @@ fn for_every_router(mut check: impl FnMut(&Router, usize, &str, &str, usize)) {
     }
 }
 
+/// A residency for everybody: none, or one of these sets of regions.
+fn residencies(count: usize) -> Vec<Option<Vec<usize>>> {
+    let regions = |set: usize| (0..count).filter(|region| set >> region & 1 == 1).collect();
+    let sets: Vec<usize> = match count {
+        1..=4 => (0..1 << count).collect(),
+        _ => alloc::vec![0b10101, 0b00110],
+    };
+    let rules = sets.into_iter().map(|set| Some(regions(set)));
+    core::iter::once(None).chain(rules).collect()
+}
+
+/// Everybody's residency, and the pin of one tenant to the last region.
+fn rules(residency: Option<&[usize]>, count: usize) -> String {
+    let names = |regions: &[usize]| -> Vec<String> {
+        regions
+            .iter()
+            .map(|region| format!("\"r{region}\""))
+            .collect()
+    };
+    let residency = residency.map_or(String::new(), |regions| {
+        format!(
+            r#"{{"tenant":"*","regions":[{}]}}"#,
+            names(regions).join(",")
+        )
+    });
+    let last = count - 1;
+    format!(r#"{{"residency":[{residency}],"pins":[{{"tenant":"pinned","region":"r{last}"}}]}}"#)
+}
+
 #[test]
 fn every_answer_is_the_contracts() {
-    let tenants = tenants(7);
     let mut answers = 0_u32;
-    for_every_router(|router, count, sticky, policy, primary| {
-        let regions: Vec<usize> = (0..count).collect();
-        let names: Vec<RegionName> = router.regions().cloned().collect();
-        let slots = no_release(router);
-        let hashes: Vec<u64> = tenants
-            .iter()
-            .map(|tenant| router.hash(id(tenant)))
-            .collect();
-        for health in all_health(count) {
-            for (tenant, h) in tenants.iter().zip(&hashes) {
-                let expected = oracle(&regions, &health, sticky, policy, primary, *h);
-                let found = router.route(id(tenant), &health, &slots);
-                let case = || format!("{tenant} {sticky} {policy} primary r{primary} {health:?}");
-                match (found, expected) {
-                    (Ok(found), Some((region, reason))) => {
-                        assert_eq!(
-                            (found.region, found.reason),
-                            (&names[region], reason),
-                            "{}",
-                            case()
-                        );
-                        assert_ne!(health[region], FORBIDDEN, "{}", case());
-                        assert_eq!(found.preferred, router.preferred(id(tenant)), "{}", case());
+    for count in 1..=6 {
+        let names: Vec<String> = (0..count).map(|n| format!("r{n}")).collect();
+        // Two of equal weight, one of none, and one of them all alone where there is one.
+        let weights: Vec<u16> = [3, 0, 1, 1, 65_535, 2][..count].to_vec();
+        let health: Vec<Vec<RegionStatus>> = all_health(count).collect();
+        for residency in residencies(count) {
+            let rules = rules(residency.as_deref(), count);
+            for policy in POLICIES {
+                for (sticky, primary) in [("hash", 0), ("rendezvous", 0), ("primary", count / 2)] {
+                    let router = with_rules(&weights, sticky, policy, primary, &rules);
+                    for tenant in ["tenant0", "pinned", "Zo\u{eb}"] {
+                        let question = Question {
+                            names: &names,
+                            weights: &weights,
+                            key: HashKey::default(),
+                            sticky,
+                            policy,
+                            primary,
+                            residency: residency.as_deref(),
+                            pin: (tenant == "pinned").then_some(count - 1),
+                            h: router.hash(id(tenant)),
+                        };
+                        answers += check_all_health(&router, tenant, &question, &health);
                     }
-                    (Err(ResidencyUnavailable), None) => {}
-                    (found, expected) => panic!("{found:?} instead of {expected:?}: {}", case()),
                 }
-                answers += 1;
             }
         }
-    });
+    }
     assert!(answers > 200_000, "only {answers} answers were checked");
+}
+
+fn check_all_health(
+    router: &Router,
+    tenant: &str,
+    question: &Question<'_>,
+    health: &[Vec<RegionStatus>],
+) -> u32 {
+    let slots = no_release(router);
+    let names: Vec<RegionName> = router.regions().cloned().collect();
+    let place = |name: &RegionName| names.iter().position(|known| known == name).unwrap();
+    let preferred = router.preferred(id(tenant)).map(place).ok();
+    assert_eq!(preferred, question.preferred().map(|(region, _)| region));
+    for health in health {
+        let case = || {
+            let Question {
+                sticky,
+                policy,
+                primary,
+                residency,
+                pin,
+                ..
+            } = question;
+            format!(
+                "{tenant} {sticky} {policy} primary r{primary} {residency:?} {pin:?} {health:?}"
+            )
+        };
+        match (
+            router.route(id(tenant), health, &slots),
+            question.answer(health),
+        ) {
+            (Ok(found), Some((region, reason))) => {
+                assert_eq!(
+                    (place(found.region), found.reason),
+                    (region, reason),
+                    "{}",
+                    case()
+                );
+                assert_ne!(health[region], FORBIDDEN, "{}", case());
+                assert!(
+                    question.residency.is_none_or(|rule| rule.contains(&region)),
+                    "{}",
+                    case()
+                );
+                assert_eq!(Some(place(found.preferred)), preferred, "{}", case());
+            }
+            (Err(why), None) => assert_eq!(
+                why == ResidencyUnavailable::NoneAllowed,
+                question.residency.is_some_and(<[usize]>::is_empty),
+                "{}",
+                case()
+            ),
+            (found, expected) => panic!("{found:?} instead of {expected:?}: {}", case()),
+        }
+    }
+    health.len() as u32
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn every_explanation_agrees_with_the_route_and_names_the_region_and_the_policy()
                     let steps = explained.steps.join("\n");
                     let Ok(found) = found else {
                         assert!(
-                            steps.ends_with(&ResidencyUnavailable.to_string()),
+                            steps.ends_with(&ResidencyUnavailable::AllForbidden.to_string()),
                             "{steps}"
                         );
                         continue;

@@ -5,6 +5,10 @@ mod cohorts;
 mod exhaustive;
 mod explained;
 mod failover;
+mod loads;
+mod oracle;
+mod rendezvous;
+mod rules;
 mod vectors;
 
 use alloc::format;
@@ -12,7 +16,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::*;
-use crate::testing::env;
+use crate::testing::{WithFiles, env};
+
+const POLICIES: [&str; 3] = ["ordered", "round_robin", "rendezvous"];
 
 const UP: RegionStatus = RegionStatus::Up;
 const DOWN: RegionStatus = RegionStatus::Down;
@@ -32,6 +38,30 @@ fn router(count: usize, sticky: &str, policy: &str, primary: usize) -> Router {
         ("TENANT_STICKY", sticky),
         ("FAILOVER_POLICY", policy),
     ]))
+    .unwrap()
+}
+
+/// Regions `r0`, `r1`, … of these weights, and a file of rules.
+fn with_rules(weights: &[u16], sticky: &str, policy: &str, primary: usize, rules: &str) -> Router {
+    let names: Vec<String> = (0..weights.len())
+        .map(|index| format!("r{index}"))
+        .collect();
+    let weighted: Vec<String> = names
+        .iter()
+        .zip(weights)
+        .map(|(name, weight)| format!("{name}={weight}"))
+        .collect();
+    Router::from_lookup(&WithFiles {
+        table: &[
+            ("REGIONS", &names.join(",")),
+            ("REGION_WEIGHTS", &weighted.join(",")),
+            ("PRIMARY_REGION", &format!("r{primary}")),
+            ("TENANT_STICKY", sticky),
+            ("FAILOVER_POLICY", policy),
+            ("TENANT_RULES_FILE", "rules.json"),
+        ],
+        files: &[("rules.json", rules)],
+    })
     .unwrap()
 }
 

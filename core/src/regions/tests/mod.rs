@@ -267,11 +267,13 @@ mod policy {
     }
 
     #[test]
-    fn ordered_and_round_robin_are_read_in_any_case() {
+    fn every_policy_is_read_in_any_case() {
         for (text, expected) in [
             ("ordered", FailoverPolicy::Ordered),
             ("ORDERED", FailoverPolicy::Ordered),
             ("round_robin", FailoverPolicy::RoundRobin),
+            ("rendezvous", FailoverPolicy::Rendezvous),
+            ("Rendezvous", FailoverPolicy::Rendezvous),
             ("Round_Robin", FailoverPolicy::RoundRobin),
         ] {
             assert_eq!(policy(text), (expected, Vec::new()), "{text}");
@@ -296,24 +298,7 @@ mod policy {
             );
             let report = validate_region_config(&three_regions(&[("FAILOVER_POLICY", text)]));
             assert!(report.valid);
-            assert_eq!(report.warnings, warnings);
-        }
-    }
-
-    #[test]
-    fn rendezvous_is_not_in_this_version() {
-        for (variable, text) in [
-            ("FAILOVER_POLICY", "rendezvous"),
-            ("TENANT_STICKY", "Rendezvous"),
-        ] {
-            let report = validate_region_config(&three_regions(&[(variable, text)]));
-            assert!(!report.valid);
-            assert!(
-                report.errors[0]
-                    .starts_with(&format!("{variable}: \"{text}\" is not in this version")),
-                "{report:?}"
-            );
-            assert!(preferred_region(&three_regions(&[(variable, text)]), "acme").is_err());
+            assert_eq!(report.warnings[0], warnings[0]);
         }
     }
 }
@@ -367,6 +352,19 @@ mod first_choice {
                     "us-west"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn rendezvous_keeps_a_tenant_where_it_is_when_the_order_of_regions_changes() {
+        let region_of = |regions: &str, tenant: &str| {
+            let table = [("REGIONS", regions), ("TENANT_STICKY", "Rendezvous")];
+            preferred_region(&three_regions(&table), tenant).unwrap()
+        };
+        for tenant in 0..100 {
+            let tenant = format!("tenant{tenant}");
+            let home = region_of("us-east,us-west,eu-west", &tenant);
+            assert_eq!(region_of("eu-west,us-east,us-west", &tenant), home);
         }
     }
 

@@ -45,9 +45,9 @@ fn five_problems_are_reported_at_once_each_beginning_with_its_variable() {
     let report = validate_region_config(&env(&[
         ("REGIONS", "us-east,us-east"),
         ("PRIMARY_REGION", "mars"),
-        ("TENANT_STICKY", "rendezvous"),
+        ("TENANT_RULES_FILE", "rules.json"),
         ("TENANT_HASH_KEY", "short"),
-        ("REGION_WEIGHTS", "us-east=2"),
+        ("REGION_WEIGHTS", "us-west=2"),
     ]));
     let begins: Vec<&str> = report
         .errors
@@ -56,10 +56,10 @@ fn five_problems_are_reported_at_once_each_beginning_with_its_variable() {
         .collect();
     let expected = [
         "REGIONS",
+        "REGION_WEIGHTS",
         "PRIMARY_REGION",
         "TENANT_HASH_KEY",
-        "REGION_WEIGHTS",
-        "TENANT_STICKY",
+        "TENANT_RULES_FILE",
     ];
     assert_eq!(begins, expected);
 }
@@ -96,14 +96,30 @@ fn every_variable_of_a_feature_this_version_lacks_is_an_error() {
 }
 
 #[test]
-fn malformed_weights_are_refused_like_any_other() {
+fn malformed_weights_are_refused_with_what_is_allowed() {
     for weights in [
+        "us-east",
+        "us-east=",
+        "=1",
+        "us-east=65536",
+        "us-east=+1",
+        "us-east=1.0",
+        "us-east=1,us-east=2",
+        "mars=1",
+        "US-EAST=1",
         "us-east=NaN",
         "us-east=inf",
         "us-east=-1",
         "us-east=1e400",
         "us-east=50%",
     ] {
-        assert!(!validate_region_config(&three_regions(&[("REGION_WEIGHTS", weights)])).valid);
+        let report = validate_region_config(&three_regions(&[("REGION_WEIGHTS", weights)]));
+        let [error] = report.errors.as_slice() else {
+            panic!("{weights}: {report:?}");
+        };
+        assert!(
+            error.starts_with("REGION_WEIGHTS: \"") && error.contains("allowed: "),
+            "{error}"
+        );
     }
 }

@@ -86,7 +86,7 @@ impl Wish {
     /// Reads arguments and environment; every problem at once.
     pub(super) fn read(args: &Args, invocation: &Invocation) -> Result<(Self, Settings), Failure> {
         let mut problems = Vec::new();
-        let (settings, found) = Settings::read(&|name| invocation.lookup(name));
+        let (settings, found) = Settings::read(invocation);
         for (flag, image) in [
             ("--image-blue", &args.image_blue),
             ("--image-green", &args.image_green),

@@ -1,0 +1,42 @@
+//! Where configuration comes from: variables, and files that variables name.
+
+use alloc::string::String;
+
+use crate::document::Document;
+
+/// Variables by name, and the files they name.
+///
+/// Every function `|name: &str| -> Option<String>` is one, of variables alone: for it, a variable that
+/// names a file is an error, because ignoring a file of residency rules would send a tenant to a
+/// country it must not be in.
+///
+/// ```
+/// use halcyon_core::config::Environment;
+/// let env = |name: &str| (name == "REGIONS").then(|| String::from("us-east"));
+/// assert_eq!(env.variable("REGIONS").as_deref(), Some("us-east"));
+/// assert!(env.document("TENANT_RULES_FILE", "rules.json").is_err());
+/// ```
+pub trait Environment {
+    /// The value of a variable. An empty one counts as unset.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// The content of the file at `path`, which `variable` names.
+    ///
+    /// # Errors
+    /// Why it cannot be had, as one line that does not repeat the path.
+    fn document(&self, variable: &str, path: &str) -> Result<Document, String> {
+        let _ = (variable, path);
+        Err(String::from(
+            "names a file, and no file is read here; give its content to the program that reads it",
+        ))
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Environment for F {
+    fn variable(&self, name: &str) -> Option<String> {
+        self(name)
+    }
+}
+
+/// How a variable is looked up.
+pub type Lookup<'a> = &'a dyn Environment;

@@ -1,0 +1,144 @@
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::*;
+
+fn json(text: &str) -> Document {
+    Document::from_json(text).unwrap()
+}
+
+#[test]
+fn every_kind_of_value_is_kept() {
+    let text = r#"{"a":[null,true,-7,18446744073709551615,1.5,"x\n"],"b":{}}"#;
+    assert_eq!(
+        json(text),
+        Document::Object(vec![
+            (
+                "a".into(),
+                Document::List(vec![
+                    Document::Null,
+                    Document::Bool(true),
+                    Document::Integer(-7),
+                    Document::Integer(u64::MAX.into()),
+                    Document::Fraction("1.5".into()),
+                    Document::Text("x\n".into()),
+                ])
+            ),
+            ("b".into(), Document::Object(vec![])),
+        ])
+    );
+}
+
+#[test]
+fn what_is_no_json_is_an_error_of_one_line_that_says_where() {
+    let deep = "[".repeat(100_000);
+    for text in [
+        "",
+        "{",
+        "{\"a\":}",
+        "[1,]",
+        "\u{feff}{}",
+        "{}x",
+        "\"\u{1b}[2J\"",
+        "nul",
+        deep.as_str(),
+        "1e999",
+    ] {
+        let why = Document::from_json(text).unwrap_err();
+        assert!(
+            why.starts_with("is no JSON: ") && why.contains("line 1 column"),
+            "{why}"
+        );
+        assert!(
+            why.is_ascii() && !why.contains('\n') && why.len() < 600,
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn a_value_in_a_message_is_short_and_ascii() {
+    for (text, seen) in [
+        ("null", "null"),
+        ("-3", "-3"),
+        ("0.5", "0.5"),
+        ("\"\\u202e\"", r#""\u{202e}""#),
+        ("[1,2]", "a list of 2"),
+        ("{\"a\":1}", "an object of 1"),
+    ] {
+        assert_eq!(json(text).seen(), seen);
+    }
+}
+
+#[test]
+fn members_that_are_unknown_or_twice_are_all_reported_with_what_is_meant() {
+    let document = json(r#"{"nmae":"a","weight":1,"weight":2,"zzz":0}"#);
+    let mut problems = Vec::new();
+    let members = Members::of(&document, "region 1", &["name", "weight"], &mut problems);
+    assert!(members.is_some());
+    assert_eq!(
+        problems,
+        [
+            r#"region 1 has the unknown key "nmae"; did you mean "name"? allowed: name, weight"#,
+            r#"region 1 has "weight" twice; allowed: each key once"#,
+            r#"region 1 has the unknown key "zzz"; allowed: name, weight"#,
+        ]
+    );
+}
+
+#[test]
+fn a_member_of_the_wrong_kind_is_reported_with_its_place() {
+    let document = json(r#"{"name":7,"list":"x"}"#);
+    let mut problems = Vec::new();
+    let mut members = Members::of(
+        &document,
+        "region 1",
+        &["name", "list", "more"],
+        &mut problems,
+    )
+    .unwrap();
+    assert_eq!(members.text("name"), None);
+    assert_eq!(members.text("more"), None);
+    assert_eq!(members.text_if_any("more"), None);
+    assert!(members.list("list").is_none() && members.list("more").is_none());
+    assert!(members.list_if_any("more").is_empty());
+    assert_eq!(
+        problems,
+        [
+            r#"region 1 has "name" = 7; allowed: text"#,
+            r#"region 1 has no "more""#,
+            r#"region 1 has "list" = "x"; allowed: a list"#,
+            r#"region 1 has no "more""#,
+        ]
+    );
+    let mut problems = Vec::new();
+    assert!(Members::of(&json("[]"), "the file", &["pins"], &mut problems).is_none());
+    assert_eq!(
+        problems,
+        ["the file is a list of 0; allowed: an object with pins"]
+    );
+}
+
+#[test]
+fn the_nearest_name_is_the_one_with_the_fewest_changes() {
+    let known = ["residency", "pins", "slots"];
+    for (seen, meant) in [
+        ("residencies", Some("residency")),
+        ("RESIDENCY", Some("residency")),
+        ("pin", Some("pins")),
+        ("spins", Some("pins")),
+        ("slot", Some("slots")),
+        ("solts", Some("slots")),
+        ("stolen", None),
+        ("", None),
+        ("regions", None),
+    ] {
+        assert_eq!(nearest(seen, known), meant, "{seen}");
+    }
+    assert_eq!(nearest(&"x".repeat(1_000_000), known), None);
+    assert_eq!(
+        nearest("a", ["b", "a"]).map(|name| name.to_string()),
+        Some("a".into())
+    );
+}

@@ -1,0 +1,164 @@
+//! Weighted rendezvous over region names, on 65,536 buckets.
+//!
+//! Every region draws a number for every bucket; the lowest `-log2(number) / weight` wins. A region's
+//! draw depends on nothing but its own name, its own weight and the key, so reordering regions moves
+//! nobody, a region that goes moves only its own buckets, and a weight that changes moves buckets only
+//! to or from its region. `docs/placement.md` has the definition to the bit.
+//!
+//! Source: Thaler and Ravishankar, "A Name-Based Mapping Scheme for Rendezvous" (1996); weights by
+//! logarithms: Schindelhauer and Schomaker, "Weighted Distributed Hash Tables" (2005).
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::log2::minus_log2;
+use crate::hash::{HashKey, fmix64};
+use crate::region::RegionName;
+
+/// How many buckets there are: the top 16 bits of a tenant's hash.
+pub const BUCKETS: u32 = 65_536;
+
+/// The bucket of a tenant's hash.
+pub(super) fn bucket(h: u64) -> u16 {
+    u16::try_from(h >> 48).unwrap_or(0)
+}
+
+/// What a region draws with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Candidate {
+    /// `fmix64(SipHash-1-3(key, "region" 0x00 name))`.
+    seed: u64,
+    /// `floor((2^32 - 1) / weight)`: multiplying by it divides by the weight.
+    inverse: u64,
+    /// Its place in `REGIONS`.
+    place: u16,
+}
+
+impl Candidate {
+    /// The lower, the better. At most 2^32 times 2^32 - 1, so it never overflows.
+    fn score(&self, bucket: u64) -> u64 {
+        minus_log2(fmix64(self.seed ^ bucket)).wrapping_mul(self.inverse)
+    }
+}
+
+/// The regions of one configuration as they draw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rendezvous {
+    /// Regions with a weight, then those without, each by name: of equal scores the first wins.
+    weighted: Vec<Candidate>,
+    /// Regions of weight 0, as if all had weight 1. They serve when nothing else that is allowed is up.
+    spare: Vec<Candidate>,
+}
+
+impl Rendezvous {
+    pub(super) fn new<'r>(
+        key: &HashKey,
+        regions: impl Iterator<Item = (&'r RegionName, u16)>,
+    ) -> Self {
+        let mut named: Vec<(&RegionName, u16, u16)> = regions
+            .zip(0_u16..)
+            .map(|((name, weight), place)| (name, weight, place))
+            .collect();
+        named.sort_unstable();
+        let candidates = |of_weight: fn(u16) -> bool| {
+            let chosen = named.iter().filter(|(_, weight, _)| of_weight(*weight));
+            let candidate = |(name, weight, place): &(&RegionName, u16, u16)| {
+                let mut text = Vec::from(&b"region\0"[..]);
+                text.extend_from_slice(name.as_str().as_bytes());
+                Candidate {
+                    seed: fmix64(key.sip13(&text)),
+                    inverse: u64::from(u32::MAX)
+                        .checked_div(u64::from((*weight).max(1)))
+                        .unwrap_or_default(),
+                    place: *place,
+                }
+            };
+            chosen.map(candidate).collect()
+        };
+        Self {
+            weighted: candidates(|weight| weight > 0),
+            spare: candidates(|weight| weight == 0),
+        }
+    }
+
+    /// The first of all regions in the bucket's order. 0 where there is no region.
+    pub(super) fn first(&self, bucket: u16) -> u16 {
+        let candidates = if self.weighted.is_empty() {
+            &self.spare
+        } else {
+            &self.weighted
+        };
+        let bucket = u64::from(bucket);
+        let mut best = u64::MAX;
+        let mut place = 0;
+        // No score is u64::MAX, and of equal ones the first name stays.
+        for candidate in candidates {
+            let score = candidate.score(bucket);
+            if score < best {
+                best = score;
+                place = candidate.place;
+            }
+        }
+        place
+    }
+
+    /// The first of the eligible regions in the bucket's order.
+    pub(super) fn first_of(&self, bucket: u16, eligible: impl Fn(u16) -> bool) -> Option<u16> {
+        let best = |candidates: &[Candidate]| {
+            let eligible = candidates.iter().filter(|one| eligible(one.place));
+            eligible
+                .min_by_key(|one| one.score(u64::from(bucket)))
+                .map(|one| one.place)
+        };
+        best(&self.weighted).or_else(|| best(&self.spare))
+    }
+
+    /// All regions in the bucket's order, with their scores.
+    pub(super) fn order(&self, bucket: u16) -> Vec<(u16, u64)> {
+        let mut order = Vec::new();
+        for candidates in [&self.weighted, &self.spare] {
+            let scores = candidates
+                .iter()
+                .map(|one| (one.place, one.score(u64::from(bucket))));
+            let mut scores: Vec<(u16, u64)> = scores.collect();
+            // Stable: equal scores stay in the order of names.
+            scores.sort_by_key(|(_, score)| *score);
+            order.extend(scores);
+        }
+        order
+    }
+}
+
+/// The first region of every bucket, computed once: a decision is then a look-up.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Prepared(Box<[u16; 1 << 16]>);
+
+impl Prepared {
+    /// `None` only if memory for 128 KiB were no multiple of it.
+    pub(super) fn new(rendezvous: &Rendezvous) -> Option<Self> {
+        let places: Vec<u16> = (0..=u16::MAX)
+            .map(|bucket| rendezvous.first(bucket))
+            .collect();
+        places.into_boxed_slice().try_into().ok().map(Self)
+    }
+
+    pub(super) fn first(&self, bucket: u16) -> u16 {
+        self.0.get(usize::from(bucket)).copied().unwrap_or_default()
+    }
+}
+
+impl core::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Prepared(65536 buckets)")
+    }
+}
+
+#[cfg(test)]
+impl Rendezvous {
+    /// Makes every region draw the same numbers.
+    pub(super) fn draw_alike(&mut self) {
+        self.weighted
+            .iter_mut()
+            .for_each(|candidate| candidate.seed = 7);
+    }
+}

@@ -1,0 +1,61 @@
+//! What survivors of a lost region have to carry.
+
+use super::*;
+use crate::config::FailoverPolicy;
+
+fn worst(router: &Router, policy: FailoverPolicy) -> Option<(u64, usize, usize)> {
+    let load = router.loads().worst(policy)?;
+    Some((load.percent, load.region, load.lost))
+}
+
+fn weighted(weights: &[u16], sticky: &str) -> Router {
+    with_rules(weights, sticky, "ordered", 0, "{}")
+}
+
+#[test]
+fn ordered_failover_doubles_a_neighbour_and_round_robin_spreads() {
+    let router = weighted(&[1, 1, 1, 1], "hash");
+    let shares: Vec<u64> = router.loads().shares().collect();
+    assert_eq!(shares, [2500; 4]);
+    assert_eq!(worst(&router, FailoverPolicy::Ordered), Some((200, 3, 2)));
+    assert_eq!(
+        worst(&router, FailoverPolicy::RoundRobin),
+        Some((133, 3, 2))
+    );
+    let (rendezvous, ..) = worst(&router, FailoverPolicy::Rendezvous).unwrap();
+    assert!((133..=136).contains(&rendezvous), "{rendezvous}");
+}
+
+#[test]
+fn with_weights_the_small_neighbour_of_a_great_region_is_worst_off() {
+    let router = weighted(&[8, 1, 1], "rendezvous");
+    let (percent, region, lost) = worst(&router, FailoverPolicy::Ordered).unwrap();
+    assert!((860..=940).contains(&percent), "{percent}");
+    assert_eq!((region, lost), (1, 0));
+    let (percent, ..) = worst(&router, FailoverPolicy::Rendezvous).unwrap();
+    assert!(
+        (480..=520).contains(&percent),
+        "an eighth each of eight tenths: {percent}"
+    );
+    let shares: Vec<u64> = router.loads().shares().collect();
+    assert!((7900..=8100).contains(&shares[0]), "{shares:?}");
+}
+
+#[test]
+fn a_region_that_has_nothing_has_no_load_to_compare() {
+    assert_eq!(
+        worst(&weighted(&[1, 0], "rendezvous"), FailoverPolicy::Ordered),
+        Some((100, 0, 1))
+    );
+    assert_eq!(
+        worst(&weighted(&[1], "hash"), FailoverPolicy::Ordered),
+        None
+    );
+    // All tenants are at the primary, so nobody else has any.
+    let router = weighted(&[1, 1, 1], "primary");
+    assert_eq!(router.loads().shares().collect::<Vec<_>>(), [10_000, 0, 0]);
+    assert_eq!(
+        worst(&router, FailoverPolicy::RoundRobin),
+        Some((100, 0, 2))
+    );
+}

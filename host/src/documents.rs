@@ -1,0 +1,96 @@
+//! Files that variables name, read once.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::{Mutex, PoisonError};
+
+use halcyon_core::document::Document;
+use halcyon_core::text::printable;
+
+/// No file of rules or of regions is longer: 16 MiB hold some 200,000 rules.
+const BYTES_MAX: u64 = 16 << 20;
+
+/// The files read so far. Each is read once, so that everything a process decides rests on one content.
+#[derive(Debug, Default)]
+pub struct Documents(Mutex<BTreeMap<String, Result<Document, String>>>);
+
+impl Documents {
+    /// The content of the file at `path`: TOML for the topology, JSON for everything else.
+    ///
+    /// # Errors
+    /// Why it cannot be read, as one line without the path.
+    pub fn read(&self, variable: &str, path: &str) -> Result<Document, String> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = format!("{variable} {path}");
+        known
+            .entry(key)
+            .or_insert_with(|| {
+                let text = text(path)?;
+                match variable {
+                    "HALCYON_TOPOLOGY" => toml(&text),
+                    _ => Document::from_json(&text),
+                }
+            })
+            .clone()
+    }
+}
+
+fn text(path: &str) -> Result<String, String> {
+    let io = |why: std::io::Error| format!("cannot be read: {why}");
+    // A FIFO would keep the process waiting for its other end.
+    let flags = rustix::fs::OFlags::NONBLOCK;
+    let file = File::options()
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(path)
+        .map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err("is no regular file".to_owned());
+    }
+    let too_long = || format!("is longer than {BYTES_MAX} bytes");
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(too_long());
+    }
+    String::from_utf8(bytes).map_err(|why| {
+        format!(
+            "is no UTF-8 from byte {} on",
+            why.utf8_error().valid_up_to()
+        )
+    })
+}
+
+fn toml(text: &str) -> Result<Document, String> {
+    toml::from_str(text).map_err(|why: toml::de::Error| {
+        let before = why
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
+        let what: String = why
+            .message()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(200)
+            .collect();
+        format!(
+            "is no TOML: {} at line {line} column {column}",
+            printable(&what)
+        )
+    })
+}
