@@ -43,6 +43,17 @@ impl HashKey {
         }
     }
 
+    /// The key as [`from_hex`](Self::from_hex) reads it, for a routing table: an edge needs it to place
+    /// tenants. It goes nowhere else.
+    pub fn to_hex(&self) -> String {
+        let bytes = self
+            .k0
+            .to_le_bytes()
+            .into_iter()
+            .chain(self.k1.to_le_bytes());
+        bytes.map(|byte| alloc::format!("{byte:02x}")).collect()
+    }
+
     /// SipHash-1-3 of `bytes` under this key: no length prefix, no terminator.
     ///
     /// Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), with one compression
@@ -113,6 +124,7 @@ mod tests {
             key,
             HashKey::from_bytes([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15])
         );
+        assert_eq!(key.to_hex(), "000102030405060708090a0b0c0d0e0f");
         assert_eq!(key.sip13(b"tenant1"), 0x50d2_bb5d_2d93_f5b8);
         assert_eq!(key.sip13(b"acme"), 0x78f9_3c00_892a_b6da);
     }

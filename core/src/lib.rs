@@ -137,6 +137,8 @@
 //! | [`placement`] | region and colour of a tenant, and why |
 //! | [`release`] | the blue/green state machine: `decide`, `evolve`, `next_step` |
 //! | [`ledger`] | the lines of the journal: a hash chain, and the state it adds up to |
+//! | [`table`] | what an edge gets: configuration, release and health as one document with an epoch |
+//! | [`document`] | files a user writes, as a tree that loses nothing |
 //! | [`readiness`] | what `/ready` answers |
 //! | [`role`] | who may release |
 //! | [`region`], [`endpoint`], [`time`] | values that cannot hold anything wrong |
@@ -158,6 +160,7 @@ pub mod region;
 pub mod regions;
 pub mod release;
 pub mod role;
+pub mod table;
 pub mod text;
 pub mod time;
 
