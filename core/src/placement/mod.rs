@@ -74,15 +74,16 @@ pub struct Placement<'r> {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Router {
-    // At least one region, so nothing below can fail for want of one.
+    regions: Vec<RegionName>,
+    /// The first of `regions`: there is at least one, so nothing below can fail for want of one.
     first: RegionName,
-    rest: Vec<RegionName>,
     weights: Vec<u16>,
     primary: usize,
     sticky: Sticky,
     policy: FailoverPolicy,
     key: HashKey,
     rules: TenantRules,
+    has_rules: bool,
     rendezvous: Rendezvous,
     prepared: Option<Prepared>,
 }
@@ -114,15 +115,15 @@ impl Router {
         let primary = config.primary.as_ref().and_then(place).unwrap_or(0);
         let weighted = config.regions.iter().zip(config.weights.iter().copied());
         let rendezvous = Rendezvous::new(&config.key, weighted);
-        let mut regions = config.regions.into_iter();
         Some(Self {
-            first: regions.next()?,
-            rest: regions.collect(),
+            first: config.regions.first()?.clone(),
+            regions: config.regions,
             weights: config.weights,
             primary,
             sticky: config.sticky,
             policy: config.policy,
             key: config.key,
+            has_rules: !config.rules.is_empty(),
             rules: config.rules,
             rendezvous,
             prepared: None,
@@ -142,7 +143,7 @@ impl Router {
 
     /// The regions in priority order.
     pub fn regions(&self) -> impl Iterator<Item = &RegionName> {
-        core::iter::once(&self.first).chain(&self.rest)
+        self.regions.iter()
     }
 
     /// The regions' weights, in the same order.
@@ -157,7 +158,7 @@ impl Router {
 
     /// How many regions there are, 1 to 1,024.
     pub fn len(&self) -> usize {
-        self.rest.len().saturating_add(1)
+        self.regions.len()
     }
 
     /// Never: a router has at least one region.
@@ -166,6 +167,7 @@ impl Router {
     }
 
     /// The hash every choice for this tenant comes from.
+    #[inline]
     pub fn hash(&self, tenant: TenantId<'_>) -> u64 {
         self.key.sip13(tenant.as_str().as_bytes())
     }
@@ -175,16 +177,14 @@ impl Router {
         SlotRule::new(&self.key, release)
     }
 
+    #[inline]
     fn name(&self, place: usize) -> &RegionName {
-        match place.checked_sub(1) {
-            None => &self.first,
-            Some(at) => self.rest.get(at).unwrap_or(&self.first),
-        }
+        self.regions.get(place).unwrap_or(&self.first)
     }
 
     /// What the rules say of the tenant: where it may be, and where it is pinned.
     fn bounds(&self, tenant: TenantId<'_>) -> (Allowed<'_>, Option<usize>) {
-        if self.rules.is_empty() {
+        if !self.has_rules {
             return (Allowed::All(self.len()), None);
         }
         let residency = self.rules.residency.find(tenant);
@@ -197,7 +197,11 @@ impl Router {
     ///
     /// # Errors
     /// When its residency rule allows no region.
+    #[inline]
     pub fn preferred(&self, tenant: TenantId<'_>) -> Result<&RegionName, ResidencyUnavailable> {
+        if !self.has_rules {
+            return Ok(self.name(self.everybodys_choice(self.hash(tenant))));
+        }
         let (allowed, pin) = self.bounds(tenant);
         let first = self.first_choice(self.hash(tenant), allowed, pin)?;
         Ok(self.name(first.place))
@@ -208,6 +212,7 @@ impl Router {
     ///
     /// # Errors
     /// When no region may serve it.
+    #[inline]
     pub fn route(
         &self,
         tenant: TenantId<'_>,
@@ -215,6 +220,29 @@ impl Router {
         slots: &SlotRule,
     ) -> Result<Placement<'_>, ResidencyUnavailable> {
         let h = self.hash(tenant);
+        // The way of nearly every decision: no rules, all up.
+        if !self.has_rules {
+            let place = self.everybodys_choice(h);
+            if health.get(place).copied().unwrap_or_default() == RegionStatus::Up {
+                let region = self.name(place);
+                return Ok(Placement {
+                    region,
+                    preferred: region,
+                    slot: slots.slot(h),
+                    reason: self.everybodys_reason(),
+                });
+            }
+        }
+        self.route_by_rules(tenant, h, health, slots)
+    }
+
+    fn route_by_rules(
+        &self,
+        tenant: TenantId<'_>,
+        h: u64,
+        health: &[RegionStatus],
+        slots: &SlotRule,
+    ) -> Result<Placement<'_>, ResidencyUnavailable> {
         let (allowed, pin) = self.bounds(tenant);
         let first = self.first_choice(h, allowed, pin)?;
         let served = self.past_health(h, first, allowed, health)?;
@@ -237,6 +265,7 @@ impl Router {
 }
 
 /// `h mod n` in u64: in usize, 32-bit targets would disagree with 64-bit ones. `n` of 0 gives 0.
+#[inline]
 fn modulo(h: u64, n: usize) -> usize {
     let n = u64::try_from(n).unwrap_or(u64::MAX);
     usize::try_from(h.checked_rem(n).unwrap_or(0)).unwrap_or(0)

@@ -12,13 +12,14 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::log2::minus_log2;
-use crate::hash::{HashKey, fmix64};
+use crate::hash::{FMIX_1, FMIX_2, HashKey, fmix64};
 use crate::region::RegionName;
 
 /// How many buckets there are: the top 16 bits of a tenant's hash.
 pub const BUCKETS: u32 = 65_536;
 
 /// The bucket of a tenant's hash.
+#[inline]
 pub(super) fn bucket(h: u64) -> u16 {
     u16::try_from(h >> 48).unwrap_or(0)
 }
@@ -26,7 +27,8 @@ pub(super) fn bucket(h: u64) -> u16 {
 /// What a region draws with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Candidate {
-    /// `fmix64(SipHash-1-3(key, "region" 0x00 name))`.
+    /// `s XOR (s >> 33)`, with `s = fmix64(SipHash-1-3(key, "region" 0x00 name))`: the first step of
+    /// mixing `s XOR bucket`, done once, since a bucket has no bit above the 16th.
     seed: u64,
     /// `floor((2^32 - 1) / weight)`: multiplying by it divides by the weight.
     inverse: u64,
@@ -35,9 +37,18 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// The lower, the better. At most 2^32 times 2^32 - 1, so it never overflows.
+    /// The top 32 bits of `fmix64(s XOR bucket)`. The finaliser's last step changes only bits below.
+    #[inline]
+    fn draw(&self, bucket: u64) -> u32 {
+        let mut h = (self.seed ^ bucket).wrapping_mul(FMIX_1);
+        h ^= h >> 33;
+        u32::try_from(h.wrapping_mul(FMIX_2) >> 32).unwrap_or(0)
+    }
+
+    /// The lower, the better. Less than 2^32 times at most 2^32 - 1, so it never overflows.
+    #[inline]
     fn score(&self, bucket: u64) -> u64 {
-        minus_log2(fmix64(self.seed ^ bucket)).wrapping_mul(self.inverse)
+        minus_log2(self.draw(bucket)).wrapping_mul(self.inverse)
     }
 }
 
@@ -65,8 +76,9 @@ impl Rendezvous {
             let candidate = |(name, weight, place): &(&RegionName, u16, u16)| {
                 let mut text = Vec::from(&b"region\0"[..]);
                 text.extend_from_slice(name.as_str().as_bytes());
+                let seed = fmix64(key.sip13(&text));
                 Candidate {
-                    seed: fmix64(key.sip13(&text)),
+                    seed: seed ^ (seed >> 33),
                     inverse: u64::from(u32::MAX)
                         .checked_div(u64::from((*weight).max(1)))
                         .unwrap_or_default(),
@@ -82,6 +94,7 @@ impl Rendezvous {
     }
 
     /// The first of all regions in the bucket's order. 0 where there is no region.
+    #[inline]
     pub(super) fn first(&self, bucket: u16) -> u16 {
         let candidates = if self.weighted.is_empty() {
             &self.spare
@@ -142,6 +155,7 @@ impl Prepared {
         places.into_boxed_slice().try_into().ok().map(Self)
     }
 
+    #[inline]
     pub(super) fn first(&self, bucket: u16) -> u16 {
         self.0.get(usize::from(bucket)).copied().unwrap_or_default()
     }

@@ -88,11 +88,13 @@ impl SlotRule {
     }
 
     /// The tenant's bucket, 0 to 9,999.
+    #[inline]
     pub fn bucket(&self, h: u64) -> u64 {
         fmix64(h ^ self.seed).checked_rem(10_000).unwrap_or(0)
     }
 
     /// The slot of the tenant with hash `h`.
+    #[inline]
     pub fn slot(&self, h: u64) -> Slot {
         if self.bucket(h) < self.green_below {
             Slot::Green

@@ -90,25 +90,20 @@ impl Question<'_> {
             let seed = murmur(self.key.sip13(format!("region\0{name}").as_bytes()));
             let weight = u128::from(self.weights[*region]);
             let inverse = u128::from(u32::MAX) / weight.max(1);
-            let score = minus_log2(murmur(seed ^ bucket)) * inverse;
+            let score = minus_log2(murmur(seed ^ bucket) >> 32) * inverse;
             (weight == 0, score, name.clone())
         });
         order
     }
 }
 
-/// `-log2(x / 2^64)` in units of 2^-26: between the 257 points of the page a straight line, rounded down.
-fn minus_log2(x: u64) -> u128 {
-    let x = u128::from(x | 1);
-    let exponent = x.ilog2();
-    // 1 to 2, in units of 2^-63.
-    let mantissa = x << (63 - exponent);
-    let (segment, within) = ((mantissa >> 55) - 256, (mantissa >> 23) & 0xffff_ffff);
+/// `-log2(draw / 2^32)` in units of 2^-28: between the 257 points of the page a straight line.
+fn minus_log2(draw: u64) -> u128 {
     static POINTS: OnceLock<Vec<u128>> = OnceLock::new();
     let points = POINTS.get_or_init(|| log2_points().map(u128::from).collect());
-    let (from, to) = (points[segment as usize], points[segment as usize + 1]);
-    let log = from + (((to - from) * within) >> 32);
-    (u128::from(64 - exponent) << 26) - log
+    let (segment, within) = ((draw >> 24) as usize, u128::from(draw % (1 << 24)));
+    let (from, to) = (points[segment], points[segment + 1]);
+    from - (from - to) * within / (1 << 24)
 }
 
 fn murmur(mut k: u64) -> u64 {
