@@ -62,3 +62,20 @@ fn the_page_of_metrics_is_what_a_server_answers() {
     assert!(page.contains("`halcyon_http_requests`"), "{answer}");
     check("metrics.md", &page);
 }
+
+#[test]
+fn the_page_of_placement_has_the_table_that_the_core_uses() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/placement.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (_, after) = page.split_once("### The table T").unwrap();
+    let table = after.split("```").nth(1).unwrap();
+    let numbers: Vec<u32> = table
+        .split_whitespace()
+        .map(|number| number.parse().unwrap())
+        .collect();
+    assert!(
+        numbers
+            .into_iter()
+            .eq(halcyon_core::placement::log2_points())
+    );
+}

@@ -17,4 +17,5 @@ mod drivers;
 mod histories;
 mod journals;
 mod placement;
+mod tables;
 mod world;
