@@ -43,6 +43,13 @@ pub struct Endpoint {
 impl Endpoint {
     /// Reads `tcp://host:port`, `http://host[:port][/path]` or `https://…`.
     ///
+    /// ```
+    /// use halcyon_core::endpoint::Endpoint;
+    /// let api = Endpoint::parse("https://api.example/v1").unwrap();
+    /// assert_eq!((api.host(), api.port(), api.path()), ("api.example", 443, "/v1"));
+    /// assert!(Endpoint::parse("http://joe:secret@api.example").unwrap_err().contains("***@api.example"));
+    /// ```
+    ///
     /// # Errors
     /// What was seen, without its credentials, and the forms allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -98,6 +105,11 @@ impl Endpoint {
 
     /// Reads a region's address as the command line takes it: `host`, `host:port`, `[v6]:port` or an
     /// `http(s)` URL. A missing port is `default_port`, except in a URL, where it is the scheme's.
+    ///
+    /// ```
+    /// use halcyon_core::endpoint::Endpoint;
+    /// assert_eq!(Endpoint::parse_region("[::1]", 8086).unwrap().to_string(), "http://[::1]:8086");
+    /// ```
     ///
     /// # Errors
     /// What was seen and the forms allowed.

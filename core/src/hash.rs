@@ -36,6 +36,12 @@ impl HashKey {
     /// Reads 32 hex digits: key bytes 0..15 in order; `k0` is bytes 0-7 and `k1` bytes 8-15, both
     /// little-endian, as in the SipHash paper.
     ///
+    /// ```
+    /// use halcyon_core::hash::HashKey;
+    /// let key = HashKey::from_hex("000102030405060708090a0b0c0d0e0f").unwrap();
+    /// assert_eq!(key.sip13(b"acme"), 0x78f93c00892ab6da);
+    /// ```
+    ///
     /// # Errors
     /// What is wrong with the text, without showing it.
     pub fn from_hex(text: &str) -> Result<Self, String> {
@@ -108,6 +114,12 @@ pub const TENANT_ID_MAX: usize = 16_384;
 
 impl<'a> TenantId<'a> {
     /// Accepts an id of 1 to 16,384 bytes.
+    ///
+    /// ```
+    /// use halcyon_core::hash::TenantId;
+    /// assert_eq!(TenantId::new("acme").unwrap().as_str(), "acme");
+    /// assert!(TenantId::new("").is_err());
+    /// ```
     ///
     /// # Errors
     /// The length seen and the lengths allowed.

@@ -124,6 +124,15 @@ impl Readiness {
     /// [`Settings::dependencies`]; a missing one counts as not answering.
     ///
     /// Another region being down is none of its business: readiness is about this instance.
+    ///
+    /// ```
+    /// use halcyon_core::readiness::Readiness;
+    ///
+    /// let env = |name: &str| (name == "REQUIRED_ENVS").then(|| "DATABASE_URL".into());
+    /// let readiness = Readiness::evaluate(&env, Default::default(), false);
+    /// assert!(!readiness.is_ready());
+    /// assert_eq!(readiness.checks.required_envs.missing, ["DATABASE_URL"]);
+    /// ```
     pub fn evaluate(
         lookup: Lookup<'_>,
         mut dependencies: BTreeMap<String, DependencyCheck>,

@@ -23,6 +23,12 @@ pub const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or
 impl RegionName {
     /// Accepts a name that follows [`NAME_RULE`].
     ///
+    /// ```
+    /// use halcyon_core::region::RegionName;
+    /// assert!(RegionName::new("us-east").is_ok());
+    /// assert!(RegionName::new("us east").unwrap_err().starts_with("\"us east\" is not a region name"));
+    /// ```
+    ///
     /// # Errors
     /// The name seen and the rule.
     pub fn new(name: &str) -> Result<Self, String> {

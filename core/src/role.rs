@@ -20,6 +20,12 @@ impl Role {
 
     /// Reads a role.
     ///
+    /// ```
+    /// use halcyon_core::role::Role;
+    /// assert_eq!(Role::parse("Deployer"), Ok(Role::Deployer));
+    /// assert!(Role::parse("deployer").unwrap_err().to_string().starts_with("Invalid DEPLOY_RBAC_ROLE"));
+    /// ```
+    ///
     /// # Errors
     /// `Invalid DEPLOY_RBAC_ROLE: …` with the value seen and the roles allowed.
     pub fn parse(text: &str) -> Result<Self, InvalidRole> {

@@ -64,6 +64,11 @@ fn without_userinfo(text: &str, truncated: bool) -> String {
 
 /// `text` with everything but printable ASCII escaped as Rust does (`\n`, `\u{1b}`), so that a
 /// terminal shows it and executes nothing.
+///
+/// ```
+/// use halcyon_core::text::printable;
+/// assert_eq!(printable("a\u{1b}[2J"), r"a\u{1b}[2J");
+/// ```
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -77,6 +82,11 @@ pub fn printable(text: &str) -> String {
 
 /// `text` for a person's screen: letters of every script stay, control characters and invisible or
 /// direction-changing ones are escaped.
+///
+/// ```
+/// use halcyon_core::text::for_screen;
+/// assert_eq!(for_screen("Zoë\u{202e}"), r"Zoë\u{202e}");
+/// ```
 pub fn for_screen(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -92,6 +102,11 @@ pub fn for_screen(text: &str) -> String {
 ///
 /// Those characters can only stand inside strings, so the meaning stays the same; a line stays one
 /// line for every reader (U+2028), and a terminal executes nothing (C1 controls, bidi marks).
+///
+/// ```
+/// use halcyon_core::text::ascii_json;
+/// assert_eq!(ascii_json("{\"tenant\":\"Zoë\"}"), r#"{"tenant":"Zo\u00eb"}"#);
+/// ```
 pub fn ascii_json(json: &str) -> String {
     if json.bytes().all(|b| (0x20..0x7f).contains(&b)) {
         return json.to_string();

@@ -27,6 +27,14 @@ impl Timestamp {
 
     /// Reads RFC 3339.
     ///
+    /// ```
+    /// use halcyon_core::time::Timestamp;
+    /// let noon = Timestamp::parse("2026-01-01T12:00:00+01:00").unwrap();
+    /// assert_eq!(noon.to_string(), "2026-01-01T11:00:00.000Z");
+    /// assert_eq!(noon.plus(1500).since(noon), 1500);
+    /// assert_eq!(noon.since(noon.plus(1)), 0, "the clock went back");
+    /// ```
+    ///
     /// # Errors
     /// When the text is no RFC 3339 moment, or one before 1970.
     pub fn parse(text: &str) -> Result<Self, String> {

@@ -63,6 +63,17 @@ impl Topology {
 
     /// Reads a topology: `[[region]]` tables with `name`, and `weight`, `health`, `blue`, `green`
     /// where they are known. Answers with what could be read and everything that is wrong.
+    ///
+    /// ```
+    /// use halcyon_core::config::Topology;
+    /// use halcyon_core::document::Document;
+    ///
+    /// // As TOML: [[region]] name = "us-east", weight = 2, blue = "http://10.0.0.1"
+    /// let tree = Document::from_json(r#"{"region":[{"name":"us-east","weight":2,"blu":"http://10.0.0.1"}]}"#);
+    /// let (topology, problems) = Topology::from_document(&tree.unwrap());
+    /// assert_eq!(topology.regions[0].weight, Some(2));
+    /// assert!(problems[0].contains("did you mean \"blue\"?"));
+    /// ```
     pub fn from_document(document: &Document) -> (Self, Vec<String>) {
         let mut problems = Vec::new();
         let mut topology = Self::default();

@@ -42,6 +42,19 @@ impl Question<'_> {
 
 impl Router {
     /// Answers like [`route`](Router::route) and says how it came to that.
+    ///
+    /// ```
+    /// use halcyon_core::hash::TenantId;
+    /// use halcyon_core::placement::{RegionStatus, Router};
+    ///
+    /// let env = |name: &str| (matches!(name, "REGIONS" | "PRIMARY_REGION"))
+    ///     .then(|| if name == "REGIONS" { "us-east,us-west" } else { "us-east" }.into());
+    /// let router = Router::from_lookup(&env)?;
+    /// let acme = TenantId::new("acme").unwrap();
+    /// let explained = router.explain(acme, &[RegionStatus::Down], &router.slot_rule(None));
+    /// assert_eq!(explained.steps[1], "health: us-east is down; ordered: the next region after us-east that is up, so us-west");
+    /// # Ok::<(), halcyon_core::regions::ConfigError>(())
+    /// ```
     pub fn explain(
         &self,
         tenant: TenantId<'_>,

@@ -112,6 +112,21 @@ impl Loads {
 impl Router {
     /// The shares of the regions: exact for `primary` and `hash`, and for `rendezvous` with up to 64
     /// regions.
+    ///
+    /// ```
+    /// use halcyon_core::config::FailoverPolicy;
+    /// use halcyon_core::placement::Router;
+    ///
+    /// let env = |name: &str| match name {
+    ///     "REGIONS" => Some("us-east,us-west,eu-west".into()),
+    ///     "TENANT_STICKY" => Some("hash".into()),
+    ///     _ => None,
+    /// };
+    /// let loads = Router::from_lookup(&env)?.loads();
+    /// assert_eq!(loads.worst(FailoverPolicy::Ordered).unwrap().percent, 200);
+    /// assert_eq!(loads.worst(FailoverPolicy::RoundRobin).unwrap().percent, 150);
+    /// # Ok::<(), halcyon_core::regions::ConfigError>(())
+    /// ```
     pub fn loads(&self) -> Loads {
         let count = self.len();
         let step = count.saturating_mul(1 << 16).div_ceil(DRAWS_MAX).max(1);

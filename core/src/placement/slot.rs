@@ -63,6 +63,20 @@ pub struct SlotRule {
 
 impl SlotRule {
     /// The rule of `release`; with none, everything is blue.
+    ///
+    /// ```
+    /// use halcyon_core::hash::HashKey;
+    /// use halcyon_core::placement::{ReleaseView, Slot, SlotRule};
+    /// use halcyon_core::release::{Phase, Weight};
+    ///
+    /// let key = HashKey::default();
+    /// let rule = |percent| {
+    ///     let weight = Weight::new(percent).unwrap();
+    ///     SlotRule::new(&key, Some(ReleaseView { id: "r1", phase: Phase::Canary, weight }))
+    /// };
+    /// let acme = key.sip13(b"acme");
+    /// assert_eq!((rule(10).slot(acme), rule(11).slot(acme), rule(100).slot(acme)), (Slot::Blue, Slot::Green, Slot::Green));
+    /// ```
     pub fn new(key: &HashKey, release: Option<ReleaseView<'_>>) -> Self {
         let Some(release) = release else {
             return Self {

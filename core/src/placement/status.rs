@@ -42,6 +42,12 @@ impl RegionStatus {
 
     /// Reads a status by its name.
     ///
+    /// ```
+    /// use halcyon_core::placement::RegionStatus;
+    /// assert_eq!(RegionStatus::parse("draining"), Ok(RegionStatus::Draining));
+    /// assert!(RegionStatus::parse("Up").is_err());
+    /// ```
+    ///
     /// # Errors
     /// The name seen and every status's.
     pub fn parse(name: &str) -> Result<Self, String> {

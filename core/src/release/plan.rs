@@ -83,6 +83,12 @@ impl Weight {
     pub const FULL: Weight = Weight(100);
 
     /// Accepts 0 to 100; anything else is `None`.
+    ///
+    /// ```
+    /// use halcyon_core::release::Weight;
+    /// assert_eq!(Weight::new(100), Some(Weight::FULL));
+    /// assert_eq!(Weight::new(101), None);
+    /// ```
     pub fn new(percent: i64) -> Option<Self> {
         u8::try_from(percent)
             .ok()

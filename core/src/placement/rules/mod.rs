@@ -32,6 +32,19 @@ impl TenantRules {
     /// read, names are not checked against it.
     ///
     /// Answers with what could be read and everything that is wrong.
+    ///
+    /// ```
+    /// use halcyon_core::document::Document;
+    /// use halcyon_core::hash::TenantId;
+    /// use halcyon_core::placement::TenantRules;
+    /// use halcyon_core::region::RegionName;
+    ///
+    /// let regions = ["us-east", "eu-west"].map(|name| RegionName::new(name).unwrap());
+    /// let file = r#"{"residency":[{"tenant":"bank-*","regions":["eu-west"]}],"pins":[{"tenant":"acme","region":"eu-wst"}]}"#;
+    /// let (rules, problems) = TenantRules::from_document(&Document::from_json(file).unwrap(), &regions);
+    /// assert_eq!(rules.residency.find(TenantId::new("bank-7").unwrap()), Some(&vec![1]));
+    /// assert!(problems[0].contains("did you mean \"eu-west\"?"));
+    /// ```
     pub fn from_document(document: &Document, regions: &[RegionName]) -> (Self, Vec<String>) {
         let mut reader = Reader {
             regions: Regions::new(regions),
