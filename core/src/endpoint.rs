@@ -102,7 +102,7 @@ impl Endpoint {
     /// # Errors
     /// What was seen and the forms allowed.
     pub fn parse_region(text: &str, default_port: u16) -> Result<Self, String> {
-        let allowed = "allowed: a name from REGION_ENDPOINTS, host, host:port, [v6]:port, http(s)://host[:port]";
+        let allowed = "allowed: a name from the topology or REGION_ENDPOINTS, host, host:port, [v6]:port, http(s)://host[:port]";
         if text.contains("://") {
             return match Self::parse(text) {
                 Ok(found) if found.scheme != Scheme::Tcp => found.health_base(),
