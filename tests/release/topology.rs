@@ -257,6 +257,18 @@ fn what_is_no_region_says_where_names_come_from() {
 }
 
 #[test]
+fn a_host_that_is_written_almost_like_a_region_is_a_warning() {
+    let (store, east) = (Store::new(), Placed::new("us-east"));
+    topology(&store, &east.toml());
+    let arguments = release(&["us-esat", "127.0.0.1:1"], &["--dry-run"]);
+    let ran = store.run_with(&arguments, &[TOPOLOGY]).exits(1);
+    assert_eq!(
+        ran.stderr,
+        "warning: --region: \"us-esat\" is no region's name, so it is taken for the host http://us-esat:8086; did you mean us-east?\n"
+    );
+}
+
+#[test]
 fn a_region_by_its_name_and_by_its_address_is_one_region() {
     let (store, east) = (Store::new(), Placed::new("us-east"));
     topology(&store, &east.toml());

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use halcyon_core::config::{Settings, Topology};
+use halcyon_core::document::nearest;
 use halcyon_core::endpoint::Endpoint;
+use halcyon_core::region::RegionName;
 use halcyon_core::release::{Plan, Pools, RegionTarget, parse_canary_seq};
 use halcyon_core::text::Seen;
 
@@ -129,6 +131,9 @@ impl Wish {
             .warnings
             .iter()
             .for_each(|warning| invocation.warn(warning));
+        taken_for_hosts(&regions, &settings, &topology)
+            .iter()
+            .for_each(|warning| invocation.warn(warning));
         let plan = Plan {
             weights,
             regions,
@@ -221,6 +226,27 @@ fn read_region(
             green: placed.green.clone(),
         }),
     })
+}
+
+/// Addresses that are written almost like a region, and were probably meant to be one.
+fn taken_for_hosts(
+    regions: &[RegionTarget],
+    settings: &Settings,
+    topology: &Topology,
+) -> Vec<String> {
+    let listed = settings.region_endpoints.iter().map(|known| &known.name);
+    let placed = topology.regions.iter().map(|known| &known.name);
+    let known: Vec<&str> = listed.chain(placed).map(RegionName::as_str).collect();
+    let addresses = regions.iter().filter(|region| !region.named);
+    let warning = |region: &RegionTarget| {
+        let meant = nearest(&region.name, known.iter().copied())?;
+        Some(format!(
+            "--region: {} is no region's name, so it is taken for the host {}; did you mean {meant}?",
+            Seen(&region.name),
+            region.url
+        ))
+    };
+    addresses.filter_map(warning).collect()
 }
 
 fn read_address(text: &str, settings: &Settings) -> Result<Endpoint, String> {
