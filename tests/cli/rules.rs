@@ -255,6 +255,28 @@ fn five_problems_of_a_file_are_five_lines() {
 }
 
 #[test]
+fn of_a_million_problems_a_hundred_are_shown() {
+    for rules in [
+        format!("{{\"pins\":[{}0]}}", "{},".repeat(1_000_000)),
+        format!("{{\"slots\":[{}0],\"pins\":[1]}}", "7,".repeat(1_000_000)),
+    ] {
+        let found = problems(&rules);
+        assert_eq!(found.len(), 101);
+        assert_eq!(
+            found[100],
+            "has 100 problems up to here; nothing behind them was looked at"
+        );
+    }
+    let names = "\"us-east\",".repeat(1_000_000);
+    let rules =
+        format!("{{\"residency\":[{{\"tenant\":\"a\",\"regions\":[{names}\"us-east\"]}}]}}");
+    assert_eq!(
+        problems(&rules),
+        ["residency[0] has 1000001 regions; allowed: at most 1024"]
+    );
+}
+
+#[test]
 fn the_closest_residency_rule_says_where_a_tenant_may_be() {
     for (tenant, allowed) in [
         ("bank-1", &["eu-west", "eu-central"][..]),
