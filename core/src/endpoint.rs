@@ -56,7 +56,7 @@ impl Endpoint {
         let wrong = |why: &str| {
             format!(
                 "{} {why}; allowed: tcp://host:port, http://host[:port][/path], https://host[:port][/path]",
-                Seen(text)
+                seen(text)
             )
         };
         let (scheme, rest) = text
@@ -114,18 +114,18 @@ impl Endpoint {
     /// # Errors
     /// What was seen and the forms allowed.
     pub fn parse_region(text: &str, default_port: u16) -> Result<Self, String> {
-        let allowed = "allowed: a name from REGION_ENDPOINTS, host, host:port, [v6]:port, http(s)://host[:port]";
+        let allowed = "allowed: a name from the topology or REGION_ENDPOINTS, host, host:port, [v6]:port, http(s)://host[:port]";
         if text.contains("://") {
             return match Self::parse(text) {
                 Ok(found) if found.scheme != Scheme::Tcp => found.health_base(),
                 _ => Err(format!(
                     "{} is not a region's address; {allowed}",
-                    Seen(text)
+                    seen(text)
                 )),
             };
         }
         let (host, port) = split_port(text)
-            .ok_or_else(|| format!("{} is not a region's address; {allowed}", Seen(text)))?;
+            .ok_or_else(|| format!("{} is not a region's address; {allowed}", seen(text)))?;
         Ok(Self {
             scheme: Scheme::Http,
             host: host.to_string(),
@@ -193,6 +193,16 @@ impl Endpoint {
         } else {
             format!("{}:{}", self.host, self.port)
         }
+    }
+}
+
+/// The text as a message shows it. One without a scheme may be the rest of a URL whose user and password
+/// stand before an `@`.
+fn seen(text: &str) -> String {
+    let at = text.rfind('@').filter(|_| !text.contains("://"));
+    match at.and_then(|at| text.get(at..)) {
+        Some(host) => Seen(&format!("***{host}")).to_string(),
+        None => Seen(text).to_string(),
     }
 }
 
@@ -291,6 +301,16 @@ mod tests {
                 .unwrap_err()
                 .contains("s3cret")
         );
+    }
+
+    #[test]
+    fn a_password_is_not_shown_even_where_the_scheme_is_forgotten() {
+        for bad in ["joe:s3cret@h:8086", "http:/joe:s3cret@h", "joe:s3@cret@h/x"] {
+            for error in [Endpoint::parse(bad), Endpoint::parse_region(bad, 8086)] {
+                let error = error.unwrap_err();
+                assert!(error.starts_with("\"***@h"), "{error}");
+            }
+        }
     }
 
     #[test]

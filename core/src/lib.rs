@@ -56,7 +56,7 @@
 //! ```
 //! use halcyon_core::endpoint::Endpoint;
 //! use halcyon_core::ledger::Ledger;
-//! use halcyon_core::release::{Command, Context, Phase, Plan, RegionTarget, Rejection, Step, parse_canary_seq};
+//! use halcyon_core::release::{Command, Context, Phase, Plan, Pools, RegionTarget, Rejection, Step, parse_canary_seq};
 //! use halcyon_core::role::Actor;
 //! use halcyon_core::time::Timestamp;
 //!
@@ -78,7 +78,7 @@
 //! let url = Endpoint::parse("http://10.0.0.1:8086").unwrap();
 //! let plan = Plan {
 //!     weights: parse_canary_seq("10,50,100").unwrap(),
-//!     regions: vec![RegionTarget { name: "us-east".into(), url, named: true }],
+//!     regions: vec![RegionTarget { name: "us-east".into(), url, named: true, pools: Pools::default() }],
 //!     bake_ms: 60_000,
 //!     abort_on_err: true,
 //!     on_step: Some("./shift-traffic".into()),

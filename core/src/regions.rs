@@ -50,12 +50,21 @@ pub fn active_regions(lookup: Lookup<'_>) -> Result<Vec<RegionName>, ConfigError
 /// When it is unset or not in `REGIONS`, or `REGIONS` itself is wrong.
 pub fn primary_region(lookup: Lookup<'_>) -> Result<RegionName, ConfigError> {
     let report = RegionReport::read(lookup);
-    let ours =
-        |error: &String| error.starts_with("REGIONS:") || error.starts_with("PRIMARY_REGION:");
-    let errors: Vec<String> = report.errors.into_iter().filter(ours).collect();
-    match report.primary {
-        Some(primary) if errors.is_empty() => Ok(primary),
-        _ => Err(ConfigError(errors)),
+    let about = |variables: &[&str]| -> Vec<String> {
+        let named = |error: &&String| {
+            let variable = error.split(':').next();
+            variable.is_some_and(|variable| variables.contains(&variable))
+        };
+        report.errors.iter().filter(named).cloned().collect()
+    };
+    match &report.primary {
+        Some(primary) if about(&["REGIONS", "PRIMARY_REGION"]).is_empty() => Ok(primary.clone()),
+        // The regions may be a topology's.
+        _ => Err(ConfigError(about(&[
+            "HALCYON_TOPOLOGY",
+            "REGIONS",
+            "PRIMARY_REGION",
+        ]))),
     }
 }
 

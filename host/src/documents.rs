@@ -58,6 +58,10 @@ fn text(path: &str) -> Result<String, String> {
     if bytes.len() as u64 > BYTES_MAX {
         return Err(too_long());
     }
+    // An editor put it there unseen, and JSON's readers choke on it at a place where nothing is to be seen.
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err("begins with a byte order mark; allowed: UTF-8 without one".to_owned());
+    }
     String::from_utf8(bytes).map_err(|why| {
         format!(
             "is no UTF-8 from byte {} on",

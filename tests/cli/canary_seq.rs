@@ -141,7 +141,7 @@ fn every_problem_of_a_release_is_reported_at_once() {
     let ran = store
         .run_with(
             &arguments,
-            &[("PROBE_TIMEOUT_MS", "0"), ("REGION_WEIGHTS", "a=1")],
+            &[("PROBE_TIMEOUT_MS", "0"), ("HALCYON_TOPOLOGY", "gone.toml")],
         )
         .exits(2);
     let problem: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
@@ -155,7 +155,7 @@ fn every_problem_of_a_release_is_reported_at_once() {
         "--deadline",
         "HEALTH_PORT",
         "PROBE_TIMEOUT_MS",
-        "REGION_WEIGHTS",
+        "HALCYON_TOPOLOGY",
     ] {
         assert!(said.contains(name), "{name}: {said}");
     }

@@ -3,10 +3,14 @@
 mod audit;
 mod canary_seq;
 mod configuration;
+mod files;
 mod formats;
+mod linter;
 mod pipes;
 mod reference;
 mod route;
+mod rules;
+mod topology;
 mod unsupported;
 
 use halcyon_tests::region::Region;

@@ -182,8 +182,14 @@ fn a_tenant_id_of_any_bytes_is_one_line_in_every_format() {
 #[test]
 fn a_million_tenants_take_no_more_memory_than_one() {
     let store = Store::new();
+    std::fs::write(store.dir().join("rules.json"), r#"{"pins":[]}"#).unwrap();
+    let env = [
+        REGIONS[0],
+        ("TENANT_STICKY", "rendezvous"),
+        ("TENANT_RULES_FILE", "rules.json"),
+    ];
     let mut child = store
-        .command(&["route", "-", "-o", "jsonl"], &REGIONS)
+        .command(&["route", "-", "-o", "jsonl"], &env)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -214,6 +220,28 @@ fn a_million_tenants_take_no_more_memory_than_one() {
     assert!(peak < 40 * 1024, "{peak} kB");
     drop(stdin);
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn what_is_computed_ahead_for_many_tenants_changes_no_answer() {
+    let store = Store::new();
+    let input: String = (0..80_000)
+        .map(|number| format!("tenant{number}\n"))
+        .collect();
+    std::fs::write(store.dir().join("input"), [&*input, &*input].concat()).unwrap();
+    let env = [REGIONS[0], ("TENANT_STICKY", "rendezvous")];
+    let mut command = store.command(&["route", "-", "-o", "jsonl"], &env);
+    let input = std::fs::File::open(store.dir().join("input")).unwrap();
+    let answers = Running::spawn(command.stdin(input)).ended().exits(0).stdout;
+    let (first, second) = answers.split_at(answers.len() / 2);
+    assert!(
+        first == second,
+        "an answer depends on how many came before it"
+    );
+    for region in ["us-east", "us-west", "eu-west"] {
+        let share = first.matches(&format!("\"region\":\"{region}\"")).count();
+        assert!((24_000..30_000).contains(&share), "{region}: {share}");
+    }
 }
 
 #[test]

@@ -6,10 +6,7 @@ use halcyon_tests::store::Store;
 use crate::REGIONS;
 
 /// What the contract names and this version does not have.
-const ABSENT: [&str; 17] = [
-    "REGION_WEIGHTS",
-    "TENANT_RULES_FILE",
-    "HALCYON_TOPOLOGY",
+const ABSENT: [&str; 14] = [
     "HALCYON_SERVER",
     "HALCYON_TOKEN_FILE",
     "HALCYON_TOKENS_FILE",
@@ -88,43 +85,4 @@ fn a_command_this_version_lacks_is_a_usage_error() {
         assert!(!ran.stderr.is_empty());
     }
     store.run::<&str>(&[]).exits(2);
-}
-
-#[test]
-fn rendezvous_is_refused_by_every_command_that_reads_the_configuration() {
-    let store = Store::new();
-    for variable in ["FAILOVER_POLICY", "TENANT_STICKY"] {
-        for command in [
-            &["status"][..],
-            &["route", "acme"],
-            &["failover", "us-east"],
-            &["regions"],
-            &["pause"],
-            &["rollback", "--reason", "x"],
-            &["audit", "verify"],
-            &["audit", "tail"],
-            &["serve", "--health-port", "0"],
-            &[
-                "release",
-                "--image-blue",
-                "a",
-                "--image-green",
-                "b",
-                "--canary-seq",
-                "1",
-                "--region",
-                "127.0.0.1:1",
-            ],
-        ] {
-            let env = [&REGIONS[..], &[(variable, "Rendezvous")]].concat();
-            let ran = store.run_with(command, &env).exits(2);
-            let said = format!("{}{}", ran.stdout, ran.stderr);
-            let once = said.matches("is not in this version").count() == 1;
-            assert!(
-                once && said.contains(&format!("{variable}: \"Rendezvous\"")),
-                "{command:?}: {said}"
-            );
-        }
-    }
-    assert!(!store.logs().exists());
 }

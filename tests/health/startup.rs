@@ -49,12 +49,9 @@ fn everything_that_is_malformed_is_reported_at_once() {
 #[test]
 fn what_this_version_does_not_have_is_refused_instead_of_ignored() {
     for (variable, value) in [
-        ("FAILOVER_POLICY", "rendezvous"),
-        ("TENANT_STICKY", "Rendezvous"),
-        ("REGION_WEIGHTS", "us-east=2"),
-        ("TENANT_RULES_FILE", "rules.json"),
         ("DASHBOARD_PORT", "8080"),
         ("HALCYON_SERVER", "http://x"),
+        ("EDGE_TABLE", "table.json"),
     ] {
         let lines = refused(&[], &[("REGIONS", "us-east"), (variable, value)]);
         assert_eq!(lines.len(), 1, "{lines:#?}");

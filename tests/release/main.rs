@@ -12,6 +12,7 @@ mod resuming;
 mod steering;
 mod stopping;
 mod strange_text;
+mod topology;
 mod under_way;
 mod unheard;
 

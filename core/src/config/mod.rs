@@ -47,6 +47,12 @@ impl Problems {
         self.warnings.push(format!("{variable}: {what}"));
     }
 
+    /// Whether an error is about this variable.
+    pub(crate) fn about(&self, variable: &str) -> bool {
+        let mut errors = self.errors.iter();
+        errors.any(|error| error.split(':').next() == Some(variable))
+    }
+
     /// Takes over everything `other` found.
     pub fn merge(&mut self, other: Problems) {
         self.errors.extend(other.errors);

@@ -177,6 +177,10 @@ pub(crate) fn read_regions(
                 .map(|region| region.name.clone())
                 .collect();
         }
+        // Where the topology could not be read, that is the error, and not that REGIONS is unset.
+        if problems.about("HALCYON_TOPOLOGY") {
+            return Vec::new();
+        }
         problems.error(
             "REGIONS",
             "unset; allowed: a comma-separated list of region names, such as us-east,us-west",
@@ -247,6 +251,9 @@ fn read_primary(
     problems: &mut Problems,
 ) -> Option<RegionName> {
     let text = value(lookup, "PRIMARY_REGION")?;
+    if regions.is_empty() && problems.about("HALCYON_TOPOLOGY") {
+        return None;
+    }
     let found = regions
         .iter()
         .find(|region| region.as_str() == text)

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Lookup, Problems, value};
-use crate::document::{Document, Members};
+use crate::document::{Document, Members, enough, say_if_enough};
 use crate::endpoint::{Endpoint, Scheme};
 use crate::region::{REGIONS_MAX, RegionName};
 use crate::text::Seen;
@@ -87,6 +87,9 @@ impl Topology {
             ));
         }
         for (index, region) in regions.iter().take(REGIONS_MAX).enumerate() {
+            if enough(&problems) {
+                break;
+            }
             let place = format!("region {}", index.saturating_add(1));
             if let Some(region) = read_region(region, &place, &mut problems) {
                 match topology.like(&region.name) {
@@ -98,6 +101,7 @@ impl Topology {
                 }
             }
         }
+        say_if_enough(&mut problems);
         (topology, problems)
     }
 

@@ -70,6 +70,24 @@ impl Document {
     }
 }
 
+/// So many problems of a file are enough: nothing behind them is looked at.
+const PROBLEMS_MAX: usize = 100;
+
+/// Whether nothing more of a file needs to be looked at.
+pub(crate) fn enough(problems: &[String]) -> bool {
+    problems.len() >= PROBLEMS_MAX
+}
+
+/// Says that not everything was looked at, where that is so.
+pub(crate) fn say_if_enough(problems: &mut Vec<String>) {
+    if enough(problems) {
+        problems.push(format!(
+            "has {} problems up to here; nothing behind them was looked at",
+            problems.len()
+        ));
+    }
+}
+
 /// How many members of an object are looked at.
 const MEMBERS_MAX: usize = 64;
 

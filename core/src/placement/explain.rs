@@ -89,9 +89,8 @@ impl Router {
         let pattern = self.rules.residency.pattern(question.tenant)?;
         Some(match question.allowed.len() {
             0 => format!(
-                "residency: rule {} allows no region: {}",
-                Seen(&pattern),
-                ResidencyUnavailable::NoneAllowed
+                "residency: rule {} allows no region, so none serves",
+                Seen(&pattern)
             ),
             _ => format!(
                 "residency: rule {} allows {}",

@@ -9,9 +9,13 @@ use alloc::vec::Vec;
 use super::{BUCKETS, Router};
 use crate::config::{FailoverPolicy, Sticky};
 
-/// At most this many draws are made to find out; beyond it, every so-many-th bucket stands for its
-/// neighbours.
-const DRAWS_MAX: usize = 1 << 22;
+/// With at most this many regions every bucket is looked at. With more, what the weights make likely is
+/// nearer to the truth than any sample of buckets that is drawn as fast.
+const COUNTED_MAX: usize = 64;
+
+/// What a bucket counts for: divisible by every number of survivors that a person has, so that little
+/// is rounded.
+const UNIT: u64 = 55_440;
 
 /// What a survivor of a lost region has to carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,8 +34,10 @@ pub struct Loads {
     sticky: Sticky,
     /// What each region has while all are up, in units of no meaning.
     shares: Vec<u64>,
-    /// The first two regions of the buckets looked at.
+    /// The first two regions of each bucket; none where the buckets are not looked at.
     firsts: Vec<(usize, usize)>,
+    /// What the weights make likely: the regions' parts of what all of them draw.
+    weights: Vec<u64>,
 }
 
 impl Loads {
@@ -93,6 +99,21 @@ impl Loads {
                     .filter(|region| *region != lost)
                     .for_each(|region| give(region, each));
             }
+            FailoverPolicy::Rendezvous if self.firsts.is_empty() => {
+                let survivors = || {
+                    self.weights
+                        .iter()
+                        .enumerate()
+                        .filter(|(region, _)| *region != lost)
+                };
+                let all = survivors().fold(0_u64, |sum, (_, weight)| sum.saturating_add(*weight));
+                for (region, weight) in survivors() {
+                    give(
+                        region,
+                        had.saturating_mul(*weight).checked_div(all).unwrap_or(0),
+                    );
+                }
+            }
             FailoverPolicy::Rendezvous => {
                 // Whoever was there by rendezvous goes to the bucket's second region; whoever was there by
                 // another rule, to the first that is left of any bucket.
@@ -111,7 +132,7 @@ impl Loads {
 
 impl Router {
     /// The shares of the regions: exact for `primary` and `hash`, and for `rendezvous` with up to 64
-    /// regions.
+    /// regions; with more, what their weights make likely.
     ///
     /// ```
     /// use halcyon_core::config::FailoverPolicy;
@@ -129,30 +150,35 @@ impl Router {
     /// ```
     pub fn loads(&self) -> Loads {
         let count = self.len();
-        let step = count.saturating_mul(1 << 16).div_ceil(DRAWS_MAX).max(1);
-        let buckets = (0..=u16::MAX).step_by(step);
+        let counted = count <= COUNTED_MAX;
+        let buckets = (0..=u16::MAX).filter(|_| counted);
         let firsts: Vec<(usize, usize)> = buckets.map(|bucket| self.first_two(bucket)).collect();
+        let weightless = self.weights.iter().all(|weight| *weight == 0);
+        let weight = |weight: &u16| if weightless { 1 } else { u64::from(*weight) };
+        let weights: Vec<u64> = self.weights.iter().map(weight).collect();
+        let everybody = u64::from(BUCKETS).saturating_mul(UNIT);
         let mut shares = vec![0_u64; count];
+        let mut give = |region: usize, load: u64| {
+            if let Some(share) = shares.get_mut(region) {
+                *share = share.saturating_add(load);
+            }
+        };
         match self.sticky {
-            // Divisible by every number of survivors that a person has, so that little is rounded.
-            Sticky::Hash => shares.fill(u64::from(BUCKETS).saturating_mul(55_440)),
-            Sticky::Primary => {
-                if let Some(share) = shares.get_mut(self.primary) {
-                    *share = u64::from(BUCKETS).saturating_mul(55_440);
-                }
+            Sticky::Hash => (0..count).for_each(|region| give(region, everybody)),
+            Sticky::Primary => give(self.primary, everybody),
+            Sticky::Rendezvous if counted => {
+                firsts.iter().for_each(|(first, _)| give(*first, UNIT))
             }
             Sticky::Rendezvous => {
-                for (first, _) in &firsts {
-                    if let Some(share) = shares.get_mut(*first) {
-                        *share = share.saturating_add(55_440);
-                    }
-                }
+                let weights = weights.iter().enumerate();
+                weights.for_each(|(region, weight)| give(region, weight.saturating_mul(UNIT)));
             }
         }
         Loads {
             sticky: self.sticky,
             shares,
             firsts,
+            weights,
         }
     }
 

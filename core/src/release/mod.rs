@@ -24,7 +24,7 @@ use alloc::string::String;
 
 pub use command::{Command, Context};
 pub use event::{Action, Check, Event, Fact, RegionFailure};
-pub use plan::{Phase, Plan, Pool, RegionTarget, Weight, parse_canary_seq};
+pub use plan::{Phase, Plan, Pool, Pools, RegionTarget, Weight, parse_canary_seq};
 pub use progress::{Apply, Step};
 pub use rejection::Rejection;
 pub use status::{Status, TrafficSplit};

@@ -176,6 +176,32 @@ impl Pool {
     }
 }
 
+/// Where a region's two pools are, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pools {
+    /// The pool that was blue while the journal was empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blue: Option<Endpoint>,
+    /// The pool that was green then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub green: Option<Endpoint>,
+}
+
+impl Pools {
+    /// Where a pool is; `/ready` is asked below it.
+    pub fn of(&self, pool: Pool) -> Option<&Endpoint> {
+        match pool {
+            Pool::Blue => self.blue.as_ref(),
+            Pool::Green => self.green.as_ref(),
+        }
+    }
+
+    /// Neither is known.
+    pub fn is_empty(&self) -> bool {
+        self.blue.is_none() && self.green.is_none()
+    }
+}
+
 /// A region a release goes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionTarget {
@@ -187,6 +213,9 @@ pub struct RegionTarget {
     /// fails the probe.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub named: bool,
+    /// Its two pools, where a topology knows them.
+    #[serde(default, skip_serializing_if = "Pools::is_empty")]
+    pub pools: Pools,
 }
 
 /// Everything a driver needs to take a release to its end. Recorded with the release, so that

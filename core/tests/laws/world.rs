@@ -3,7 +3,7 @@
 use halcyon_core::endpoint::Endpoint;
 use halcyon_core::ledger::Ledger;
 use halcyon_core::release::{
-    Action, Check, Command, Context, Event, Fact, Phase, Plan, RegionFailure, RegionTarget,
+    Action, Check, Command, Context, Event, Fact, Phase, Plan, Pools, RegionFailure, RegionTarget,
     Rejection, Release, Step, Weight,
 };
 use halcyon_core::role::Actor;
@@ -35,6 +35,7 @@ pub(crate) fn plans() -> impl Strategy<Value = Plan> {
                     name: name.into(),
                     url: Endpoint::parse("http://h:1").unwrap(),
                     named: true,
+                    pools: Pools::default(),
                 })
                 .collect(),
             bake_ms: bake * 1000,

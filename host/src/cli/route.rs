@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 
 use halcyon_core::config::RegionConfig;
 use halcyon_core::hash::{TENANT_ID_MAX, TenantId};
-use halcyon_core::placement::{RegionStatus, Router, Slot, SlotRule};
+use halcyon_core::placement::{BUCKETS, RegionStatus, Router, Slot, SlotRule};
 use halcyon_core::text::{Seen, for_screen};
 use serde::Serialize;
 
@@ -50,12 +50,13 @@ struct Table {
     health: Vec<RegionStatus>,
     slots: SlotRule,
     explain: bool,
+    asked: u32,
 }
 
 /// Answers for every tenant asked about.
 pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure> {
     let invocation = &invocation.with(&[("HALCYON_STORE", args.store.clone())]);
-    let table = prepare(args, invocation)?;
+    let mut table = prepare(args, invocation)?;
     let mut writer = Writer::new(invocation.output);
     let mut all_placed = true;
     for tenant in &args.tenants {
@@ -70,6 +71,7 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
             if text.is_empty() {
                 continue;
             }
+            table.count();
             let answer = match &text {
                 std::borrow::Cow::Borrowed(tenant) => table.answer(tenant),
                 std::borrow::Cow::Owned(lossy) => refuse(
@@ -143,10 +145,20 @@ fn prepare(args: &Args, invocation: &Invocation) -> Result<Table, Failure> {
         health,
         slots,
         explain: args.explain,
+        asked: 0,
     })
 }
 
 impl Table {
+    /// Counts a question. Preparing the router costs as much as deciding once for every bucket: when that
+    /// much has been spent there are many tenants, and it pays for those to come.
+    fn count(&mut self) {
+        self.asked = self.asked.saturating_add(1);
+        if self.asked == BUCKETS {
+            self.router = self.router.clone().prepare();
+        }
+    }
+
     fn answer<'a>(&'a self, tenant: &'a str) -> Answer<'a> {
         let id = match TenantId::new(tenant) {
             Ok(id) => id,

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 pub use interrupt::{Interrupt, Signal, signals};
 pub use observe::{Doing, Observer};
 pub use orphans::Hooks;
-pub(crate) use probe::join_all;
+pub(crate) use probe::{green_pool_of, join_all};
 pub use task::World;
 
 use crate::clock;

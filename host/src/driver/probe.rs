@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use halcyon_core::release::{RegionFailure, RegionTarget};
+use halcyon_core::endpoint::Endpoint;
+use halcyon_core::release::{Pool, RegionFailure, RegionTarget};
 
 use super::{Doing, Observer, World};
 
@@ -15,28 +16,79 @@ const FALL: u32 = 3;
 /// The longest pause between two tries of a smoke test.
 const SMOKE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Asks every region at once, up to three times each; answers with those that never were ready.
+/// One thing the smoke test asks for `/ready`.
+struct Asked<'r> {
+    region: &'r RegionTarget,
+    url: &'r Endpoint,
+    /// Whether it is the pool that is about to get tenants, not the region's own health server.
+    green_pool: bool,
+}
+
+/// What the smoke test asks: every region, and where it is known its pool whose role is green.
+fn asked(regions: &[RegionTarget], green: Pool) -> impl Iterator<Item = Asked<'_>> {
+    regions.iter().flat_map(move |region| {
+        let own = Asked {
+            region,
+            url: &region.url,
+            green_pool: false,
+        };
+        let pool = region.pools.of(green).map(|url| Asked {
+            region,
+            url,
+            green_pool: true,
+        });
+        std::iter::once(own).chain(pool)
+    })
+}
+
+impl Asked<'_> {
+    /// What an observer calls it.
+    fn name(&self) -> String {
+        match self.green_pool {
+            true => green_pool_of(self.region),
+            false => self.region.name.clone(),
+        }
+    }
+
+    /// Why it failed; of a pool also where it is, as nobody has typed that.
+    fn failure(&self, why: String) -> RegionFailure {
+        RegionFailure {
+            region: self.region.name.clone(),
+            why: match self.green_pool {
+                true => format!("green pool {}: {why}", self.url),
+                false => why,
+            },
+        }
+    }
+}
+
+/// How an observer calls a region's green pool.
+pub(crate) fn green_pool_of(region: &RegionTarget) -> String {
+    format!("{} green", region.name)
+}
+
+/// Asks every region and its green pool at once, up to three times each; answers with those that never
+/// were ready.
 pub(super) async fn smoke(
     world: &World,
     observer: &dyn Observer,
     regions: &[RegionTarget],
+    green: Pool,
 ) -> Vec<RegionFailure> {
-    let tests = regions
-        .iter()
-        .map(|region| smoke_one(world, observer, region));
+    let tests = asked(regions, green).map(|asked| smoke_one(world, observer, asked));
     join_all(tests).await.into_iter().flatten().collect()
 }
 
 async fn smoke_one(
     world: &World,
     observer: &dyn Observer,
-    region: &RegionTarget,
+    asked: Asked<'_>,
 ) -> Option<RegionFailure> {
     let mut attempt = 1;
     loop {
-        let result = ask(world, region).await;
+        let result = ask(world, asked.region, asked.url).await;
         observer.region(
-            &region.name,
+            &asked.name(),
             Doing::Smoke {
                 attempt,
                 result: result.clone(),
@@ -44,12 +96,7 @@ async fn smoke_one(
         );
         match result {
             Ok(_) => return None,
-            Err(why) if attempt == SMOKE_TRIES => {
-                return Some(RegionFailure {
-                    region: region.name.clone(),
-                    why,
-                });
-            }
+            Err(why) if attempt == SMOKE_TRIES => return Some(asked.failure(why)),
             Err(_) => tokio::time::sleep(world.probe_interval.min(SMOKE_PAUSE)).await,
         }
         attempt += 1;
@@ -78,7 +125,7 @@ pub(super) async fn bake(
     let mut failures: Vec<RegionFailure> = Vec::new();
     for rounds in 1.. {
         let round_begins = Instant::now();
-        let results = join_all(regions.iter().map(|region| ask(world, region))).await;
+        let results = join_all(regions.iter().map(|region| ask(world, region, &region.url))).await;
         for ((region, result), in_a_row) in regions.iter().zip(results).zip(&mut in_a_row) {
             *in_a_row = if result.is_ok() { 0 } else { *in_a_row + 1 };
             observer.region(
@@ -119,11 +166,11 @@ pub(super) async fn bake(
     unreachable!("rounds are counted in 64 bits")
 }
 
-async fn ask(world: &World, region: &RegionTarget) -> Result<Duration, String> {
+async fn ask(world: &World, region: &RegionTarget, url: &Endpoint) -> Result<Duration, String> {
     let expected = region.named.then_some(region.name.as_str());
     world
         .client
-        .probe_ready(&region.url, expected, world.probe_timeout)
+        .probe_ready(url, expected, world.probe_timeout)
         .await
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use halcyon_core::release::{Action, RegionFailure, RegionTarget, Release, Step, Weight};
+use halcyon_core::release::{Action, Pool, RegionFailure, RegionTarget, Release, Step, Weight};
 use tokio::sync::watch;
 
 use super::{Hooks, Observer, hook, probe};
@@ -40,6 +40,8 @@ pub(super) enum Task {
     },
     Enter {
         weight: Weight,
+        /// The pool whose role is green.
+        green: Pool,
         regions: Vec<RegionTarget>,
     },
     Bake {
@@ -99,6 +101,7 @@ impl Task {
             },
             Step::Enter { weight } => Task::Enter {
                 weight,
+                green: release.blue_pool().other(),
                 regions: regions(),
             },
             Step::Bake { weight, until } => Task::Bake {
@@ -166,9 +169,13 @@ impl Task {
                 };
                 hook::apply(world, observer, &environment, regions, cancelled).await
             }
-            Task::Enter { weight, regions } => {
+            Task::Enter {
+                weight,
+                green,
+                regions,
+            } => {
                 tokio::select! {
-                    failures = probe::smoke(world, observer, regions) => Report::Smoked { weight: *weight, failures },
+                    failures = probe::smoke(world, observer, regions, *green) => Report::Smoked { weight: *weight, failures },
                     () = stopped(cancelled) => Report::Cancelled,
                 }
             }

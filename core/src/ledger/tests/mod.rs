@@ -12,7 +12,7 @@ mod text;
 
 use super::*;
 use crate::endpoint::Endpoint;
-use crate::release::{Action, Check, Command, Context, Plan, RegionFailure, RegionTarget};
+use crate::release::{Action, Check, Command, Context, Plan, Pools, RegionFailure, RegionTarget};
 
 /// A journal in memory, and somebody who writes to it.
 struct Desk {
@@ -94,7 +94,8 @@ fn plan() -> Plan {
         regions: alloc::vec![RegionTarget {
             name: "us-east".into(),
             url,
-            named: true
+            named: true,
+            pools: Pools::default(),
         }],
         bake_ms: 1000,
         abort_on_err: false,

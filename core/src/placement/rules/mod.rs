@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 pub use patterns::Patterns;
 
 use super::Slot;
-use crate::document::{Document, Members, nearest};
-use crate::region::RegionName;
+use crate::document::{Document, Members, enough, nearest, say_if_enough};
+use crate::region::{REGIONS_MAX, RegionName};
 use crate::text::Seen;
 
 /// The rules of a `TENANT_RULES_FILE`, each list looked up on its own: residency beats pins, pins beat
@@ -61,6 +61,7 @@ impl TenantRules {
             pins: reader.list(pins, "pins", "region", Reader::place),
             slots: reader.list(slots, "slots", "slot", |_, members| read_slot(members)),
         };
+        say_if_enough(&mut reader.problems);
         (rules, reader.problems)
     }
 
@@ -118,6 +119,9 @@ impl Reader<'_> {
     ) -> Patterns<T> {
         let mut patterns = Patterns::default();
         for (index, document) in documents.iter().enumerate() {
+            if enough(&self.problems) {
+                break;
+            }
             let place = format!("{list}[{index}]");
             let members = Members::of(document, &place, &["tenant", key], &mut self.problems);
             let Some(mut members) = members else {
@@ -136,6 +140,13 @@ impl Reader<'_> {
 
     fn places(regions: &Regions<'_>, members: &mut Members<'_, '_>) -> Option<Vec<u16>> {
         let names = members.list("regions")?;
+        if names.len() > REGIONS_MAX {
+            members.problem(format_args!(
+                "has {} regions; allowed: at most {REGIONS_MAX}",
+                names.len()
+            ));
+            return None;
+        }
         let mut places = Vec::new();
         for name in names {
             let Document::Text(name) = name else {

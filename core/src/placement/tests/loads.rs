@@ -59,3 +59,26 @@ fn a_region_that_has_nothing_has_no_load_to_compare() {
         Some((100, 0, 2))
     );
 }
+
+#[test]
+fn with_many_regions_their_weights_say_what_is_likely() {
+    let router = weighted(&[1; 1000], "rendezvous");
+    assert!(router.loads().shares().all(|share| share == 10));
+    assert_eq!(
+        worst(&router, FailoverPolicy::Ordered),
+        Some((200, 999, 998)),
+        "no region is worse off than another by the luck of a sample"
+    );
+    assert_eq!(worst(&router, FailoverPolicy::Rendezvous).unwrap().0, 100);
+
+    let weights: Vec<u16> = (0..100)
+        .map(|region| if region == 7 { 10 } else { 1 })
+        .collect();
+    let router = weighted(&weights, "rendezvous");
+    assert_eq!(router.loads().shares().nth(7), Some(917));
+    assert_eq!(worst(&router, FailoverPolicy::Ordered), Some((1100, 8, 7)));
+    assert_eq!(worst(&router, FailoverPolicy::Rendezvous).unwrap().0, 110);
+
+    let router = weighted(&[0; 100], "rendezvous");
+    assert!(router.loads().shares().all(|share| share == 100));
+}

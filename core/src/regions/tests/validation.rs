@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::UNSUPPORTED;
+use crate::testing::WithFiles;
 
 #[test]
 fn a_valid_configuration_has_every_field_and_no_problem() {
@@ -122,4 +123,26 @@ fn malformed_weights_are_refused_with_what_is_allowed() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_topology_that_cannot_be_read_is_the_only_error_where_regions_would_come_from_it() {
+    let lookup = WithFiles {
+        table: &[
+            ("HALCYON_TOPOLOGY", "gone.toml"),
+            ("PRIMARY_REGION", "us-east"),
+        ],
+        files: &[],
+    };
+    let only = |errors: Vec<String>| {
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(
+            errors[0].starts_with("HALCYON_TOPOLOGY: \"gone.toml\" "),
+            "{errors:?}"
+        );
+    };
+    only(validate_region_config(&lookup).errors);
+    only(active_regions(&lookup).unwrap_err().0);
+    only(primary_region(&lookup).unwrap_err().0);
+    only(preferred_region(&lookup, "acme").unwrap_err().0);
 }

@@ -155,6 +155,7 @@ fn plan(weights: &[i64]) -> Plan {
         name: name.into(),
         url: Endpoint::parse(&alloc::format!("http://{name}:8086")).unwrap(),
         named: true,
+        pools: Pools::default(),
     };
     Plan {
         weights: weights.iter().map(|percent| weight(*percent)).collect(),

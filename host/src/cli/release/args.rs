@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use halcyon_core::config::Settings;
+use halcyon_core::config::{Settings, Topology};
+use halcyon_core::document::nearest;
 use halcyon_core::endpoint::Endpoint;
-use halcyon_core::release::{Plan, RegionTarget, parse_canary_seq};
+use halcyon_core::region::RegionName;
+use halcyon_core::release::{Plan, Pools, RegionTarget, parse_canary_seq};
 use halcyon_core::text::Seen;
 
 use crate::cli::{Failure, Invocation};
@@ -33,7 +35,8 @@ pub(in crate::cli) struct Args {
         allow_hyphen_values = true
     )]
     canary_seq: Option<String>,
-    /// A region: a name from REGION_ENDPOINTS, host, host:port, [v6]:port or an http(s) URL; may be repeated
+    /// A region: a name from the topology or REGION_ENDPOINTS, host, host:port, [v6]:port or an http(s)
+    /// URL; may be repeated
     #[arg(
         long,
         value_name = "REGION",
@@ -102,7 +105,13 @@ impl Wish {
             problems.push(format!("--canary-seq: {why}"));
             Vec::new()
         });
-        let regions = read_regions(&args.region, &settings, &mut problems);
+        let (topology, about_topology) = Topology::read(invocation);
+        // Of a broken file, what is wrong with it says enough.
+        let topology = match about_topology.errors.is_empty() {
+            true => topology,
+            false => Topology::default(),
+        };
+        let regions = read_regions(&args.region, &settings, &topology, &mut problems);
         let bake_ms = read_bake(args.timeout_s.as_deref(), &mut problems);
         let deadline = args
             .deadline
@@ -114,11 +123,15 @@ impl Wish {
                 None
             });
         problems.extend(found.errors);
+        problems.extend(about_topology.errors);
         if !problems.is_empty() {
             return Err(Failure::usage(problems));
         }
         found
             .warnings
+            .iter()
+            .for_each(|warning| invocation.warn(warning));
+        taken_for_hosts(&regions, &settings, &topology)
             .iter()
             .for_each(|warning| invocation.warn(warning));
         let plan = Plan {
@@ -150,35 +163,20 @@ fn working_directory() -> Option<String> {
     std::env::current_dir().ok()?.to_str().map(str::to_owned)
 }
 
-/// Names win over addresses.
+/// Each region once, by name and by address.
 fn read_regions(
     texts: &[String],
     settings: &Settings,
+    topology: &Topology,
     problems: &mut Vec<String>,
 ) -> Vec<RegionTarget> {
     let mut regions: Vec<RegionTarget> = Vec::new();
     for text in texts {
-        let named = settings
-            .region_endpoints
-            .iter()
-            .find(|known| known.name.as_str() == text);
-        let url = match named {
-            Some(known) => Ok(known.endpoint.clone()),
-            None => Endpoint::parse_region(text, settings.health_port).and_then(|url| {
-                match url.port() {
-                    0 => Err(format!(
-                        "{} has no port, and the default is 0; give host:port",
-                        Seen(text)
-                    )),
-                    _ => Ok(url),
-                }
-            }),
-        };
-        match url {
+        match read_region(text, settings, topology) {
             Err(why) => problems.push(format!("--region: {why}")),
-            Ok(url) => match regions
+            Ok(region) => match regions
                 .iter()
-                .find(|known| known.name == *text || known.url == url)
+                .find(|known| known.name == *text || known.url == region.url)
             {
                 Some(known) if known.name == *text => {
                     problems.push(format!(
@@ -187,19 +185,79 @@ fn read_regions(
                     ));
                 }
                 Some(known) => problems.push(format!(
-                    "--region: {} and {} are the same address {url}; allowed: each region once",
+                    "--region: {} and {} are the same address {}; allowed: each region once",
                     Seen(&known.name),
-                    Seen(text)
+                    Seen(text),
+                    region.url
                 )),
-                None => regions.push(RegionTarget {
-                    name: text.clone(),
-                    url,
-                    named: named.is_some(),
-                }),
+                None => regions.push(region),
             },
         }
     }
     regions
+}
+
+/// Names win over addresses, and `REGION_ENDPOINTS` over the topology.
+fn read_region(
+    text: &str,
+    settings: &Settings,
+    topology: &Topology,
+) -> Result<RegionTarget, String> {
+    let endpoints = &settings.region_endpoints;
+    let listed = endpoints.iter().find(|known| known.name.as_str() == text);
+    let mut placed = topology.regions.iter();
+    let placed = placed.find(|known| known.name.as_str() == text);
+    let url = match (listed, placed) {
+        (Some(listed), _) => listed.endpoint.clone(),
+        (None, Some(placed)) => placed.health.clone().ok_or_else(|| {
+            format!(
+                "{} has no \"health\" in the topology, so it cannot be probed; allowed: a region with health = \"http://host[:port]\" there, or with an address in REGION_ENDPOINTS",
+                Seen(text)
+            )
+        })?,
+        (None, None) => read_address(text, settings)?,
+    };
+    Ok(RegionTarget {
+        name: text.to_owned(),
+        url,
+        named: listed.is_some() || placed.is_some(),
+        pools: placed.map_or_else(Pools::default, |placed| Pools {
+            blue: placed.blue.clone(),
+            green: placed.green.clone(),
+        }),
+    })
+}
+
+/// Addresses that are written almost like a region, and were probably meant to be one.
+fn taken_for_hosts(
+    regions: &[RegionTarget],
+    settings: &Settings,
+    topology: &Topology,
+) -> Vec<String> {
+    let listed = settings.region_endpoints.iter().map(|known| &known.name);
+    let placed = topology.regions.iter().map(|known| &known.name);
+    let known: Vec<&str> = listed.chain(placed).map(RegionName::as_str).collect();
+    let addresses = regions.iter().filter(|region| !region.named);
+    let warning = |region: &RegionTarget| {
+        let meant = nearest(&region.name, known.iter().copied())?;
+        Some(format!(
+            "--region: {} is no region's name, so it is taken for the host {}; did you mean {meant}?",
+            Seen(&region.name),
+            region.url
+        ))
+    };
+    addresses.filter_map(warning).collect()
+}
+
+fn read_address(text: &str, settings: &Settings) -> Result<Endpoint, String> {
+    let url = Endpoint::parse_region(text, settings.health_port)?;
+    match url.port() {
+        0 => Err(format!(
+            "{} has no port, and the default is 0; give host:port",
+            Seen(text)
+        )),
+        _ => Ok(url),
+    }
 }
 
 fn read_bake(text: Option<&str>, problems: &mut Vec<String>) -> u64 {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use halcyon_core::config::Settings;
-use halcyon_core::release::{Command, Context};
+use halcyon_core::release::{Command, Context, Fact, Pool, RegionTarget};
 use serde::Serialize;
 
 use super::args::Wish;
 use super::{GO_ON, blue_image, under_way};
 use crate::cli::style::{ERROR, GOOD, NAME};
 use crate::cli::{Exit, Failure, Invocation, prose};
+use crate::clock;
 use crate::driver::join_all;
 use crate::journal::{Journal, JournalError};
 use crate::net::Client;
@@ -29,6 +30,24 @@ struct RegionAnswer {
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// The pool that would get tenants, where a topology knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    green: Option<PoolAnswer>,
+}
+
+#[derive(Serialize)]
+struct PoolAnswer {
+    url: String,
+    ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl RegionAnswer {
+    /// The region, and its green pool if there is one.
+    fn is_ready(&self) -> bool {
+        self.ready && self.green.as_ref().is_none_or(|pool| pool.ready)
+    }
 }
 
 pub(super) async fn run(
@@ -49,33 +68,63 @@ pub(super) async fn run(
         blue_image: wish.image_blue.clone(),
         plan,
     };
-    journal
-        .release()
-        .decide(&command, &context)
-        .map_err(|refused| under_way(JournalError::Refused(refused), GO_ON))?;
+    let decided = journal.release().decide(&command, &context);
+    let events = decided.map_err(|refused| under_way(JournalError::Refused(refused), GO_ON))?;
     blue_image(wish, &journal, invocation)?;
+    // Beginning a release may swap the roles of the pools.
+    let mut begun = journal.release().clone();
+    for event in events {
+        let release_id = begun.release_id_of(&event, &context);
+        let at = clock::now();
+        begun.evolve(&Fact {
+            at,
+            release_id,
+            event,
+        });
+    }
+    let green = begun.blue_pool().other();
     let timeout = Duration::from_millis(settings.probe_timeout_ms);
-    let probes = wish.plan.regions.iter().map(|region| async {
-        let expected = region.named.then_some(region.name.as_str());
-        let error = client
-            .probe_ready(&region.url, expected, timeout)
-            .await
-            .err();
-        RegionAnswer {
-            name: region.name.clone(),
-            url: region.url.to_string(),
-            ready: error.is_none(),
-            error,
-        }
-    });
+    let probes = wish
+        .plan
+        .regions
+        .iter()
+        .map(|region| probe(&client, region, green, timeout));
     let regions = join_all(probes).await;
     let answer = Answer {
-        ok: regions.iter().all(|region| region.ready),
+        ok: regions.iter().all(RegionAnswer::is_ready),
         regions,
         would: steps(wish, &journal),
     };
     invocation.answer(|| human(&answer), &answer)?;
     Ok(if answer.ok { Exit::Done } else { Exit::Failed })
+}
+
+async fn probe(
+    client: &Client,
+    region: &RegionTarget,
+    green: Pool,
+    timeout: Duration,
+) -> RegionAnswer {
+    let expected = region.named.then_some(region.name.as_str());
+    let pool = region.pools.of(green);
+    let asked = std::iter::once(&region.url).chain(pool);
+    let asked = asked.map(|url| client.probe_ready(url, expected, timeout));
+    let mut errors = join_all(asked).await.into_iter().map(Result::err);
+    let error = errors.next().flatten();
+    RegionAnswer {
+        name: region.name.clone(),
+        url: region.url.to_string(),
+        ready: error.is_none(),
+        error,
+        green: pool.map(|url| {
+            let error = errors.next().flatten();
+            PoolAnswer {
+                url: url.to_string(),
+                ready: error.is_none(),
+                error,
+            }
+        }),
+    }
 }
 
 fn steps(wish: &Wish, journal: &Journal) -> Vec<String> {
@@ -91,6 +140,8 @@ fn steps(wish: &Wish, journal: &Journal) -> Vec<String> {
     } else {
         "warn and go on on failure"
     };
+    let pools = plan.regions.iter().any(|region| !region.pools.is_empty());
+    let and_pools = if pools { " and its green pool" } else { "" };
     let mut steps = vec![format!(
         "provision green {} beside blue {}",
         prose::short(&wish.image_green),
@@ -98,7 +149,7 @@ fn steps(wish: &Wish, journal: &Journal) -> Vec<String> {
     )];
     for weight in &plan.weights {
         steps.push(format!(
-            "smoke-test every region, give green {weight} %, bake {bake}, {on_failure}"
+            "smoke-test every region{and_pools}, give green {weight} %, bake {bake}, {on_failure}"
         ));
     }
     steps.push(format!(
@@ -115,17 +166,28 @@ fn steps(wish: &Wish, journal: &Journal) -> Vec<String> {
 }
 
 fn human(answer: &Answer) -> String {
-    let mut lines = Vec::new();
+    let mut rows: Vec<[String; 2]> = Vec::new();
+    let mut states = Vec::new();
     for region in &answer.regions {
-        let state = match &region.error {
+        rows.push([prose::short(&region.name), region.url.clone()]);
+        states.push(&region.error);
+        if let Some(pool) = &region.green {
+            rows.push(["  green pool".to_owned(), pool.url.clone()]);
+            states.push(&pool.error);
+        }
+    }
+    let width = |column: usize| {
+        let lengths = rows.iter().map(|row| row[column].chars().count());
+        lengths.max().unwrap_or(0).min(48)
+    };
+    let (names, urls) = (width(0), width(1));
+    let mut lines = Vec::new();
+    for ([name, url], error) in rows.iter().zip(states) {
+        let state = match error {
             None => format!("{GOOD}ready{GOOD:#}"),
             Some(why) => format!("{ERROR}{why}{ERROR:#}"),
         };
-        lines.push(format!(
-            "{NAME}{}{NAME:#}  {}  {state}",
-            prose::short(&region.name),
-            region.url
-        ));
+        lines.push(format!("{NAME}{name:names$}{NAME:#}  {url:urls$}  {state}"));
     }
     lines.push("would:".to_owned());
     lines.extend(

@@ -11,7 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 
 use crate::cli::style::{DIM, ERROR, GOOD, GREEN, WARN};
 use crate::cli::{out, prose};
-use crate::driver::{Doing, Observer};
+use crate::driver::{Doing, Observer, green_pool_of};
 use crate::journal::Entry;
 
 /// The live view.
@@ -130,13 +130,19 @@ impl Observer for Live {
             .plan()
             .map(|plan| plan.regions.as_slice())
             .unwrap_or_default();
-        let longest = regions
+        let green = release.blue_pool().other();
+        let rows = regions.iter().flat_map(|region| {
+            let pool = region.pools.of(green).map(|_| green_pool_of(region));
+            std::iter::once(region.name.clone()).chain(pool)
+        });
+        let rows: Vec<String> = rows.collect();
+        let longest = rows
             .iter()
-            .map(|region| region.name.chars().count())
+            .map(|name| name.chars().count())
             .max()
             .unwrap_or(0);
-        for region in regions {
-            let row = self.row(&region.name, longest.min(48));
+        for name in &rows {
+            let row = self.row(name, longest.min(48));
             if row.message().is_empty() {
                 row.set_message("waiting");
             }
