@@ -117,7 +117,7 @@ mod tests {
         }
         // 8 + 2 / ln 2, with ln 2 in units of 2^-60.
         let ln2 = 799_144_290_325_165_979_u128;
-        let first = (8_u128 << 28) + (((2_u128 << 89) / ln2) + 1) / 2;
+        let first = (8_u128 << 28) + ((2_u128 << 89) / ln2).div_ceil(2);
         assert_eq!(points().next().map(u128::from), Some(first));
     }
 

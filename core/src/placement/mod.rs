@@ -32,8 +32,8 @@ use crate::regions::ConfigError;
 use allowed::Allowed;
 use rendezvous::{Prepared, Rendezvous};
 
-/// The table of `-log2` that weights rest on: `floor(2^26 * log2(1 + i / 256) + 1/2)` for `i` from 0 to
-/// 256.
+/// The table of `-log2` that weights rest on, for the page that defines placement:
+/// `floor(2^28 * -log2(i / 256) + 1/2)` for `i` from 1 to 256, before them `floor(2^28 * (8 + 2 / ln 2) + 1/2)`.
 pub fn log2_points() -> impl Iterator<Item = u32> {
     log2::points()
 }
