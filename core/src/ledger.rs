@@ -11,6 +11,12 @@ use core::fmt::Write;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+mod keys;
+mod verify;
+
+pub use keys::{KEYS_REMEMBERED, Key, Keyed};
+pub use verify::{Verification, verify};
+
 use crate::release::{Event, Fact, Phase, Release, Weight};
 use crate::role::Actor;
 use crate::text::{Seen, ascii_json, printable};
@@ -44,6 +50,12 @@ pub struct Record {
     /// Bytes of a torn last line that this append cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub torn_tail_cut: Option<u64>,
+    /// The key its command was given under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Key>,
+    /// With a key: SHA-256 of the command's canonical JSON, 64 lower-case hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_sha256: Option<String>,
     /// Its number, from 1.
     pub seq: u64,
     /// The release it belongs to.
@@ -121,6 +133,7 @@ pub struct Corruption {
 pub struct Ledger {
     head: Head,
     release: Release,
+    keys: keys::Keys,
 }
 
 impl Ledger {
@@ -142,7 +155,7 @@ impl Ledger {
     pub fn accept(&mut self, line: &[u8]) -> Result<Record, Corruption> {
         let seq = self.head.seq.saturating_add(1);
         let corrupt = |why: String| Corruption { seq, why };
-        let (body, hash) = verify_bytes(line).map_err(corrupt)?;
+        let hash = verify_bytes(line).map_err(corrupt)?;
         let record: Record =
             serde_json::from_slice(line).map_err(|why| corrupt(unreadable(&why)))?;
         if record.seq != seq {
@@ -154,7 +167,7 @@ impl Ledger {
                 self.head.seq
             )));
         }
-        debug_assert!(body.len() < line.len());
+        record.names_its_command().map_err(corrupt)?;
         let mut release = self.release.clone();
         release.evolve(&record.fact());
         if let Event::PermissionDenied { .. } = record.event {
@@ -162,11 +175,32 @@ impl Ledger {
         }
         record.agrees_with(&release).map_err(corrupt)?;
         self.release = release;
+        self.keys.note(&record);
         self.head = Head {
             seq,
             hash: hash.to_string(),
         };
         Ok(record)
+    }
+
+    /// Accepts every whole line of `bytes` and hands on the head it makes, its record and itself. Answers
+    /// the bytes after the last newline: a torn tail, an append that never finished.
+    ///
+    /// # Errors
+    /// The first line that does not verify; what stands before it is accepted, nothing after it is read.
+    pub fn read<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        mut each: impl FnMut(&Head, Record, &'a [u8]),
+    ) -> Result<&'a [u8], Corruption> {
+        let mut rest = bytes;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let (line, after) = rest.split_at(end);
+            let record = self.accept(line)?;
+            each(&self.head, record, line);
+            rest = after.get(1..).unwrap_or_default();
+        }
+        Ok(rest)
     }
 
     /// Writes `events` as the lines that come next, each with its newline, and takes them as accepted.
@@ -175,6 +209,18 @@ impl Ledger {
         &mut self,
         events: Vec<(Event, Option<String>)>,
         actor: &Actor,
+        torn_tail_cut: Option<u64>,
+        now: Timestamp,
+    ) -> String {
+        self.write_keyed(events, actor, None, torn_tail_cut, now)
+    }
+
+    /// The same for what a keyed command brought about: every line carries the key.
+    pub fn write_keyed(
+        &mut self,
+        events: Vec<(Event, Option<String>)>,
+        actor: &Actor,
+        keyed: Option<&Keyed>,
         torn_tail_cut: Option<u64>,
         now: Timestamp,
     ) -> String {
@@ -201,6 +247,8 @@ impl Ledger {
                 user: actor.user.clone(),
                 deploy_role: actor.role.clone(),
                 torn_tail_cut: cut.take(),
+                idempotency_key: keyed.map(|keyed| keyed.key.clone()),
+                command_sha256: keyed.map(|keyed| keyed.command_sha256.clone()),
                 seq,
                 release_id: fact.release_id,
                 prev_hash: self.head.hash.clone(),
@@ -208,6 +256,7 @@ impl Ledger {
             let (line, hash) = record.to_line();
             lines.push_str(&line);
             lines.push('\n');
+            self.keys.note(&record);
             self.head = Head { seq, hash };
         }
         lines
@@ -220,6 +269,18 @@ impl Record {
             at: self.timestamp,
             release_id: self.release_id.clone(),
             event: self.event.clone(),
+        }
+    }
+
+    /// A key says nothing without the command it stands for, nor the other way round.
+    fn names_its_command(&self) -> Result<(), String> {
+        match (&self.idempotency_key, &self.command_sha256) {
+            (None, None) => Ok(()),
+            (Some(_), Some(digest)) if is_hash(digest) => Ok(()),
+            _ => Err(
+                "says idempotency_key or command_sha256 without the other, or in another form"
+                    .to_string(),
+            ),
         }
     }
 
@@ -264,6 +325,16 @@ impl Record {
         Ok(())
     }
 
+    /// Reads one line (without its newline) on its own: its bytes have the hash they carry, and are a
+    /// record. Its place in a chain is for [`Ledger::accept`] to check.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn read(line: &[u8]) -> Result<Self, String> {
+        verify_bytes(line)?;
+        serde_json::from_slice(line).map_err(|why| unreadable(&why))
+    }
+
     /// The record's line without a newline, and its hash.
     fn to_line(&self) -> (String, String) {
         // Serialising these types cannot fail: no maps with other keys than strings, no foreign Serialize.
@@ -278,8 +349,8 @@ impl Record {
     }
 }
 
-/// The hashed part of a line and the hash it carries, if the one has the other.
-fn verify_bytes(line: &[u8]) -> Result<(&[u8], &str), String> {
+/// The hash a line carries, if its bytes before have it.
+fn verify_bytes(line: &[u8]) -> Result<&str, String> {
     let tail = HASH_KEY.len().saturating_add(64).saturating_add(2);
     let at = line
         .len()
@@ -297,7 +368,7 @@ fn verify_bytes(line: &[u8]) -> Result<(&[u8], &str), String> {
     if sha256_hex(body) != hash {
         return Err("its bytes do not have the hash they carry".to_string());
     }
-    Ok((body, hash))
+    Ok(hash)
 }
 
 /// The parser's words quote the line, so they are escaped and cut.

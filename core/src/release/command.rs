@@ -2,13 +2,16 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use serde::Serialize;
 
 use super::{Action, Check, Plan, RegionFailure, Weight};
 use crate::role::Actor;
 
 /// A wish. People give the first seven; whoever drives a plan gives the others as what they say
-/// becomes true in the world.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// becomes true in the world. Its serialised form is what a key stands for: an object without blanks, the
+/// name as `command` first, then its fields in the order below.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
     /// Begin a release.
     ProvisionGreen {

@@ -74,4 +74,16 @@ pub enum Rejection {
         /// What is wrong, and what is allowed.
         why: String,
     },
+    /// The same user has given another command under the same key before.
+    #[error(
+        "Cannot {words}: idempotency key {key} stands for another command, that of record {seq}; allowed: a key that is new, or the same command again"
+    )]
+    KeyReused {
+        /// What was asked.
+        words: &'static str,
+        /// The key.
+        key: String,
+        /// The first record of the command it stands for.
+        seq: u64,
+    },
 }

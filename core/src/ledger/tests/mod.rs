@@ -7,12 +7,15 @@
 )]
 
 mod edits;
+mod keys;
 mod lines;
 mod text;
 
 use super::*;
 use crate::endpoint::Endpoint;
-use crate::release::{Action, Check, Command, Context, Plan, Pools, RegionFailure, RegionTarget};
+use crate::release::{
+    Action, Check, Command, Context, Plan, Pools, RegionFailure, RegionTarget, Rejection,
+};
 
 /// A journal in memory, and somebody who writes to it.
 struct Desk {
