@@ -3,13 +3,13 @@
 use std::io::Write;
 use std::time::Duration;
 
-use halcyon_core::ledger::{GENESIS, Head, Ledger};
+use halcyon_core::ledger::{GENESIS, Head, Ledger, verify as verify_chain};
 use serde::Serialize;
 
 use super::control::StoreArgs;
 use super::style::{DIM, ERROR, GOOD, WARN};
 use super::{Exit, Failure, Invocation, Output, prose};
-use crate::journal::{DirStorage, Journal, JournalError, LOG_NAME, Storage};
+use crate::journal::{DirStorage, Journal, JournalError, Storage};
 
 /// Arguments of `audit`.
 #[derive(Debug, clap::Args)]
@@ -81,7 +81,7 @@ fn verify(args: VerifyArgs, invocation: &Invocation) -> Result<Exit, Failure> {
             return Err(Failure::usage(flag.into_iter().chain(rest).collect()));
         }
     };
-    let mut storage = DirStorage::new(std::path::Path::new(&settings.store_dir).join(LOG_NAME));
+    let mut storage = DirStorage::new(&settings.store_dir);
     let fail = |doing, why: std::io::Error, path| {
         Failure::from(JournalError::Io {
             doing,
@@ -111,50 +111,15 @@ fn verify(args: VerifyArgs, invocation: &Invocation) -> Result<Exit, Failure> {
 }
 
 fn check(bytes: &[u8], expected: Option<&Head>) -> Verification {
-    let mut ledger = Ledger::default();
-    let mut errors = Vec::new();
-    let mut hash_at_expected = None;
-    let mut rest = bytes;
-    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-        if let Err(why) = ledger.accept(&rest[..end]) {
-            let after = rest[end + 1..]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count();
-            errors.push(format!("{why}; {after} line(s) after it are not verified"));
-            break;
-        }
-        if expected.is_some_and(|head| head.seq == ledger.head().seq) {
-            hash_at_expected = Some(ledger.head().hash.clone());
-        }
-        rest = &rest[end + 1..];
-    }
-    if let Some(head) = expected {
-        match hash_at_expected {
-            None => errors.push(format!(
-                "expected head {}: the chain ends at record {}",
-                head.seq,
-                ledger.head().seq
-            )),
-            Some(hash) if hash != head.hash => errors.push(format!(
-                "expected head {}: that record has another hash, {hash}",
-                head.seq
-            )),
-            Some(_) => {}
-        }
-    }
+    let found = verify_chain(Ledger::default(), bytes, expected);
     let cut = "records cut off the end, unless a head noted elsewhere is given with --expect-head";
     let rewritten = "a chain written anew from the start by somebody who may write the file";
     Verification {
-        valid: errors.is_empty(),
-        records: ledger.head().seq,
-        head: ledger.head().to_string(),
-        torn_tail: bytes
-            .iter()
-            .rev()
-            .take_while(|byte| **byte != b'\n')
-            .count() as u64,
-        errors,
+        valid: found.errors.is_empty(),
+        records: found.head.seq,
+        head: found.head.to_string(),
+        torn_tail: found.torn_tail as u64,
+        errors: found.errors,
         cannot_rule_out: if expected.is_some() {
             vec!["records appended and cut off after the expected head"]
         } else {

@@ -253,7 +253,7 @@ impl Driver {
     }
 
     fn refresh(&mut self) -> Result<(), JournalError> {
-        for entry in self.journal.refresh()? {
+        for entry in self.journal.refresh_durably()? {
             self.observer.entry(&entry);
         }
         Ok(())

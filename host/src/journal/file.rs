@@ -3,17 +3,38 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use super::lock::append_lock;
+use super::{JournalError, LOG_NAME};
+
 /// Where a journal's file comes from.
 pub trait Storage {
-    /// Opens the file. For reading, a missing one is `None`; for writing it is created, durably.
+    /// Holds the append lock until it is dropped.
+    type Lock;
+
+    /// Whether the place that the file belongs in exists.
+    fn is_there(&self) -> bool;
+
+    /// Takes the lock that spans one append; makes the place for the file where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    fn lock(&mut self) -> Result<Self::Lock, JournalError>;
+
+    /// Opens the file. For reading, a missing one is `None`; for writing it is created.
     ///
     /// # Errors
     /// The system's, and for anything that is no regular file.
     fn open(&mut self, write: bool) -> io::Result<Option<Box<dyn LogFile>>>;
+
+    /// Makes the file's name durable, and those of the directories it is in.
+    ///
+    /// # Errors
+    /// The system's.
+    fn sync_names(&mut self) -> io::Result<()>;
 
     /// The file's path for messages.
     fn path(&self) -> String;
@@ -66,20 +87,43 @@ pub trait LogFile {
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// A file in a directory.
-#[derive(Debug)]
+/// A file in a directory, with the locks beside it.
+#[derive(Debug, Clone)]
 pub struct DirStorage {
+    dir: PathBuf,
     file: PathBuf,
 }
 
 impl DirStorage {
-    /// Storage in this file.
-    pub fn new(file: PathBuf) -> Self {
-        Self { file }
+    /// The storage in `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        let dir = dir.into();
+        let file = dir.join(LOG_NAME);
+        Self { dir, file }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 }
 
 impl Storage for DirStorage {
+    type Lock = File;
+
+    fn is_there(&self) -> bool {
+        self.dir.exists()
+    }
+
+    fn lock(&mut self) -> Result<File, JournalError> {
+        std::fs::create_dir_all(&self.dir).map_err(|why| JournalError::Io {
+            doing: "create the directory of",
+            path: self.path(),
+            why: why.to_string(),
+        })?;
+        append_lock(&self.dir)
+    }
+
     fn open(&mut self, write: bool) -> io::Result<Option<Box<dyn LogFile>>> {
         // Neither a link (it may point anywhere) nor a FIFO (opening one waits for ever).
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
@@ -95,18 +139,37 @@ impl Storage for DirStorage {
         let file = match open(false) {
             Ok(file) => file,
             Err(why) if why.kind() == io::ErrorKind::NotFound && !write => return Ok(None),
-            Err(why) if why.kind() == io::ErrorKind::NotFound => {
-                let file = open(true)?;
-                let dir = self.file.parent().unwrap_or(&self.file);
-                File::open(dir)?.sync_all()?;
-                file
-            }
+            Err(why) if why.kind() == io::ErrorKind::NotFound => open(true)?,
             Err(why) => return Err(self.name_the_kind(why)),
         };
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("it is no regular file"));
         }
         Ok(Some(Box::new(file)))
+    }
+
+    /// Up to the file system's root: any of the directories may be new.
+    fn sync_names(&mut self) -> io::Result<()> {
+        let mut at = self.dir.clone();
+        let mut below = None;
+        loop {
+            let dir = match File::open(&at) {
+                Ok(dir) => dir,
+                // Nobody makes a directory where they may not look; it was there before.
+                Err(why) if why.kind() == io::ErrorKind::PermissionDenied && below.is_some() => {
+                    return Ok(());
+                }
+                Err(why) => return Err(why),
+            };
+            let found = dir.metadata()?;
+            let here = (found.dev(), found.ino());
+            if below.is_some_and(|below: (u64, u64)| below.0 != here.0 || below == here) {
+                return Ok(());
+            }
+            dir.sync_all()?;
+            below = Some(here);
+            at.push("..");
+        }
     }
 
     fn path(&self) -> String {
@@ -185,9 +248,4 @@ pub(super) fn write_all(file: &mut dyn LogFile, mut bytes: &[u8], mut at: u64) -
 pub(super) fn is_full(why: &io::Error) -> bool {
     let full = [Errno::NOSPC, Errno::DQUOT].map(Errno::raw_os_error);
     why.raw_os_error().is_some_and(|code| full.contains(&code))
-}
-
-/// Makes the names in a directory durable.
-pub(super) fn sync_dir(dir: &std::path::Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }

@@ -4,6 +4,7 @@
 //! agree through. An append holds the append lock for as long as it takes to read what is new, compare,
 //! write and fsync; who drives a release is a second lock ([`DriverLock`]).
 
+mod append;
 mod entry;
 mod error;
 mod file;
@@ -17,20 +18,18 @@ use std::path::{Path, PathBuf};
 pub use entry::Entry;
 pub use error::JournalError;
 pub use file::{DirStorage, LogFile, Storage};
-use file::{is_full, sync_dir, write_all};
 pub use lock::{DriverLock, HookLock, driver_alive};
 
 use halcyon_core::ledger::{Head, Ledger};
-use halcyon_core::release::{Command, Context, Release};
-use halcyon_core::time::Timestamp;
+use halcyon_core::release::Release;
 
 /// The file's name inside the store's directory.
 pub const LOG_NAME: &str = "deploy_audit.log";
 
 /// One process's view of a journal.
+#[derive(Debug, Clone)]
 pub struct Journal<S = DirStorage> {
     storage: S,
-    dir: PathBuf,
     ledger: Ledger,
     /// Bytes verified so far: up to the last newline seen.
     verified: u64,
@@ -62,28 +61,31 @@ impl Journal {
     /// # Errors
     /// As [`Journal::open`].
     pub fn open_with_entries(dir: impl Into<PathBuf>) -> Result<(Self, Vec<Entry>), JournalError> {
-        let dir = dir.into();
-        let mut journal = Self::unread(DirStorage::new(dir.join(LOG_NAME)), dir);
+        let mut journal = Self::unread(DirStorage::new(dir));
         let entries = journal.refresh()?;
         Ok((journal, entries))
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        self.storage.dir()
     }
 }
 
 impl<S: Storage> Journal<S> {
-    /// A journal over other storage than a directory's file; locks still live in `dir`.
+    /// A journal over other storage than a directory's file.
     ///
     /// # Errors
     /// As [`Journal::open`].
-    pub fn with_storage(storage: S, dir: PathBuf) -> Result<Self, JournalError> {
-        let mut journal = Self::unread(storage, dir);
+    pub fn with_storage(storage: S) -> Result<Self, JournalError> {
+        let mut journal = Self::unread(storage);
         journal.refresh()?;
         Ok(journal)
     }
 
-    fn unread(storage: S, dir: PathBuf) -> Self {
+    fn unread(storage: S) -> Self {
         Self {
             storage,
-            dir,
             ledger: Ledger::default(),
             verified: 0,
             torn_tail: Vec::new(),
@@ -93,11 +95,6 @@ impl<S: Storage> Journal<S> {
             poisoned: None,
             denial: None,
         }
-    }
-
-    /// The directory.
-    pub fn dir(&self) -> &Path {
-        &self.dir
     }
 
     /// The end of the chain at the last look.
@@ -145,6 +142,21 @@ impl<S: Storage> Journal<S> {
         self.read_new(&mut *file)
     }
 
+    /// The same, and what is returned is durable: a writer may have died, or be, between its write and its
+    /// fsync, and whoever acts on a record must not be ahead of the disk.
+    ///
+    /// # Errors
+    /// As [`Journal::refresh`]; after a failed fsync this journal writes no more.
+    pub fn refresh_durably(&mut self) -> Result<Vec<Entry>, JournalError> {
+        let entries = self.refresh()?;
+        if !entries.is_empty() {
+            let file = self.storage.open(false);
+            let synced = file.and_then(|file| file.map_or(Ok(()), |mut file| file.sync()));
+            synced.map_err(|why| self.poison("fsync", why))?;
+        }
+        Ok(entries)
+    }
+
     fn read_new(&mut self, file: &mut dyn LogFile) -> Result<Vec<Entry>, JournalError> {
         let identity = file.identity().map_err(|why| self.error("examine", why))?;
         let length = file.len().map_err(|why| self.error("examine", why))?;
@@ -175,24 +187,19 @@ impl<S: Storage> Journal<S> {
             .read_from(self.verified - known.len() as u64)
             .map_err(|why| self.error("read", why))?;
         let mut entries = Vec::new();
-        let Some(mut rest) = bytes.strip_prefix(known.as_bytes()) else {
+        let Some(new) = bytes.strip_prefix(known.as_bytes()) else {
             let why = format!("record {} is another one by now", self.ledger.head().seq);
             return Err(self.corrupt(&why));
         };
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let line = &rest[..end];
-            let record = self
-                .ledger
-                .accept(line)
-                .map_err(|why| self.corrupt(&why.to_string()))?;
+        let verified = &mut self.verified;
+        let tail = self.ledger.read(new, |_, record, line| {
+            *verified += line.len() as u64 + 1;
             entries.push(Entry {
                 record,
                 line: String::from_utf8_lossy(line).into_owned(),
             });
-            self.verified += end as u64 + 1;
-            rest = &rest[end + 1..];
-        }
-        self.torn_tail = rest.to_vec();
+        });
+        self.torn_tail = tail.map_err(|why| self.corrupt(&why.to_string()))?.to_vec();
         Ok(entries)
     }
 
@@ -234,141 +241,6 @@ impl<S: Storage> Journal<S> {
             .into_iter()
             .filter(|entry| entry.record.seq + cut_back > known.seq)
             .collect())
-    }
-
-    /// Decides `command` on the newest state and appends what it brings about, durably, before it
-    /// returns. With `expected_seq` it does so only if nobody else has appended since.
-    ///
-    /// A refusal for the role is itself recorded, at most once a second for a user.
-    ///
-    /// # Errors
-    /// [`JournalError::Refused`] when the machine refuses, [`JournalError::Moved`] when the head is not
-    /// the expected one, [`JournalError::Full`] when the disk is full (nothing was written),
-    /// [`JournalError::Io`] for anything else; after a failed write or fsync this journal writes no more.
-    pub fn append(
-        &mut self,
-        command: &Command,
-        context: &Context<'_>,
-        expected_seq: Option<u64>,
-        now: Timestamp,
-    ) -> Result<Vec<Entry>, JournalError> {
-        if let Some(why) = &self.poisoned {
-            return Err(JournalError::ReadOnly { why: why.clone() });
-        }
-        if !self.dir.exists() {
-            // A refusal that is not recorded leaves no trace on disk.
-            let refused = self.ledger.release().decide(command, context).err();
-            if let Some(refused) = refused.filter(|_| context.actor.authorise().is_ok()) {
-                return Err(JournalError::Refused(refused));
-            }
-        }
-        std::fs::create_dir_all(&self.dir)
-            .map_err(|why| self.error("create the directory of", why))?;
-        self.missed.clear();
-        let _lock = lock::append_lock(&self.dir)?;
-        self.missed = self.refresh()?;
-        if expected_seq.is_some_and(|seq| seq != self.ledger.head().seq) {
-            return Err(JournalError::Moved);
-        }
-        match self.ledger.release().decide(command, context) {
-            Ok(events) => {
-                let release = self.ledger.release();
-                let events = events
-                    .into_iter()
-                    .map(|event| (release.release_id_of(&event, context), event));
-                let events: Vec<_> = events.map(|(id, event)| (event, id)).collect();
-                self.write(events, context, now)
-            }
-            Err(refused) => {
-                if let Some(event) = self.ledger.release().denial(command, context, now) {
-                    let id = self.ledger.release().id().map(str::to_owned);
-                    self.denial = self.write(vec![(event, id)], context, now)?.pop();
-                }
-                Err(JournalError::Refused(refused))
-            }
-        }
-    }
-
-    /// What others appended before the last [`append`](Journal::append) of this process, and no
-    /// [`refresh`](Journal::refresh) has returned.
-    pub fn take_missed(&mut self) -> Vec<Entry> {
-        std::mem::take(&mut self.missed)
-    }
-
-    /// Writes events under the append lock.
-    fn write(
-        &mut self,
-        events: Vec<(halcyon_core::release::Event, Option<String>)>,
-        context: &Context<'_>,
-        now: Timestamp,
-    ) -> Result<Vec<Entry>, JournalError> {
-        if events.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut next = self.ledger.clone();
-        let torn = (self.torn_tail() > 0).then_some(self.torn_tail());
-        let text = next.write(events, context.actor, torn, now);
-        let mut file = match self.storage.open(true) {
-            Ok(Some(file)) => file,
-            Ok(None) => {
-                return Err(
-                    self.error("create", std::io::Error::from(std::io::ErrorKind::NotFound))
-                );
-            }
-            Err(why) => return Err(self.full_or(why, "create")),
-        };
-        if torn.is_some() {
-            file.truncate(self.verified)
-                .map_err(|why| self.poison("cut the torn tail of", why))?;
-        }
-        if let Err(why) = write_all(&mut *file, text.as_bytes(), self.verified) {
-            return Err(self.undo(&mut *file, why));
-        }
-        file.sync().map_err(|why| self.poison("fsync", why))?;
-        if self.ledger.head().seq == 0 {
-            // The first record: whoever made the file may have died before its name was durable.
-            let parent = self.dir.join("..");
-            for dir in [self.dir.clone(), parent] {
-                sync_dir(&dir).map_err(|why| self.poison("fsync the directory of", why))?;
-            }
-        }
-        self.identity = file.identity().ok();
-        self.torn_tail.clear();
-        self.ledger = next;
-        self.verified += text.len() as u64;
-        self.acknowledged = Some(self.ledger.head().clone());
-        let entries = text.lines().map(|line| Entry {
-            record: serde_json::from_str(line)
-                .expect("a line this process has just written reads back"),
-            line: line.to_owned(),
-        });
-        Ok(entries.collect())
-    }
-
-    /// A write failed. A full disk leaves the file as it was before, a torn tail included, so that the
-    /// append that succeeds records it; anything else ends writing.
-    fn undo(&mut self, file: &mut dyn LogFile, why: std::io::Error) -> JournalError {
-        if !is_full(&why) {
-            return self.poison("write", why);
-        }
-        let before = file
-            .truncate(self.verified)
-            .and_then(|()| write_all(file, &self.torn_tail, self.verified));
-        match before {
-            Ok(()) => self.full_or(why, "write"),
-            Err(again) => self.poison("cut back", again),
-        }
-    }
-
-    fn full_or(&self, why: std::io::Error, doing: &'static str) -> JournalError {
-        if is_full(&why) {
-            JournalError::Full {
-                path: self.storage.path(),
-                why: why.to_string(),
-            }
-        } else {
-            self.error(doing, why)
-        }
     }
 
     fn poison(&mut self, doing: &'static str, why: std::io::Error) -> JournalError {

@@ -5,6 +5,7 @@ mod corruption;
 mod disk;
 mod failing_disk;
 mod full_disk;
+mod keyed;
 mod places;
 mod torn_tail;
 mod writers;
@@ -19,17 +20,15 @@ use disk::Disk;
 
 const NOON: Timestamp = Timestamp(1_767_268_800_000);
 
-/// A journal on a disk that can fail. Its locks live in a directory that goes with it.
+/// A journal on a disk that can fail.
 struct Bench {
     disk: Disk,
-    dir: TempDir,
 }
 
 impl Bench {
     fn new() -> Self {
         Self {
             disk: Disk::default(),
-            dir: TempDir::new().unwrap(),
         }
     }
 
@@ -50,7 +49,7 @@ impl Bench {
     }
 
     fn try_journal(&self) -> Result<Journal<Disk>, JournalError> {
-        Journal::with_storage(self.disk.clone(), self.dir.path().to_owned())
+        Journal::with_storage(self.disk.clone())
     }
 }
 

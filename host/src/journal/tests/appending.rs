@@ -17,10 +17,14 @@ fn the_first_append_makes_the_file_and_a_reader_makes_nothing() {
         bench.disk.bytes(),
         format!("{}\n", entries[0].line).as_bytes()
     );
+    let calls = bench.disk.calls();
     assert_eq!(
-        (bench.disk.calls().writes, bench.disk.calls().syncs),
-        (1, 1)
+        (calls.writes, calls.syncs, calls.syncs_of_names),
+        (2, 2, 1),
+        "the record, then its newline"
     );
+    say(&mut journal, &step(1)).unwrap();
+    assert_eq!(bench.disk.calls().syncs_of_names, 1, "its name lasts");
 }
 
 #[test]
@@ -37,13 +41,13 @@ fn a_journal_opened_again_has_the_same_head_and_state() {
 }
 
 #[test]
-fn what_a_command_brings_about_is_synced_before_it_returns_and_once() {
+fn what_a_command_brings_about_is_synced_before_each_newline_and_before_it_returns() {
     let bench = Bench::holding(1);
     let before = bench.disk.calls();
     let entries = say(&mut bench.journal(), &rollback()).unwrap();
     assert_eq!(entries.len(), 2, "a rollback without hooks is over at once");
-    assert_eq!(bench.disk.calls().writes, before.writes + 1);
-    assert_eq!(bench.disk.calls().syncs, before.syncs + 1);
+    assert_eq!(bench.disk.calls().writes, before.writes + 3);
+    assert_eq!(bench.disk.calls().syncs, before.syncs + 3);
 }
 
 #[test]
@@ -100,4 +104,22 @@ fn a_reader_gets_each_record_once_with_its_line_as_it_was_written() {
         format!("{}\n", lines.join("\n")).as_bytes(),
         bench.disk.bytes()
     );
+}
+
+#[test]
+fn what_a_driver_acts_on_is_synced_by_whoever_wrote_it_or_by_the_reader() {
+    let bench = Bench::holding(2);
+    let mut reader = bench.journal();
+    let before = bench.disk.calls().syncs;
+    assert_eq!(reader.refresh_durably().unwrap().len(), 0);
+    assert_eq!(
+        bench.disk.calls().syncs,
+        before,
+        "nothing new, nothing to do"
+    );
+    // A writer that died before its fsync.
+    let line = line_for(&bench.disk.bytes(), &step(2));
+    bench.disk.set(&[bench.disk.bytes(), line].concat());
+    assert_eq!(reader.refresh_durably().unwrap().len(), 1);
+    assert_eq!(bench.disk.calls().syncs, before + 1);
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::super::{LogFile, Storage};
+use super::super::{JournalError, LogFile, Storage};
 
 pub(super) const ENOSPC: i32 = 28;
 pub(super) const EDQUOT: i32 = 122;
@@ -24,6 +24,8 @@ pub(super) struct State {
     /// This many writes are interrupted by a signal.
     pub(super) interruptions: usize,
     pub(super) write_error: Option<i32>,
+    /// So many fsyncs succeed before `sync_error` has its way.
+    pub(super) good_syncs: usize,
     pub(super) sync_error: Option<i32>,
     pub(super) truncate_error: Option<i32>,
     pub(super) create_error: Option<i32>,
@@ -36,6 +38,7 @@ pub(super) struct State {
 pub(super) struct Calls {
     pub(super) writes: usize,
     pub(super) syncs: usize,
+    pub(super) syncs_of_names: usize,
     pub(super) truncates: usize,
 }
 
@@ -96,6 +99,21 @@ fn fail(code: Option<i32>) -> io::Result<()> {
 }
 
 impl Storage for Disk {
+    type Lock = ();
+
+    fn is_there(&self) -> bool {
+        true
+    }
+
+    fn lock(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn sync_names(&mut self) -> io::Result<()> {
+        self.state().calls.syncs_of_names += 1;
+        Ok(())
+    }
+
     fn open(&mut self, write: bool) -> io::Result<Option<Box<dyn LogFile>>> {
         let mut state = self.state();
         if state.file.is_none() {
@@ -162,6 +180,10 @@ impl LogFile for Disk {
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.state();
         state.calls.syncs += 1;
+        if state.good_syncs > 0 {
+            state.good_syncs -= 1;
+            return Ok(());
+        }
         fail(state.sync_error)
     }
 }

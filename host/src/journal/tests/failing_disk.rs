@@ -44,17 +44,30 @@ fn a_write_that_fails_in_the_middle_leaves_a_torn_tail_for_the_next_process() {
 fn a_failed_fsync_ends_writing_and_is_never_tried_again() {
     let bench = Bench::holding(3);
     let mut journal = bench.journal();
-    let before = bench.disk.calls().syncs;
-    for code in [EIO, ENOSPC] {
+    for (good, code) in [(0, EIO), (0, ENOSPC), (1, EIO), (1, ENOSPC)] {
+        bench.disk.state().good_syncs = good;
         bench.disk.state().sync_error = Some(code);
+        let before = bench.disk.calls().syncs;
         let mut journal = bench.journal();
         let next = step(journal.head().seq);
         let error = say(&mut journal, &next).unwrap_err();
         assert_read_only(&bench, &mut journal, &error);
+        assert_eq!(bench.disk.calls().syncs, before + good + 1);
+        let seen = journal.torn_tail() > 0;
+        assert_eq!(seen, good == 0, "no newline before the record is durable");
     }
-    assert_eq!(bench.disk.calls().syncs, before + 2);
     // The bytes are there: whether they last nobody knows, so they were not acknowledged.
     assert_eq!(journal.refresh().unwrap().len(), 2);
+}
+
+#[test]
+fn a_failed_fsync_of_what_was_read_ends_writing() {
+    let bench = Bench::holding(3);
+    let mut journal = bench.journal();
+    say(&mut bench.journal(), &step(3)).unwrap();
+    bench.disk.state().sync_error = Some(EIO);
+    let error = journal.refresh_durably().unwrap_err();
+    assert_read_only(&bench, &mut journal, &error);
 }
 
 #[test]
