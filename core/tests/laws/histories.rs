@@ -90,7 +90,10 @@ fn check_event(
                 *baked_ms >= seen.plan.as_ref().map_or(0, |plan| plan.bake_ms),
                 "law 10: a step bakes its time"
             );
-            seen.passed.insert(*weight);
+            assert!(
+                seen.passed.insert(*weight) && !seen.tolerated.contains(weight),
+                "no step has two verdicts"
+            );
         }
         Event::StepFailed { weight, check, .. } => {
             assert!(
@@ -98,7 +101,10 @@ fn check_event(
                 "only a tolerant plan goes on"
             );
             if *check == Check::Bake {
-                seen.tolerated.insert(*weight);
+                assert!(
+                    seen.tolerated.insert(*weight) && !seen.passed.contains(weight),
+                    "no step has two verdicts"
+                );
             }
         }
         Event::PromoteGreen { new_blue, skipped } => {

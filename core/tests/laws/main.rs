@@ -12,10 +12,12 @@
     missing_docs
 )]
 
+mod clocks;
 mod configuration;
 mod drivers;
 mod histories;
 mod journals;
+mod keys;
 mod placement;
 mod tables;
 mod world;
