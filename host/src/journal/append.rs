@@ -182,10 +182,16 @@ impl<S: Storage> Journal<S> {
         if !is_full(&why) {
             return self.poison("write", why);
         }
+        // Each durable before the next: a newline may be on disk beyond what is written here, and what was
+        // refused must not come back after a power loss.
         let before = file
             .truncate(self.verified)
-            .and_then(|()| write_all(file, &self.torn_tail, self.verified))
-            .and_then(|()| file.sync());
+            .and_then(|()| file.sync())
+            .and_then(|()| write_all(file, &self.torn_tail, self.verified));
+        let before = match self.torn_tail.is_empty() {
+            true => before,
+            false => before.and_then(|()| file.sync()),
+        };
         match before {
             Ok(()) => self.full_or(why, "write"),
             Err(again) => self.poison("cut back", again),

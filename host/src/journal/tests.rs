@@ -1,12 +1,14 @@
 //! The journal against a disk that fails in every way, writers that race, and bytes nobody wrote.
 
 mod appending;
+mod cache;
 mod corruption;
 mod disk;
 mod failing_disk;
 mod full_disk;
 mod keyed;
 mod places;
+mod power_loss;
 mod torn_tail;
 mod writers;
 
