@@ -9,6 +9,7 @@ mod full_disk;
 mod keyed;
 mod places;
 mod power_loss;
+mod sixty_four;
 mod torn_tail;
 mod writers;
 
