@@ -16,6 +16,7 @@ mod configuration;
 mod drivers;
 mod histories;
 mod journals;
+mod machine;
 mod placement;
 mod tables;
 mod world;
