@@ -18,5 +18,6 @@ mod histories;
 mod journals;
 mod machine;
 mod placement;
+mod round_trips;
 mod tables;
 mod world;
