@@ -256,6 +256,33 @@ fn every_change_of_routing_between_any_two_tables_is_a_new_epoch_with_other_byte
 }
 
 #[test]
+fn a_tables_addresses_are_those_of_the_role_not_of_the_place() {
+    let begin = |image: &str| Command::ProvisionGreen {
+        image: image.into(),
+        blue_image: None,
+        plan: None,
+    };
+    let once = [
+        begin("v2"),
+        Command::StartCanary { weight: 10 },
+        Command::PromoteGreen,
+    ];
+    let twice = [&once[..], &[begin("v3")]].concat();
+    let config = RegionConfig::read(&Files(&[])).0;
+    for (commands, blue, green) in [
+        (&[][..], "http://b:1", "http://g:1"),
+        (&once, "http://b:1", "http://g:1"),
+        (&twice, "http://g:1", "http://b:1"),
+    ] {
+        let content = TableContent::of(&config, &release(commands), &[], "default");
+        let mut publisher = Publisher::default();
+        let json = &publisher.publish(content, Timestamp(5)).unwrap().json;
+        let expected = format!(r#""blue":"{blue}","green":"{green}""#);
+        assert!(json.contains(&expected), "{json}");
+    }
+}
+
+#[test]
 fn what_routing_does_not_look_at_is_no_new_epoch() {
     let begin = Command::ProvisionGreen {
         image: "v2".into(),
