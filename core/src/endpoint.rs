@@ -53,9 +53,21 @@ impl Endpoint {
     /// # Errors
     /// What was seen, without its credentials, and the forms allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_as(text, "tcp://host:port, ")
+    }
+
+    /// Reads `http://host[:port][/path]` or `https://…`.
+    ///
+    /// # Errors
+    /// What was seen, without its credentials, and the forms allowed.
+    pub fn parse_http(text: &str) -> Result<Self, String> {
+        Self::parse_as(text, "")
+    }
+
+    fn parse_as(text: &str, tcp: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
             format!(
-                "{} {why}; allowed: tcp://host:port, http://host[:port][/path], https://host[:port][/path]",
+                "{} {why}; allowed: {tcp}http://host[:port][/path], https://host[:port][/path]",
                 seen(text)
             )
         };
@@ -63,6 +75,7 @@ impl Endpoint {
             .split_once("://")
             .ok_or_else(|| wrong("has no scheme"))?;
         let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "tcp" if tcp.is_empty() => return Err(wrong("is not HTTP")),
             "tcp" => Scheme::Tcp,
             "http" => Scheme::Http,
             "https" => Scheme::Https,

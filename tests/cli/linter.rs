@@ -97,7 +97,7 @@ fn a_neighbour_that_would_be_overloaded_is_a_finding_under_ordered_failover() {
     let found = warnings(&[hash], "", "");
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(
-        found[0].starts_with("FAILOVER_POLICY: ordered failover would put 200 % on eu-central if eu-west is lost; round_robin at most 133 % on any region"),
+        found[0].starts_with("FAILOVER_POLICY: ordered failover would put 200 % on us-west if us-east is lost; round_robin at most 133 % on any region"),
         "{found:#?}"
     );
     let heavy = [RENDEZVOUS[0], ("REGION_WEIGHTS", "us-east=8")];

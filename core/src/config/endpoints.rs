@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::settings::{Dependency, RegionEndpoint};
 use super::{Lookup, Problems, items, value};
-use crate::endpoint::{Endpoint, Scheme};
+use crate::endpoint::Endpoint;
 use crate::region::RegionName;
 use crate::text::Seen;
 
@@ -46,12 +46,8 @@ pub(super) fn read_region_endpoints(
                 "\"{name}\" is listed twice; allowed: each region once"
             ));
         }
-        match Endpoint::parse(url) {
-            Ok(endpoint) if endpoint.scheme() != Scheme::Tcp => match endpoint.health_base() {
-                Ok(endpoint) => Ok(RegionEndpoint { name, endpoint }),
-                Err(why) => Err(format!("{name}: {why}")),
-            },
-            Ok(_) => Err(format!("{} is not HTTP; {FORMS}", Seen(url))),
+        match Endpoint::parse_http(url).and_then(Endpoint::health_base) {
+            Ok(endpoint) => Ok(RegionEndpoint { name, endpoint }),
             Err(why) => Err(format!("{name}: {why}")),
         }
     };

@@ -188,7 +188,7 @@ pub(crate) fn read_regions(
         return Vec::new();
     };
     // Counted before anything is parsed: a list of thousands is refused in no time and not echoed.
-    let count = items(&list).filter(|item| !item.is_empty()).count();
+    let count = count(&list);
     if count > REGIONS_MAX {
         problems.error(
             "REGIONS",
@@ -245,13 +245,20 @@ pub(crate) fn read_regions(
     regions
 }
 
+/// How many regions a list names.
+fn count(list: &str) -> usize {
+    items(list).filter(|item| !item.is_empty()).count()
+}
+
 fn read_primary(
     lookup: Lookup<'_>,
     regions: &[RegionName],
     problems: &mut Problems,
 ) -> Option<RegionName> {
     let text = value(lookup, "PRIMARY_REGION")?;
-    if regions.is_empty() && problems.about("HALCYON_TOPOLOGY") {
+    // Of a list or a file that was not read, nobody can say that the primary is not in it.
+    let too_many = || value(lookup, "REGIONS").is_some_and(|list| count(&list) > REGIONS_MAX);
+    if regions.is_empty() && (problems.about("HALCYON_TOPOLOGY") || too_many()) {
         return None;
     }
     let found = regions
@@ -275,7 +282,7 @@ fn read_primary(
 pub(crate) fn listed(regions: &[RegionName]) -> String {
     let names: Vec<&str> = regions.iter().take(8).map(RegionName::as_str).collect();
     match (names.len(), regions.len()) {
-        (0, _) => String::from("(none: REGIONS names no region)"),
+        (0, _) => String::from("(none: no region could be read)"),
         (shown, all) if shown < all => format!(
             "{} and {} more",
             names.join(", "),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{Lookup, Problems, value};
 use crate::document::{Document, Members, enough, say_if_enough};
-use crate::endpoint::{Endpoint, Scheme};
+use crate::endpoint::Endpoint;
 use crate::region::{REGIONS_MAX, RegionName};
 use crate::text::Seen;
 
@@ -164,15 +164,8 @@ fn read_weight(members: &mut Members<'_, '_>) -> Option<u16> {
 
 fn read_endpoint(members: &mut Members<'_, '_>, key: &str) -> Option<Endpoint> {
     let text = members.text_if_any(key)?;
-    let endpoint = match Endpoint::parse(text) {
-        Ok(endpoint) if endpoint.scheme() == Scheme::Tcp => Err(format!(
-            "{} is not HTTP; allowed: http://host[:port][/path], https://…",
-            Seen(text)
-        )),
-        Ok(endpoint) => endpoint.health_base(),
-        Err(why) => Err(why),
-    };
-    endpoint
+    Endpoint::parse_http(text)
+        .and_then(Endpoint::health_base)
         .map_err(|why| members.problem(format_args!("has a wrong \"{key}\": {why}")))
         .ok()
 }

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use super::allowed::Allowed;
 use super::walk::First;
 use super::{
-    Placement, Reason, RegionStatus, ResidencyUnavailable, Router, SlotRule, modulo, rendezvous,
+    Placement, Reason, RegionStatus, ResidencyUnavailable, Router, Slot, SlotRule, modulo,
+    rendezvous,
 };
 use crate::config::{FailoverPolicy, Sticky};
 use crate::hash::{TenantId, fmix64};
@@ -216,6 +217,13 @@ impl Router {
         let pattern = self.rules.slots.pattern(question.tenant);
         if let Some(pattern) = pattern.filter(|_| slots.rules_apply()) {
             return format!("slot: rule {} says {}", Seen(&pattern), placement.slot);
+        }
+        if !slots.rules_apply() {
+            let why = match placement.slot {
+                Slot::Blue => "no release gives green a share",
+                Slot::Green => "green is live",
+            };
+            return format!("slot: {why}, so {}", placement.slot);
         }
         format!(
             "slot: bucket {} of 10000; green below {}, so {}",

@@ -5,6 +5,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use super::{BUCKETS, Router};
 use crate::config::{FailoverPolicy, Sticky};
@@ -18,7 +19,7 @@ const COUNTED_MAX: usize = 64;
 const UNIT: u64 = 55_440;
 
 /// What a survivor of a lost region has to carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Load {
     /// Its load in percent of what it has while all are up; 100 is nothing more.
     pub percent: u64,
@@ -41,23 +42,28 @@ pub struct Loads {
 }
 
 impl Loads {
-    /// What each region has while all are up, in hundredths of a percent of all tenants, rounded down.
+    /// What each region has while all are up, in hundredths of a percent of all tenants, rounded to the
+    /// nearest.
     pub fn shares(&self) -> impl Iterator<Item = u64> {
         let all: u64 = self
             .shares
             .iter()
             .fold(0, |sum, share| sum.saturating_add(*share));
-        let share = move |share: &u64| share.saturating_mul(10_000).checked_div(all).unwrap_or(0);
+        let half = all.checked_div(2).unwrap_or(0);
+        let share = move |share: &u64| {
+            let hundredths = share.saturating_mul(10_000).saturating_add(half);
+            hundredths.checked_div(all).unwrap_or(0)
+        };
         self.shares.iter().map(share)
     }
 
     /// The survivor that is worst off after the loss of a single region under `policy`; of equal ones
-    /// the last region of the list. `None` with fewer than two regions, and where nobody who loses
+    /// the one whose loss is the first in the list, and of its survivors the first. `None` with fewer than two regions, and where nobody who loses
     /// tenants has a survivor that has tenants of its own.
     pub fn worst(&self, policy: FailoverPolicy) -> Option<Load> {
         (0..self.shares.len())
             .filter_map(|lost| self.worst_after(policy, lost))
-            .max()
+            .max_by_key(|load| (load.percent, Reverse(load.lost)))
     }
 
     fn worst_after(&self, policy: FailoverPolicy, lost: usize) -> Option<Load> {
@@ -74,7 +80,7 @@ impl Loads {
                 region,
                 lost,
             })
-            .max()
+            .max_by_key(|load| (load.percent, Reverse(load.region)))
     }
 
     /// What each region gets of what the lost one had.

@@ -18,6 +18,8 @@ mod drivers;
 mod histories;
 mod journals;
 mod keys;
+mod machine;
 mod placement;
+mod round_trips;
 mod tables;
 mod world;

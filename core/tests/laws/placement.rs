@@ -12,17 +12,17 @@ use proptest::prelude::*;
 
 /// A configuration to make routers of, as it is and changed.
 #[derive(Debug, Clone)]
-struct Config {
+pub(crate) struct Config {
     /// Names and weights, in order.
-    regions: Vec<(String, u16)>,
-    primary: String,
-    sticky: &'static str,
-    policy: &'static str,
-    key: String,
+    pub(crate) regions: Vec<(String, u16)>,
+    pub(crate) primary: String,
+    pub(crate) sticky: &'static str,
+    pub(crate) policy: &'static str,
+    pub(crate) key: String,
     /// Members of the three lists of rules.
-    residency: Vec<String>,
-    pins: Vec<String>,
-    slots: Vec<String>,
+    pub(crate) residency: Vec<String>,
+    pub(crate) pins: Vec<String>,
+    pub(crate) slots: Vec<String>,
 }
 
 impl Environment for Config {
@@ -54,11 +54,11 @@ impl Environment for Config {
 }
 
 impl Config {
-    fn router(&self) -> Router {
+    pub(crate) fn router(&self) -> Router {
         Router::from_lookup(self).unwrap()
     }
 
-    fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         self.regions.iter().map(|(name, _)| name.as_str()).collect()
     }
 }
@@ -66,7 +66,7 @@ impl Config {
 const STICKY: [&str; 3] = ["primary", "hash", "rendezvous"];
 const POLICIES: [&str; 3] = ["ordered", "round_robin", "rendezvous"];
 
-fn statuses() -> impl Strategy<Value = RegionStatus> {
+pub(crate) fn statuses() -> impl Strategy<Value = RegionStatus> {
     proptest::sample::select(RegionStatus::ALL.to_vec())
 }
 
@@ -75,7 +75,7 @@ fn weights() -> impl Strategy<Value = u16> {
 }
 
 /// Up to 40 regions, every rule and policy, and rules for tenants that begin with `a`.
-fn configs() -> impl Strategy<Value = Config> {
+pub(crate) fn configs() -> impl Strategy<Value = Config> {
     let regions = proptest::collection::vec(weights(), 1..40);
     let rules = (any::<u64>(), any::<prop::sample::Index>(), 0_u8..8);
     (
@@ -123,11 +123,11 @@ fn configs() -> impl Strategy<Value = Config> {
 }
 
 /// Tenants, often such that have rules.
-fn ids() -> impl Strategy<Value = String> {
+pub(crate) fn ids() -> impl Strategy<Value = String> {
     prop_oneof![1 => "\\PC{1,40}|(?s:.{1,40})", 1 => "a[a-c]{0,3}", 1 => "tenant[0-9]{1,4}"]
 }
 
-fn canary(router: &Router, percent: i64) -> SlotRule {
+pub(crate) fn canary(router: &Router, percent: i64) -> SlotRule {
     router.slot_rule(Some(ReleaseView {
         id: "r",
         phase: Phase::Canary,

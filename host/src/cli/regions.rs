@@ -196,9 +196,11 @@ fn table(answer: &Answer) -> String {
             let _ = write!(facts, "  {mark:7}");
         }
         let left = format!(
-            "{:>4}  {NAME}{name:longest$}{NAME:#}{facts}",
+            "{:>4}  {NAME}{name}{NAME:#}{:padding$}{facts}",
             index + 1,
-            NAME = style::NAME
+            "",
+            NAME = style::NAME,
+            padding = longest.saturating_sub(name.len())
         );
         let under = " ".repeat(6 + longest.max(name.len()) + facts.len());
         let known = answer.endpoints.get(name).map(Endpoints::known);

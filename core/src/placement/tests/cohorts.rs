@@ -1,6 +1,7 @@
 //! Blue and green: who is in the canary.
 
 use super::*;
+use crate::hash::fmix64;
 use crate::release::{Phase, Weight};
 
 fn slots(router: &Router, release: &str, phase: Phase, percent: i64) -> SlotRule {
@@ -26,21 +27,45 @@ fn is_green(rule: &SlotRule, h: u64) -> bool {
     rule.slot(h) == Slot::Green
 }
 
+/// A hash for each of the 10,000 slot buckets of a rule.
+fn of_every_bucket(rule: &SlotRule) -> Vec<u64> {
+    let (mut found, mut missing) = (alloc::vec![None; 10_000], 10_000);
+    for h in 0_u64.. {
+        let place = &mut found[rule.bucket(h) as usize];
+        missing -= u32::from(place.is_none());
+        place.get_or_insert(h);
+        if missing == 0 {
+            break;
+        }
+    }
+    found.into_iter().flatten().collect()
+}
+
 #[test]
-fn cohorts_nest_for_every_pair_of_weights() {
+fn cohorts_nest_for_every_weight_and_every_bucket_and_are_exactly_as_great() {
     let router = router(3, "hash", "ordered", 0);
     let rules: Vec<SlotRule> = (0..=100)
         .map(|percent| canary(&router, "r1", percent))
         .collect();
-    for h in hashes(&router, 4000) {
-        let greens: Vec<bool> = rules.iter().map(|rule| is_green(rule, h)).collect();
+    let mut green = [0_u32; 101];
+    for h in of_every_bucket(&rules[0]) {
+        let greens = rules.iter().map(|rule| is_green(rule, h));
         assert!(
-            greens.is_sorted(),
-            "a tenant left the canary while it grew: {greens:?}"
+            greens.clone().is_sorted(),
+            "a tenant left the canary while it grew"
         );
-        assert!(!greens[0], "0 is none");
-        assert!(greens[100], "100 is all");
+        for (count, is_green) in green.iter_mut().zip(greens) {
+            *count += u32::from(is_green);
+        }
     }
+    // So 0 is none and 100 is all.
+    assert!(
+        green
+            .iter()
+            .copied()
+            .eq((0..=100).map(|percent| percent * 100)),
+        "{green:?}"
+    );
 }
 
 #[test]
@@ -76,28 +101,79 @@ fn the_share_of_green_is_the_weight_within_four_sigma() {
     }
 }
 
+/// Hashes as evenly spread as a tenant's, many and cheap.
+fn spread(count: u64) -> impl Iterator<Item = u64> {
+    (1..=count).map(fmix64)
+}
+
+/// How far the numbers of region and class are from those of independence: the chi-squared statistic of
+/// their table, in thousandths, and its degrees of freedom.
+fn dependence(
+    pairs: impl Iterator<Item = (usize, usize)>,
+    regions: usize,
+    classes: usize,
+) -> (u64, u64) {
+    let mut seen = alloc::vec![0_u64; regions * classes];
+    pairs.for_each(|(region, class)| seen[region * classes + class] += 1);
+    let row = |region: usize| seen[region * classes..][..classes].iter().sum::<u64>();
+    let column = |class: usize| seen.iter().skip(class).step_by(classes).sum::<u64>();
+    let all: u64 = seen.iter().sum();
+    let cells = (0..regions).flat_map(|region| (0..classes).map(move |class| (region, class)));
+    let (seen, expected): (Vec<u64>, Vec<u64>) = cells
+        .map(|(region, class)| {
+            (
+                seen[region * classes + class],
+                row(region) * column(class) / all,
+            )
+        })
+        .unzip();
+    (
+        chi_square(&seen, &expected),
+        ((regions - 1) * (classes - 1)) as u64,
+    )
+}
+
+/// Mean plus six sigma of chi-squared with `degrees` of freedom, in thousandths: beyond it lies less
+/// than one in ten thousand for every number of degrees here.
+fn bound(degrees: u64) -> u64 {
+    degrees * 1000 + 6000 * (2 * degrees).isqrt() + 6000
+}
+
 #[test]
 fn region_and_slot_are_uncorrelated() {
-    for count in 2..=6 {
-        let router = router(count, "hash", "ordered", 0);
-        for percent in [10, 50] {
-            let rule = canary(&router, "r1", percent);
-            let (mut homes, mut greens) = (alloc::vec![0_u64; count], alloc::vec![0_u64; count]);
-            for tenant in tenants(12_000) {
-                let home = index(&router, &tenant, &[]);
-                homes[home] += 1;
-                greens[home] += u64::from(is_green(&rule, router.hash(id(&tenant))));
+    // A slot taken from the hash without mixing it again shares its remainders with the region: classes
+    // of slot buckets by remainder see that, by tenth they see a shared beginning.
+    for count in [2, 3, 5, 8, 16] {
+        for sticky in ["hash", "rendezvous"] {
+            let router = router(count, sticky, "ordered", 0);
+            let rule = canary(&router, "r1", 1);
+            let home = |h| router.everybodys_choice(h);
+            for classes in [2, 5, 8, 10, 16] {
+                let pairs = spread(20_000).map(|h| (home(h), (rule.bucket(h) % classes) as usize));
+                let (off, degrees) = dependence(pairs, count, classes as usize);
+                assert!(
+                    off < bound(degrees),
+                    "{off} {degrees}: {count} regions by {sticky}, remainder by {classes}"
+                );
             }
-            let expected: Vec<u64> = homes
-                .iter()
-                .map(|home| home * percent as u64 / 100)
-                .collect();
+            let pairs = spread(20_000).map(|h| (home(h), (rule.bucket(h) / 1000) as usize));
+            let (off, degrees) = dependence(pairs, count, 10);
             assert!(
-                chi_square(&greens, &expected) < 35_000,
-                "{greens:?} of {homes:?} at {percent}%"
+                off < bound(degrees),
+                "{off} {degrees}: {count} regions by {sticky}, by tenth"
             );
         }
     }
+}
+
+#[test]
+fn the_measure_of_dependence_sees_a_slot_that_is_not_mixed() {
+    let pairs = spread(20_000).map(|h| ((h % 2) as usize, (h % 10_000 % 2) as usize));
+    let (off, degrees) = dependence(pairs, 2, 2);
+    assert!(off > 100 * bound(degrees));
+    let pairs = spread(20_000).map(|h| ((h >> 63) as usize, ((h >> 48) % 10_000 / 1000) as usize));
+    let (off, degrees) = dependence(pairs, 2, 10);
+    assert!(off > bound(degrees), "{off}");
 }
 
 #[test]

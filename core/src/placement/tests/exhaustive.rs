@@ -5,7 +5,7 @@ use super::oracle::Question;
 use super::*;
 
 /// Every way `count` regions can be.
-fn all_health(count: usize) -> impl Iterator<Item = Vec<RegionStatus>> {
+pub(super) fn all_health(count: usize) -> impl Iterator<Item = Vec<RegionStatus>> {
     (0..4_usize.pow(count as u32)).map(move |code| {
         (0..count)
             .map(|region| STATUSES[code >> (2 * region) & 3])
@@ -38,13 +38,14 @@ fn residencies(count: usize) -> Vec<Option<Vec<usize>>> {
     let regions = |set: usize| (0..count).filter(|region| set >> region & 1 == 1).collect();
     let sets: Vec<usize> = match count {
         1..=4 => (0..1 << count).collect(),
+        5 => alloc::vec![0b10101, 0b00110, 0b11111, 0b01000],
         _ => alloc::vec![0b10101, 0b00110],
     };
     let rules = sets.into_iter().map(|set| Some(regions(set)));
     core::iter::once(None).chain(rules).collect()
 }
 
-/// Everybody's residency, and the pin of one tenant to the last region.
+/// Everybody's residency, and a tenant pinned to each region.
 fn rules(residency: Option<&[usize]>, count: usize) -> String {
     let names = |regions: &[usize]| -> Vec<String> {
         regions
@@ -58,8 +59,21 @@ fn rules(residency: Option<&[usize]>, count: usize) -> String {
             names(regions).join(",")
         )
     });
-    let last = count - 1;
-    format!(r#"{{"residency":[{residency}],"pins":[{{"tenant":"pinned","region":"r{last}"}}]}}"#)
+    let pins: Vec<String> = (0..count)
+        .map(|region| format!(r#"{{"tenant":"pin{region}","region":"r{region}"}}"#))
+        .collect();
+    format!(
+        r#"{{"residency":[{residency}],"pins":[{}]}}"#,
+        pins.join(",")
+    )
+}
+
+/// Tenants of one bucket and another, and one pinned to each region (of many, to the first and the last).
+fn asked(count: usize) -> Vec<(String, Option<usize>)> {
+    let pins = (0..count).filter(|region| count <= 4 || [0, count - 1].contains(region));
+    let pinned = pins.map(|region| (format!("pin{region}"), Some(region)));
+    let others = ["tenant0", "Zo\u{eb}"].map(|tenant| (tenant.into(), None));
+    others.into_iter().chain(pinned).collect()
 }
 
 #[test]
@@ -75,7 +89,7 @@ fn every_answer_is_the_contracts() {
             for policy in POLICIES {
                 for (sticky, primary) in [("hash", 0), ("rendezvous", 0), ("primary", count / 2)] {
                     let router = with_rules(&weights, sticky, policy, primary, &rules);
-                    for tenant in ["tenant0", "pinned", "Zo\u{eb}"] {
+                    for (tenant, pin) in asked(count) {
                         let question = Question {
                             names: &names,
                             weights: &weights,
@@ -84,16 +98,16 @@ fn every_answer_is_the_contracts() {
                             policy,
                             primary,
                             residency: residency.as_deref(),
-                            pin: (tenant == "pinned").then_some(count - 1),
-                            h: router.hash(id(tenant)),
+                            pin,
+                            h: router.hash(id(&tenant)),
                         };
-                        answers += check_all_health(&router, tenant, &question, &health);
+                        answers += check_all_health(&router, &tenant, &question, &health);
                     }
                 }
             }
         }
     }
-    assert!(answers > 200_000, "only {answers} answers were checked");
+    assert!(answers > 500_000, "only {answers} answers were checked");
 }
 
 fn check_all_health(

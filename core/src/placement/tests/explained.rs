@@ -5,8 +5,8 @@ use crate::release::{Phase, Weight};
 
 #[test]
 fn every_explanation_agrees_with_the_route_and_names_the_region_and_the_policy() {
-    for sticky in ["hash", "primary"] {
-        for policy in ["ordered", "round_robin"] {
+    for sticky in ["hash", "primary", "rendezvous"] {
+        for policy in POLICIES {
             let router = router(3, sticky, policy, 1);
             let slots = router.slot_rule(Some(ReleaseView {
                 id: "r1",
@@ -79,9 +79,44 @@ fn an_explanation_reads_like_this() {
         [
             "hash: SipHash-1-3 of \"tenant123\" is 0x2d891f91ffb06cd3; mod 3 regions is 1, so us-west",
             "health: us-west is down; round_robin: fmix64 of the hash is 0xd5d61fb04aba9135; mod 2 regions that are up is 1, so eu-west",
-            "slot: bucket 6757 of 10000; green below 0, so blue",
+            "slot: no release gives green a share, so blue",
         ]
     );
+}
+
+#[test]
+fn only_where_the_share_counts_the_explanation_names_the_tenants_bucket() {
+    let router = router(3, "hash", "ordered", 0);
+    let last = |phase, percent| {
+        let weight = Weight::new(percent).unwrap();
+        let slots = router.slot_rule(Some(ReleaseView {
+            id: "r1",
+            phase,
+            weight,
+        }));
+        router.explain(id("acme"), &[], &slots).steps.pop().unwrap()
+    };
+    for (phase, percent, step) in [
+        (Phase::Idle, 0, "no release gives green a share, so blue"),
+        (
+            Phase::GreenProvisioned,
+            0,
+            "bucket 1041 of 10000; green below 0, so blue",
+        ),
+        (
+            Phase::Canary,
+            11,
+            "bucket 1041 of 10000; green below 1100, so green",
+        ),
+        (
+            Phase::RollbackInProgress,
+            0,
+            "no release gives green a share, so blue",
+        ),
+        (Phase::GreenLive, 100, "green is live, so green"),
+    ] {
+        assert_eq!(last(phase, percent), format!("slot: {step}"), "{phase}");
+    }
 }
 
 #[test]

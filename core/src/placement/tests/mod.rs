@@ -1,11 +1,13 @@
 //! Placement: golden vectors, every health subset against an oracle, and the laws of cohorts.
 #![allow(clippy::as_conversions, clippy::arithmetic_side_effects)]
 
+mod buckets;
 mod cohorts;
 mod exhaustive;
 mod explained;
 mod failover;
 mod loads;
+mod losses;
 mod oracle;
 mod rendezvous;
 mod rules;

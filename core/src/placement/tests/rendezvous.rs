@@ -1,4 +1,4 @@
-//! Rendezvous: who moves, who does not, and in which shares.
+//! Rendezvous: the order of every bucket is the page's, prepared or not, and spares serve last.
 
 use super::oracle::Question;
 use super::*;
@@ -30,126 +30,12 @@ fn map(router: &Router) -> Vec<String> {
         .collect()
 }
 
-fn count(map: &[String], name: &str) -> u64 {
-    map.iter().filter(|found| *found == name).count() as u64
-}
-
 const FOUR: [(&str, u16); 4] = [
     ("us-east", 4),
     ("us-west", 2),
     ("eu-west", 1),
     ("ap-south", 0),
 ];
-
-#[test]
-fn reordering_regions_moves_nobody() {
-    let before = map(&by_weight(&FOUR));
-    let mut turned = FOUR;
-    for _ in 0..4 {
-        turned.rotate_left(1);
-        assert_eq!(map(&by_weight(&turned)), before);
-    }
-    turned.reverse();
-    assert_eq!(map(&by_weight(&turned)), before);
-}
-
-#[test]
-fn removing_a_region_moves_only_its_own_buckets() {
-    let before = map(&by_weight(&FOUR));
-    for gone in 0..4 {
-        let mut regions = FOUR.to_vec();
-        let (name, _) = regions.remove(gone);
-        let after = map(&by_weight(&regions));
-        for (was, is) in before.iter().zip(&after) {
-            assert_eq!(was == name, was != is, "{was} became {is} when {name} went");
-        }
-    }
-}
-
-#[test]
-fn adding_a_region_moves_buckets_only_to_it_and_about_its_share() {
-    let mut regions: Vec<(String, u16)> = alloc::vec![("r0".into(), 1)];
-    let mut before = map(&by_weight(&[("r0", 1)]));
-    for added in 1..12_u64 {
-        let name = format!("r{added}");
-        regions.push((name.clone(), 1));
-        let named: Vec<(&str, u16)> = regions
-            .iter()
-            .map(|(name, weight)| (name.as_str(), *weight))
-            .collect();
-        let after = map(&by_weight(&named));
-        let moved = before.iter().zip(&after).filter(|(was, is)| was != is);
-        assert!(moved.clone().all(|(_, is)| *is == name));
-        within_four_sigma(moved.count() as u64, 1, added + 1);
-        before = after;
-    }
-}
-
-#[test]
-fn a_changed_weight_moves_buckets_only_to_or_from_its_region() {
-    for (before, after) in [
-        (1, 2),
-        (2, 1),
-        (5, 0),
-        (0, 5),
-        (1, 65_535),
-        (65_535, 65_534),
-    ] {
-        let with = |weight| map(&by_weight(&[("a", 3), ("b", weight), ("c", 1), ("d", 7)]));
-        let (was, is) = (with(before), with(after));
-        let mut moved = 0;
-        for (was, is) in was.iter().zip(&is).filter(|(was, is)| was != is) {
-            assert_eq!(
-                if after > before { is } else { was },
-                "b",
-                "{was} became {is}"
-            );
-            moved += 1;
-        }
-        assert!(moved > 0 || before == 65_535, "{before} to {after}");
-    }
-}
-
-#[test]
-fn shares_are_the_weights_within_four_sigma() {
-    let sets: [&[u16]; 7] = [
-        &[1, 1, 1],
-        &[1, 2, 3, 4],
-        &[1, 10, 100],
-        &[65_535, 65_535, 1],
-        &[30_000, 65_535],
-        &[0, 5, 0, 5],
-        &[1; 40],
-    ];
-    for weights in sets {
-        let names: Vec<String> = (0..weights.len()).map(|n| format!("region-{n}")).collect();
-        let named: Vec<(&str, u16)> = names
-            .iter()
-            .map(String::as_str)
-            .zip(weights.iter().copied())
-            .collect();
-        let map = map(&by_weight(&named));
-        let all: u64 = weights.iter().copied().map(u64::from).sum();
-        for (name, weight) in named {
-            within_four_sigma(count(&map, name), weight.into(), all);
-        }
-    }
-}
-
-/// `seen` of 65,536 buckets, where each has the chance `part / all`.
-fn within_four_sigma(seen: u64, part: u64, all: u64) {
-    let (seen, n) = (
-        i128::from(seen) * i128::from(all),
-        65_536 * i128::from(part),
-    );
-    let (part, all) = (i128::from(part), i128::from(all));
-    // In units of 1/all of a bucket: variance n·p·(1 - p)·all². The 16 is for one bucket at least.
-    let variance = 65_536 * part * (all - part);
-    assert!(
-        (seen - n).pow(2) <= 16 * variance.max(all * all / 16),
-        "{seen} of {n} at {part}/{all}"
-    );
-}
 
 #[test]
 fn a_weight_of_zero_serves_only_when_nothing_else_is_up_and_all_zero_is_all_one() {

@@ -147,6 +147,11 @@ mod listing {
             ("CURRENT_REGION", "r2"),
         ]);
         let report = validate_region_config(&ten_thousand);
+        assert_eq!(
+            report.errors.len(),
+            1,
+            "nobody looked for the primary: {report:?}"
+        );
         assert!(
             report
                 .errors
