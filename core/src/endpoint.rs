@@ -150,9 +150,11 @@ impl Endpoint {
         let path = path
             .strip_suffix("/ready")
             .or(path.strip_suffix("/readyz"))
-            .unwrap_or(path);
+            .unwrap_or(path)
+            .trim_end_matches('/');
+        let path = if path.is_empty() { "/" } else { path };
         Ok(Self {
-            path: format!("{path}/"),
+            path: path.to_string(),
             ..self
         })
     }
@@ -232,15 +234,11 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
         .then_some((host, port))
 }
 
+/// As [`parse`](Endpoint::parse) reads it, to the same endpoint: a journal keeps addresses so.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}://{}{}",
-            self.scheme.name(),
-            self.authority(),
-            self.path.trim_end_matches('/')
-        )
+        let path = if self.path == "/" { "" } else { &self.path };
+        write!(f, "{}://{}{path}", self.scheme.name(), self.authority())
     }
 }
 
@@ -367,6 +365,26 @@ mod tests {
                 .unwrap_err()
                 .contains("without a query")
         );
+    }
+
+    #[test]
+    fn an_endpoint_is_written_so_that_it_reads_back_equal() {
+        for text in [
+            "tcp://db:5432",
+            "http://h",
+            "http://h/ping/",
+            "http://h//",
+            "http://h/search?q=/",
+            "https://[::1]/eu/?x=y/",
+        ] {
+            let endpoint = Endpoint::parse(text).unwrap();
+            assert_eq!(Endpoint::parse(&endpoint.to_string()), Ok(endpoint));
+        }
+        for text in ["http://h/eu/", "http://h/eu//ready", "http://h//readyz//"] {
+            let base = Endpoint::parse(text).unwrap().health_base().unwrap();
+            assert_eq!(Endpoint::parse(&base.to_string()), Ok(base.clone()));
+            assert!(base.path() == "/" || !base.path().ends_with('/'), "{base}");
+        }
     }
 
     #[test]
