@@ -324,10 +324,11 @@ fn verify_bytes(line: &[u8]) -> Result<(&[u8], &str), String> {
     Ok((body, hash))
 }
 
-/// The parser's words quote the line, so they are escaped and cut.
+/// The parser's words quote the line, so they are escaped, and cut: escaping makes them longer.
 fn unreadable(why: &serde_json::Error) -> String {
-    let why: String = why.to_string().chars().take(200).collect();
-    format!("verifies, but cannot be read: {}", printable(&why))
+    let why = printable(&why.to_string());
+    let why: String = why.chars().take(200).collect();
+    format!("verifies, but cannot be read: {why}")
 }
 
 fn is_hash(text: &str) -> bool {

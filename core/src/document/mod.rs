@@ -51,8 +51,8 @@ impl Document {
     /// What is wrong and where, as one line.
     pub fn from_json(text: &str) -> Result<Self, String> {
         serde_json::from_str(text).map_err(|why| {
-            let why: String = why.to_string().chars().take(200).collect();
-            format!("is no JSON: {}", printable(&why))
+            let why: String = printable(&why.to_string()).chars().take(200).collect();
+            format!("is no JSON: {why}")
         })
     }
 
