@@ -9,7 +9,12 @@
 //! `halcyon status` and `halcyon audit verify` read it too.
 //!
 //! One process at a time: a program of which several may run takes a lock around [`Driver::give`].
-#![allow(clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
+// What the core forbids itself, the program around it has.
+#![allow(
+    clippy::disallowed_types,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
