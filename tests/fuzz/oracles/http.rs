@@ -116,17 +116,24 @@ pub(super) fn head(bytes: &[u8], limits: &Limits) -> Result<Head, &'static str> 
         }
         _ => return Err("its encoding is another"),
     };
-    let connection = named("connection").join(&b","[..]).to_ascii_lowercase();
-    let options: Vec<&[u8]> = connection
-        .split(|byte| *byte == b',')
-        .map(<[u8]>::trim_ascii)
-        .collect();
-    let last = options.contains(&&b"close"[..]) || !(new || options.contains(&&b"keep-alive"[..]));
+    let says = |value: &[u8], option: &[u8]| {
+        let mut options = value.split(|byte| *byte == b',');
+        options.any(|found| found.trim_ascii().eq_ignore_ascii_case(option))
+    };
+    // What is no text has no option that anybody may rely on.
+    let keeps = |value: &&[u8]| value.is_ascii() && says(value, b"keep-alive");
+    let connection = named("connection");
+    let closes = connection.iter().any(|value| says(value, b"close"));
+    let last = closes || !(new || connection.iter().any(keeps));
     Ok(Head { length, last })
 }
 
-/// Whether a head is so plain that refusing it would be wrong.
+/// Whether a head is so plain that refusing it would be wrong. What does not begin with a letter is taken
+/// for another protocol, although a method might be spelt so.
 pub(super) fn is_plain(bytes: &[u8], limits: &Limits) -> bool {
+    if !bytes.first().is_some_and(u8::is_ascii_alphabetic) {
+        return false;
+    }
     let target = bytes.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
     let simple = |byte: &u8| byte.is_ascii_alphanumeric() || b"/?&=._-".contains(byte);
     head(bytes, limits).is_ok() && target.starts_with(b"/") && target.iter().all(simple)

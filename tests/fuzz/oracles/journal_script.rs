@@ -98,8 +98,8 @@ impl Script {
                 self.bytes.truncate(left);
             }
             "again" => {
-                let whole = self.bytes.split_inclusive(|byte| *byte == b'\n');
-                let last = whole.last().unwrap_or_default().to_vec();
+                let mut whole = self.bytes.split_inclusive(|byte| *byte == b'\n');
+                let last = whole.next_back().unwrap_or_default().to_vec();
                 self.touch(last);
             }
             _ => {
