@@ -149,6 +149,13 @@ impl Endpoint {
 
     /// The base of a health server: `/ready` at its end is dropped, because it is asked below the base.
     ///
+    /// ```
+    /// use halcyon_core::endpoint::Endpoint;
+    /// let base = Endpoint::parse("http://lb/eu/ready").and_then(Endpoint::health_base)?;
+    /// assert_eq!(base.join("/ready").to_string(), "http://lb:80/eu/ready");
+    /// # Ok::<(), String>(())
+    /// ```
+    ///
     /// # Errors
     /// When it is no HTTP, or has a query, which would end up before `/ready`.
     pub fn health_base(self) -> Result<Self, String> {
@@ -163,9 +170,11 @@ impl Endpoint {
         let path = path
             .strip_suffix("/ready")
             .or(path.strip_suffix("/readyz"))
-            .unwrap_or(path);
+            .unwrap_or(path)
+            .trim_end_matches('/');
+        let path = if path.is_empty() { "/" } else { path };
         Ok(Self {
-            path: format!("{path}/"),
+            path: path.to_string(),
             ..self
         })
     }
@@ -245,15 +254,11 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
         .then_some((host, port))
 }
 
+/// As [`parse`](Endpoint::parse) reads it, to the same endpoint: a journal keeps addresses so.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}://{}{}",
-            self.scheme.name(),
-            self.authority(),
-            self.path.trim_end_matches('/')
-        )
+        let path = if self.path == "/" { "" } else { &self.path };
+        write!(f, "{}://{}{path}", self.scheme.name(), self.authority())
     }
 }
 
@@ -271,127 +276,4 @@ impl From<Endpoint> for String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endpoints_are_read_in_every_allowed_form() {
-        for (text, shown) in [
-            ("tcp://db:5432", "tcp://db:5432"),
-            ("http://10.0.0.1", "http://10.0.0.1:80"),
-            ("HTTPS://api.example/x?y=1", "https://api.example:443/x?y=1"),
-            ("http://[::1]:8086/", "http://[::1]:8086"),
-            ("http://h?x=1", "http://h:80/?x=1"),
-        ] {
-            assert_eq!(Endpoint::parse(text).unwrap().to_string(), shown);
-        }
-    }
-
-    #[test]
-    fn what_is_no_endpoint_is_refused_with_the_forms_allowed() {
-        for bad in [
-            "",
-            "db:5432",
-            "ftp://h/",
-            "tcp://db",
-            "tcp://db:5432/x",
-            "http://",
-            "http://h:0",
-            "http://h:65536",
-            "http://h:+1",
-            "http://u:p@h/",
-            "http://h/#f",
-            "http://h/a b",
-            "http://[::1",
-            "http://-h",
-            "http://h\u{430}",
-        ] {
-            let error = Endpoint::parse(bad).unwrap_err();
-            assert!(error.contains("allowed: tcp://host:port"), "{bad}: {error}");
-        }
-        assert!(
-            !Endpoint::parse("http://joe:s3cret@h/")
-                .unwrap_err()
-                .contains("s3cret")
-        );
-    }
-
-    #[test]
-    fn a_password_is_not_shown_even_where_the_scheme_is_forgotten() {
-        for bad in ["joe:s3cret@h:8086", "http:/joe:s3cret@h", "joe:s3@cret@h/x"] {
-            for error in [Endpoint::parse(bad), Endpoint::parse_region(bad, 8086)] {
-                let error = error.unwrap_err();
-                assert!(error.starts_with("\"***@h"), "{error}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_regions_address_may_be_a_host_alone() {
-        for (text, shown) in [
-            (
-                "us-east-lb.example.com",
-                "http://us-east-lb.example.com:8086",
-            ),
-            ("localhost:9000", "http://localhost:9000"),
-            ("[::1]:9000", "http://[::1]:9000"),
-            ("[::1]", "http://[::1]:8086"),
-            ("https://lb/", "https://lb:443"),
-            ("http://lb/eu", "http://lb:80/eu"),
-        ] {
-            assert_eq!(
-                Endpoint::parse_region(text, 8086).unwrap().to_string(),
-                shown
-            );
-        }
-        for bad in [
-            "",
-            "::1",
-            "a:b",
-            "a:70000",
-            "tcp://h:1",
-            "a/b",
-            "http://u@h",
-        ] {
-            assert!(
-                Endpoint::parse_region(bad, 8086)
-                    .unwrap_err()
-                    .contains("allowed: a name from"),
-                "{bad}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_regions_url_may_name_its_ready_path_and_has_no_query() {
-        for url in [
-            "http://h:1",
-            "http://h:1/",
-            "http://h:1/ready",
-            "http://h:1/readyz/",
-        ] {
-            let base = Endpoint::parse_region(url, 8086).unwrap();
-            assert_eq!(base.join("/ready").to_string(), "http://h:1/ready");
-        }
-        let under = Endpoint::parse_region("https://h/eu/ready", 8086).unwrap();
-        assert_eq!(under.to_string(), "https://h:443/eu");
-        assert!(
-            Endpoint::parse_region("http://h/?x=1", 8086)
-                .unwrap_err()
-                .contains("without a query")
-        );
-    }
-
-    #[test]
-    fn joining_keeps_one_slash() {
-        let at = |base: &str| {
-            Endpoint::parse(base)
-                .unwrap()
-                .join("/ready")
-                .path()
-                .to_string()
-        };
-        assert_eq!(at("http://h"), "/ready");
-        assert_eq!(at("http://h/eu/"), "/eu/ready");
-    }
-}
+mod tests;

@@ -96,6 +96,11 @@ pub(crate) const FMIX_2: u64 = 0xc4ce_b9fe_1a85_ec53;
 /// Needed wherever a second choice is drawn from the same tenant hash: `h mod m` over the survivors
 /// of a failure correlates with `h mod n` of the first choice.
 /// Source: Austin Appleby, MurmurHash3.cpp, `fmix64`.
+///
+/// ```
+/// use halcyon_core::hash::fmix64;
+/// assert_eq!((fmix64(0), fmix64(1)), (0, 0xb456_bcfc_34c2_cb2c));
+/// ```
 #[inline]
 pub const fn fmix64(mut h: u64) -> u64 {
     h ^= h >> 33;

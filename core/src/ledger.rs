@@ -129,6 +129,27 @@ pub struct Corruption {
 }
 
 /// A chain read so far and the state it adds up to.
+///
+/// ```
+/// use halcyon_core::ledger::Ledger;
+/// use halcyon_core::release::Event;
+/// use halcyon_core::role::Actor;
+/// use halcyon_core::time::Timestamp;
+///
+/// let actor = Actor { user: "ann".into(), role: "Deployer".into() };
+/// let event = Event::Pause { reason: "lunch".into() };
+/// let mut writer = Ledger::default();
+/// let line = writer.write(vec![(event, None)], &actor, None, Timestamp(1_759_397_400_000));
+///
+/// let mut reader = Ledger::default();
+/// let record = reader.accept(line.trim_end().as_bytes()).unwrap();
+/// assert_eq!((record.user.as_str(), reader.head()), ("ann", writer.head()));
+///
+/// // One letter changed: it does not verify, and the reader stays where it was.
+/// let forged = line.replace("lunch", "hunch");
+/// let corruption = reader.clone().accept(forged.trim_end().as_bytes()).unwrap_err();
+/// assert_eq!(corruption.to_string(), "record 2: its bytes do not have the hash they carry");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ledger {
     head: Head,
@@ -137,12 +158,12 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The end of the chain.
+    /// The end of the chain: number 0 and 64 zeros while it is empty.
     pub fn head(&self) -> &Head {
         &self.head
     }
 
-    /// The state.
+    /// The state that the records accepted so far add up to.
     pub fn release(&self) -> &Release {
         &self.release
     }
@@ -203,8 +224,11 @@ impl Ledger {
         Ok(rest)
     }
 
-    /// Writes `events` as the lines that come next, each with its newline, and takes them as accepted.
-    /// `torn_tail_cut` goes into the first.
+    /// Writes `events`, each with the release it belongs to, as the lines that come next, each with its
+    /// newline, and takes them as accepted: append them to the file and fsync before anything they say
+    /// takes effect, and go on with a ledger from before where that fails.
+    ///
+    /// `torn_tail_cut`, the bytes of an unfinished last line that this append cut off, goes into the first.
     pub fn write(
         &mut self,
         events: Vec<(Event, Option<String>)>,
@@ -371,10 +395,11 @@ fn verify_bytes(line: &[u8]) -> Result<&str, String> {
     Ok(hash)
 }
 
-/// The parser's words quote the line, so they are escaped and cut.
+/// The parser's words quote the line, so they are escaped, and cut: escaping makes them longer.
 fn unreadable(why: &serde_json::Error) -> String {
-    let why: String = why.to_string().chars().take(200).collect();
-    format!("verifies, but cannot be read: {}", printable(&why))
+    let why = printable(&why.to_string());
+    let why: String = why.chars().take(200).collect();
+    format!("verifies, but cannot be read: {why}")
 }
 
 fn is_hash(text: &str) -> bool {

@@ -46,6 +46,12 @@ pub fn active_regions(lookup: Lookup<'_>) -> Result<Vec<RegionName>, ConfigError
 
 /// The region of `PRIMARY_REGION`.
 ///
+/// ```
+/// use halcyon_core::regions::primary_region;
+/// let error = primary_region(&|name: &str| (name == "REGIONS").then(|| "us-east".into())).unwrap_err();
+/// assert_eq!(error.to_string(), "PRIMARY_REGION: unset; allowed: one of REGIONS: us-east");
+/// ```
+///
 /// # Errors
 /// When it is unset or not in `REGIONS`, or `REGIONS` itself is wrong.
 pub fn primary_region(lookup: Lookup<'_>) -> Result<RegionName, ConfigError> {
@@ -69,6 +75,12 @@ pub fn primary_region(lookup: Lookup<'_>) -> Result<RegionName, ConfigError> {
 }
 
 /// The policy of `FAILOVER_POLICY`, with a warning where it fell back to `ordered`.
+///
+/// ```
+/// use halcyon_core::regions::failover_policy;
+/// let (policy, warnings) = failover_policy(&|name: &str| (name == "FAILOVER_POLICY").then(|| "Round_Robin".into()));
+/// assert_eq!((policy.name(), warnings.len()), ("round_robin", 0));
+/// ```
 pub fn failover_policy(lookup: Lookup<'_>) -> (FailoverPolicy, Vec<String>) {
     let (config, problems) = RegionConfig::read(lookup);
     let ours = |warning: &String| warning.starts_with("FAILOVER_POLICY:");
@@ -156,6 +168,22 @@ pub fn next_failover(lookup: Lookup<'_>, current: &str) -> Result<RegionName, Fa
 
 /// Checks the whole region configuration and reports everything at once: errors, fallbacks, and what
 /// is legal and probably not meant.
+///
+/// ```
+/// use halcyon_core::regions::validate_region_config;
+///
+/// let env = |name: &str| match name {
+///     "REGIONS" => Some("us-east,us-east".into()),
+///     "PRIMARY_REGION" => Some("eu-west".into()),
+///     _ => None,
+/// };
+/// let report = validate_region_config(&env);
+/// assert!(!report.valid);
+/// assert_eq!(report.errors, [
+///     r#"REGIONS: "us-east" is listed twice; allowed: each region once"#,
+///     r#"PRIMARY_REGION: "eu-west" is not in REGIONS; allowed: us-east"#,
+/// ]);
+/// ```
 pub fn validate_region_config(lookup: Lookup<'_>) -> RegionReport {
     RegionReport::linted(lookup)
 }

@@ -87,6 +87,12 @@ pub struct Actor {
 impl Actor {
     /// The role that permits releasing.
     ///
+    /// ```
+    /// use halcyon_core::role::{Actor, Role};
+    /// let actor = Actor { user: "ann".into(), role: "Admin".into() };
+    /// assert_eq!(actor.authorise(), Ok(Role::Admin));
+    /// ```
+    ///
     /// # Errors
     /// When the claimed role is none of those.
     pub fn authorise(&self) -> Result<Role, InvalidRole> {

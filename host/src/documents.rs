@@ -84,17 +84,8 @@ fn toml(text: &str) -> Result<Document, String> {
             .chars()
             .count()
             + 1;
-        let what: String = why
-            .message()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(200)
-            .collect();
-        format!(
-            "is no TOML: {} at line {line} column {column}",
-            printable(&what)
-        )
+        let what = printable(why.message().lines().next().unwrap_or_default());
+        let what: String = what.chars().take(200).collect();
+        format!("is no TOML: {what} at line {line} column {column}")
     })
 }

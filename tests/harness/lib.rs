@@ -3,3 +3,8 @@
 pub mod process;
 pub mod region;
 pub mod store;
+
+/// The page for library users: its code is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/library.md")]
+pub struct LibraryPage;

@@ -17,54 +17,62 @@ pub use rustix::process::Signal;
 /// When it does not build.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        // A test lies in target/PROFILE/deps.
-        let test = std::env::current_exe().expect("a test knows where it is");
-        let profile = test
-            .ancestors()
-            .nth(2)
-            .expect("a test lies in target/PROFILE/deps")
-            .to_path_buf();
-        let target = profile.parent().expect("a profile lies in target");
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .args([
-                "build",
-                "--quiet",
-                "-p",
-                "halcyon",
-                "--bin",
-                "halcyon",
-                "--target-dir",
-            ])
-            .arg(target);
-        if profile.ends_with("release") {
-            build.arg("--release");
+    PROGRAM.get_or_init(|| built(&["-p", "halcyon", "--bin", "halcyon"]).join("halcyon"))
+}
+
+/// An example of one of the crates, built once for each test process together with all others.
+///
+/// # Panics
+/// When they do not build.
+pub fn example(name: &str) -> PathBuf {
+    static EXAMPLES: OnceLock<PathBuf> = OnceLock::new();
+    // As `cargo test --workspace` builds them, so that nothing is left to do behind that.
+    let profile = EXAMPLES.get_or_init(|| built(&["--workspace", "--examples"]));
+    profile.join("examples").join(name)
+}
+
+/// Builds something the way this test was built; answers with the folder it lies in.
+fn built(what: &[&str]) -> PathBuf {
+    // A test lies in target/PROFILE/deps.
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let profile = test
+        .ancestors()
+        .nth(2)
+        .expect("a test lies in target/PROFILE/deps")
+        .to_path_buf();
+    let target = profile.parent().expect("a profile lies in target");
+    let mut build = Command::new(env!("CARGO"));
+    build
+        .args(["build", "--quiet"])
+        .args(what)
+        .arg("--target-dir")
+        .arg(target);
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    // What cargo tells a test about its package would make build scripts, and all that needs them,
+    // run again at every change between this build and that of the tests.
+    for (name, _) in std::env::vars_os() {
+        let package = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ];
+        let named = name.to_string_lossy();
+        if package.iter().any(|prefix| named.starts_with(prefix)) {
+            build.env_remove(&name);
         }
-        // What cargo tells a test about its package would make build scripts, and all that needs them,
-        // run again at every change between this build and that of the tests.
-        for (name, _) in std::env::vars_os() {
-            let package = [
-                "CARGO_PKG_",
-                "CARGO_MANIFEST_",
-                "CARGO_BIN_",
-                "CARGO_CRATE_",
-            ];
-            let named = name.to_string_lossy();
-            if package.iter().any(|prefix| named.starts_with(prefix)) {
-                build.env_remove(&name);
-            }
-        }
-        // Where cargo runs the test now: a target folder may have been copied from another tree.
-        let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-        let package = package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-        build.current_dir(package.join(".."));
-        assert!(
-            build.status().expect("cargo runs").success(),
-            "the program does not build"
-        );
-        profile.join("halcyon")
-    })
+    }
+    // Where cargo runs the test now: a target folder may have been copied from another tree.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let package = package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    build.current_dir(package.join(".."));
+    assert!(
+        build.status().expect("cargo runs").success(),
+        "{what:?} does not build"
+    );
+    profile
 }
 
 /// A command of the program with these variables and no others.

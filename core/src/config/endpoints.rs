@@ -7,8 +7,11 @@ use alloc::vec::Vec;
 use super::settings::{Dependency, RegionEndpoint};
 use super::{Lookup, Problems, items, value};
 use crate::endpoint::Endpoint;
-use crate::region::RegionName;
+use crate::region::{REGIONS_MAX, RegionName};
 use crate::text::Seen;
+
+/// No list has more entries.
+const ENTRIES_MAX: usize = REGIONS_MAX;
 
 pub(super) fn read_dependencies(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<Dependency> {
     const FORMS: &str =
@@ -64,6 +67,16 @@ fn read_list<T>(
 ) -> Vec<T> {
     let list = value(lookup, variable).unwrap_or_default();
     let mut found = Vec::new();
+    // Counted before anything is parsed: a list of thousands is refused in no time, with one problem. It
+    // is not shown, as a cut could show half a password.
+    let count = items(&list).filter(|item| !item.is_empty()).count();
+    if count > ENTRIES_MAX {
+        problems.error(
+            variable,
+            format_args!("(not shown) has {count} entries; allowed: at most {ENTRIES_MAX}"),
+        );
+        return found;
+    }
     for (index, item) in items(&list)
         .enumerate()
         .filter(|(_, item)| !item.is_empty())

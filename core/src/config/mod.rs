@@ -1,4 +1,9 @@
 //! Configuration: every variable read through one lookup function, every problem at once.
+//!
+//! [`RegionConfig::read`] reads what placement needs, [`Settings::read`] everything else, and
+//! [`VARIABLES`] is the table of all of them. Nothing stops at the first problem, and a reading always
+//! gives a value: with an error in it, the documented default. Whether an error stops a program is the
+//! program's decision; [`startup_problems`] is what stops a server.
 
 mod endpoints;
 mod environment;
@@ -28,8 +33,24 @@ pub use variables::{UNSUPPORTED, VARIABLES, Variable};
 
 pub(crate) use regions::{listed, read_regions, unset_primary};
 
-/// What a reading found wrong (`errors`) or worth saying (`warnings`). Each string begins with the
-/// variable's name.
+/// What a reading found wrong (`errors`) or worth saying (`warnings`).
+///
+/// Each string is one line of at most 1,000 bytes: the variable's name, a colon, the value seen (escaped,
+/// at most 64 characters, without credentials) and what is allowed.
+///
+/// ```
+/// use halcyon_core::config::Settings;
+///
+/// let env = |name: &str| match name {
+///     "HEALTH_PORT" => Some("65536".into()),
+///     "FEATURE_BLUE_GREEN" => Some("on".into()),
+///     _ => None,
+/// };
+/// let (settings, problems) = Settings::read(&env);
+/// assert_eq!(problems.errors, [r#"HEALTH_PORT: "65536" is no number in range; allowed: 0 to 65535"#]);
+/// assert_eq!(problems.warnings, [r#"FEATURE_BLUE_GREEN: "on" counts as false; allowed: true, false, 1, 0"#]);
+/// assert_eq!(settings.health_port, 8086, "the default");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Problems {
     /// Each makes the configuration unusable for what asked.
@@ -64,6 +85,18 @@ impl Problems {
 ///
 /// A malformed variable and one that asks for what this version does not have are errors. Which
 /// regions there are and which of them is the primary is for `/ready` to report, not for this.
+///
+/// ```
+/// use halcyon_core::config::startup_problems;
+///
+/// let env = |name: &str| match name {
+///     "REGIONS" => Some("not a region".into()),
+///     "DRAIN_MS" => Some("soon".into()),
+///     _ => None,
+/// };
+/// let problems = startup_problems(&env);
+/// assert_eq!(problems.errors, [r#"DRAIN_MS: "soon" is no number in range; allowed: 0 to 3600000"#]);
+/// ```
 pub fn startup_problems(lookup: Lookup<'_>) -> Problems {
     let (_, mut problems) = Settings::read(lookup);
     let (_, mut about_regions) = RegionConfig::read(lookup);

@@ -95,7 +95,7 @@ impl fmt::Display for Sticky {
 /// The region variables, read and checked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RegionConfig {
-    /// Active regions in priority order, without duplicates.
+    /// Active regions in priority order, at most 1,024, without duplicates, also by case.
     pub regions: Vec<RegionName>,
     /// The primary; always one of `regions`.
     pub primary: Option<RegionName>,
@@ -103,9 +103,9 @@ pub struct RegionConfig {
     pub policy: FailoverPolicy,
     /// The rule of the first choice.
     pub sticky: Sticky,
-    /// The key of the tenant hash.
+    /// The key of the tenant hash; 32 zeros where none is given.
     pub key: HashKey,
-    /// A weight for each of `regions`.
+    /// A weight for each of `regions`, in the same order; 1 where none is given.
     pub weights: Vec<u16>,
     /// The rules for single tenants.
     pub rules: TenantRules,
@@ -114,7 +114,23 @@ pub struct RegionConfig {
 }
 
 impl RegionConfig {
-    /// Reads all region variables and reports everything that is wrong with them.
+    /// Reads all region variables, and the files they name, and reports everything that is wrong.
+    ///
+    /// ```
+    /// use halcyon_core::config::{FailoverPolicy, RegionConfig};
+    ///
+    /// let env = |name: &str| match name {
+    ///     "REGIONS" => Some("us-east, eu-west".into()),
+    ///     "REGION_WEIGHTS" => Some("eu-west=3".into()),
+    ///     "FAILOVER_POLICY" => Some("nearest".into()),
+    ///     _ => None,
+    /// };
+    /// let (config, problems) = RegionConfig::read(&env);
+    /// assert_eq!(config.weights, [1, 3]);
+    /// assert_eq!(config.policy, FailoverPolicy::Ordered);
+    /// assert!(problems.errors.is_empty());
+    /// assert!(problems.warnings[0].starts_with("FAILOVER_POLICY: \"nearest\" is unknown, ordered is used"));
+    /// ```
     ///
     /// An unset `PRIMARY_REGION` is no problem here: who needs one asks
     /// [`primary_region`](crate::regions::primary_region).

@@ -17,7 +17,7 @@ use crate::text::Seen;
 pub struct Features {
     /// `FEATURE_MULTI_REGION`.
     pub multi_region: bool,
-    /// `FEATURE_BLUE_GREEN`: `Some(false)` is the kill switch.
+    /// `FEATURE_BLUE_GREEN`: `None` where it is unset, `Some(false)` is the kill switch.
     pub blue_green: Option<bool>,
 }
 
@@ -74,27 +74,27 @@ pub struct Settings {
     pub features: Features,
     /// Port of the health server; 0 takes any free one.
     pub health_port: u16,
-    /// One deadline over all readiness checks, in milliseconds.
+    /// One deadline over all readiness checks, in milliseconds, 1 to 60,000.
     pub readiness_timeout_ms: u64,
     /// Names of `REQUIRED_ENVS`, in order.
     pub required_envs: Vec<String>,
-    /// Dependencies to check, in order.
+    /// Dependencies to check, in order, at most 1,024, names unique.
     pub dependencies: Vec<Dependency>,
     /// The region of this instance: `CURRENT_REGION`, else `PRIMARY_REGION`; `None` is shown as `unknown`.
     pub region: Option<RegionName>,
-    /// Health endpoints by region.
+    /// Health endpoints by region, at most 1,024, names unique; `/ready` is asked below each.
     pub region_endpoints: Vec<RegionEndpoint>,
     /// User and role of a local command.
     pub actor: Actor,
     /// Build metadata.
     pub build: BuildInfo,
-    /// Directory of the journal.
+    /// Directory of the journal: `DIR` of `HALCYON_STORE=file:DIR`.
     pub store_dir: String,
-    /// Milliseconds between two probes of a region.
+    /// Milliseconds between two probes of a region, 10 to 3,600,000.
     pub probe_interval_ms: u64,
-    /// Milliseconds one probe may take.
+    /// Milliseconds one probe may take, 1 to 60,000.
     pub probe_timeout_ms: u64,
-    /// Milliseconds `/ready` is 503 before the listener closes.
+    /// Milliseconds `/ready` is 503 before the listener closes, 0 to 3,600,000.
     pub drain_ms: u64,
     /// How log lines are written.
     pub log_format: LogFormat,
@@ -103,6 +103,16 @@ pub struct Settings {
 impl Settings {
     /// Reads all of them, falling back to the default where a value is malformed, and reports
     /// everything that is wrong.
+    ///
+    /// ```
+    /// use halcyon_core::config::Settings;
+    ///
+    /// let env = |name: &str| (name == "READINESS_CHECKS").then(|| "db=tcp://10.0.0.5:5432".into());
+    /// let (settings, problems) = Settings::read(&env);
+    /// assert_eq!(settings.dependencies[0].endpoint.port(), 5432);
+    /// assert_eq!((settings.drain_ms, settings.region_name()), (5000, "unknown"));
+    /// assert!(problems.errors.is_empty());
+    /// ```
     pub fn read(lookup: Lookup<'_>) -> (Self, Problems) {
         let mut found = Problems::default();
         let problems = &mut found;

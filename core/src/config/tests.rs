@@ -394,6 +394,17 @@ fn a_password_with_a_comma_is_not_shown_in_either_half() {
 }
 
 #[test]
+fn a_list_of_thousands_of_addresses_is_one_problem() {
+    for name in ["READINESS_CHECKS", "REGION_ENDPOINTS"] {
+        let list = |count: usize| alloc::vec!["x"; count].join(",");
+        assert_eq!(read(&[(name, &list(1_024))]).1.errors.len(), 1_024);
+        let (_, problems) = read(&[(name, &list(1_025))]);
+        let expected = format!("{name}: (not shown) has 1025 entries; allowed: at most 1024");
+        assert_eq!(problems.errors, [expected]);
+    }
+}
+
+#[test]
 fn the_region_of_this_instance_is_the_current_one_else_the_primary() {
     let name = |table: &[(&str, &str)]| read(table).0.region_name().to_string();
     assert_eq!(

@@ -16,7 +16,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 pub use nearest::nearest;
 
-use crate::text::{Seen, printable};
+use crate::text::{SEEN_MAX, Seen, printable};
 
 /// A value of a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,18 +51,20 @@ impl Document {
     /// What is wrong and where, as one line.
     pub fn from_json(text: &str) -> Result<Self, String> {
         serde_json::from_str(text).map_err(|why| {
-            let why: String = why.to_string().chars().take(200).collect();
-            format!("is no JSON: {}", printable(&why))
+            let why: String = printable(&why.to_string()).chars().take(200).collect();
+            format!("is no JSON: {why}")
         })
     }
 
-    /// What kind of value it is, with the value where that is short.
+    /// What kind of value it is, with the value where that is short: at most 66 characters of ASCII.
     pub fn seen(&self) -> String {
         match self {
             Document::Null => "null".to_owned(),
             Document::Bool(value) => value.to_string(),
             Document::Integer(value) => value.to_string(),
-            Document::Fraction(text) => printable(text),
+            // Digits need no quotes, and a number such as 1e308 has more of them than anybody reads.
+            Document::Fraction(text) if text.len() <= SEEN_MAX => printable(text),
+            Document::Fraction(text) => Seen(text).to_string(),
             Document::Text(text) => Seen(text).to_string(),
             Document::List(items) => format!("a list of {}", items.len()),
             Document::Object(members) => format!("an object of {}", members.len()),

@@ -142,3 +142,10 @@ fn the_nearest_name_is_the_one_with_the_fewest_changes() {
         Some("a".into())
     );
 }
+
+#[test]
+fn a_number_with_hundreds_of_digits_is_cut_where_it_is_shown() {
+    let seen = Document::from_json("1e308").unwrap().seen();
+    assert!(seen.len() <= 66 && seen.ends_with("...\""), "{seen}");
+    assert_eq!(Document::from_json("-0.25").unwrap().seen(), "-0.25");
+}

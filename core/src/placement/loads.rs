@@ -42,8 +42,8 @@ pub struct Loads {
 }
 
 impl Loads {
-    /// What each region has while all are up, in hundredths of a percent of all tenants, rounded to the
-    /// nearest.
+    /// What each region has while all are up, in the order of [`Router::regions`], in hundredths of a
+    /// percent of all tenants (10,000 is everybody), rounded to the nearest.
     pub fn shares(&self) -> impl Iterator<Item = u64> {
         let all: u64 = self
             .shares

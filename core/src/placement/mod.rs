@@ -166,7 +166,7 @@ impl Router {
         false
     }
 
-    /// The hash every choice for this tenant comes from.
+    /// The hash every choice for this tenant comes from: SipHash-1-3 of its id under the router's key.
     #[inline]
     pub fn hash(&self, tenant: TenantId<'_>) -> u64 {
         self.key.sip13(tenant.as_str().as_bytes())
@@ -209,6 +209,23 @@ impl Router {
 
     /// Where the tenant goes. `health` is in the order of [`regions`](Self::regions); a missing entry
     /// counts as up.
+    ///
+    /// ```
+    /// use halcyon_core::hash::TenantId;
+    /// use halcyon_core::placement::{RegionStatus, Router, Slot};
+    ///
+    /// let env = |name: &str| match name {
+    ///     "REGIONS" => Some("us-east,us-west,eu-west".into()),
+    ///     "PRIMARY_REGION" => Some("us-east".into()),
+    ///     _ => None,
+    /// };
+    /// let router = Router::from_lookup(&env)?;
+    /// let health = [RegionStatus::Draining, RegionStatus::Forbidden]; // and eu-west is up
+    /// let found = router.route(TenantId::new("acme").unwrap(), &health, &router.slot_rule(None)).unwrap();
+    /// assert_eq!((found.region.as_str(), found.preferred.as_str()), ("eu-west", "us-east"));
+    /// assert_eq!((found.slot, found.reason.name()), (Slot::Blue, "failover"));
+    /// # Ok::<(), halcyon_core::regions::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     /// When no region may serve it.

@@ -37,7 +37,7 @@ impl Serialize for Slot {
     }
 }
 
-/// What placement needs to know of a release.
+/// What placement needs to know of a release; [`Release::view`](crate::release::Release::view) gives it.
 #[derive(Debug, Clone, Copy)]
 pub struct ReleaseView<'a> {
     /// Its id: each release draws other tenants first.

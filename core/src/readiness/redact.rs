@@ -8,6 +8,20 @@ use alloc::string::{String, ToString};
 use crate::config::{Lookup, Problems, required_envs, value};
 
 /// What is wrong, without the value of any variable named in `REQUIRED_ENVS`.
+///
+/// ```
+/// use halcyon_core::config::startup_problems;
+/// use halcyon_core::readiness::redact_problems;
+///
+/// let env = |name: &str| match name {
+///     "REQUIRED_ENVS" => Some("TENANT_STICKY".into()),
+///     "TENANT_STICKY" => Some("s3cret".into()),
+///     _ => None,
+/// };
+/// let problems = startup_problems(&env);
+/// assert!(problems.warnings[0].contains("s3cret"));
+/// assert!(!redact_problems(problems, &env).warnings[0].contains("s3cret"));
+/// ```
 pub fn redact_problems(problems: Problems, lookup: Lookup<'_>) -> Problems {
     let required = required_envs(lookup);
     let shown = |message: String| redact(&message, &required, lookup);

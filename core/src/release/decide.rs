@@ -19,6 +19,20 @@ impl Release {
     /// # Errors
     /// A refusal: for the role first, then for the kill switch, then for the state, then for the
     /// command's own values.
+    ///
+    /// ```
+    /// use halcyon_core::release::{Command, Context, Release};
+    /// use halcyon_core::role::Actor;
+    ///
+    /// let actor = Actor { user: "ann".into(), role: "Viewer".into() };
+    /// let context = Context { actor: &actor, kill_switch: false, new_release_id: "r1" };
+    /// let refused = Release::default().decide(&Command::PromoteGreen, &context).unwrap_err();
+    /// assert!(refused.to_string().contains("Invalid DEPLOY_RBAC_ROLE"), "{refused}");
+    ///
+    /// let admin = Actor { user: "bob".into(), role: "Admin".into() };
+    /// let refused = Release::default().decide(&Command::PromoteGreen, &Context { actor: &admin, ..context });
+    /// assert!(refused.unwrap_err().to_string().starts_with("Cannot promote green from state idle"));
+    /// ```
     pub fn decide(
         &self,
         command: &Command,

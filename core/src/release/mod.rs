@@ -79,17 +79,17 @@ pub enum Outcome {
 }
 
 impl Release {
-    /// The state.
+    /// The machine's state; `idle` before the first release.
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// The image whose role is blue.
+    /// The image whose role is blue; `None` until a release says one.
     pub fn blue_image(&self) -> Option<&str> {
         self.blue_image.as_deref()
     }
 
-    /// The image whose role is green.
+    /// The image whose role is green; `None` where nothing was provisioned, and after a rollback.
     pub fn green_image(&self) -> Option<&str> {
         self.green_image.as_deref()
     }
@@ -143,7 +143,8 @@ impl Release {
         }
     }
 
-    /// What placement needs to know.
+    /// What placement needs to know: for [`Router::slot_rule`](crate::placement::Router::slot_rule). `None`
+    /// before the first release.
     pub fn view(&self) -> Option<crate::placement::ReleaseView<'_>> {
         let id = self.id.as_deref()?;
         Some(crate::placement::ReleaseView {

@@ -49,6 +49,12 @@ impl Phase {
 
     /// Reads a state's name.
     ///
+    /// ```
+    /// use halcyon_core::release::Phase;
+    /// assert_eq!(Phase::parse("green_live"), Ok(Phase::GreenLive));
+    /// assert!(Phase::parse("live").unwrap_err().starts_with("\"live\" is no state; allowed: idle, "));
+    /// ```
+    ///
     /// # Errors
     /// The name seen and every state's.
     pub fn parse(name: &str) -> Result<Self, String> {

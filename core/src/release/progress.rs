@@ -49,7 +49,12 @@ pub enum Step<'a> {
 }
 
 impl Release {
-    /// What must become true next.
+    /// What must become true next, read from the state alone; the crate's documentation has the loop.
+    ///
+    /// ```
+    /// use halcyon_core::release::{Release, Step};
+    /// assert_eq!(Release::default().next_step(), Step::Rest);
+    /// ```
     pub fn next_step(&self) -> Step<'_> {
         if self.phase == Phase::RollbackInProgress {
             return self.apply().map_or(Step::CompleteRollback, Step::Apply);

@@ -44,6 +44,24 @@ impl Release {
 
     /// Begins a release of `image`.
     ///
+    /// ```
+    /// use halcyon_core::release::{Context, Phase, Release};
+    /// use halcyon_core::role::Actor;
+    /// use halcyon_core::time::Timestamp;
+    ///
+    /// let actor = Actor { user: "ann".into(), role: "Deployer".into() };
+    /// let context = Context { actor: &actor, kill_switch: false, new_release_id: "r1" };
+    /// let now = Timestamp(1_759_397_400_000);
+    /// let mut release = Release::default();
+    /// release.provision_green("app:v2", &context, now)?;
+    /// release.start_canary(25, &context, now)?;
+    /// let refused = release.increase_weight(20, &context, now).unwrap_err();
+    /// assert_eq!(refused.to_string(), "New weight 20% must be greater than current 25%");
+    /// release.promote_green(&context, now)?;
+    /// assert_eq!((release.phase(), release.blue_image()), (Phase::GreenLive, Some("app:v2")));
+    /// # Ok::<(), halcyon_core::release::Rejection>(())
+    /// ```
+    ///
     /// # Errors
     /// From any state but `idle` and `green_live`.
     pub fn provision_green(

@@ -33,7 +33,7 @@ impl Epoch {
         (1..=Self::MAX.0).contains(&number).then_some(Self(number))
     }
 
-    /// The number.
+    /// The number, 1 to 2^53 - 1.
     pub fn number(self) -> u64 {
         self.0
     }
@@ -41,6 +41,14 @@ impl Epoch {
     /// The epoch of a table made at `now` after one of epoch `last`: `max(last + 1, Unix milliseconds)`.
     /// The clock gives it a start above any forgotten one; growing does not depend on it. `None` after
     /// the greatest.
+    ///
+    /// ```
+    /// use halcyon_core::table::Epoch;
+    /// use halcyon_core::time::Timestamp;
+    /// let first = Epoch::after(None, Timestamp(1_759_397_400_000)).unwrap();
+    /// let second = Epoch::after(Some(first), Timestamp(0)).unwrap(); // the clock went back
+    /// assert_eq!(second.number(), first.number() + 1);
+    /// ```
     pub fn after(last: Option<Epoch>, now: Timestamp) -> Option<Self> {
         let next = last.map_or(1, |last| last.0.saturating_add(1));
         Self::new(next.max(now.0.min(Self::MAX.0)))

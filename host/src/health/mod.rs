@@ -1,7 +1,29 @@
 //! The health server: is this process alive, may it get traffic, what is it, how is it doing.
 //!
-//! As a program it is `halcyon serve`. In another program it is a router to mount, or a server on a
-//! thread of its own:
+//! As a program it is `halcyon serve`. In another program it is one of two things.
+//!
+//! # Mounted into an axum application
+//!
+//! [`router`] gives the paths, [`Health::drain_after`] the shutdown; `examples/axum_app.rs` is a whole
+//! application.
+//!
+//! ```no_run
+//! use axum::Router;
+//! use halcyon::health::{Health, router};
+//!
+//! # async fn told_to_end() {}
+//! # async fn main_() -> Result<(), Box<dyn std::error::Error>> {
+//! let health = Health::from_env()?;
+//! let app = Router::new().merge(router(health.clone())); // beside your own routes
+//! let listener = tokio::net::TcpListener::bind("0.0.0.0:3000").await?;
+//! axum::serve(listener, app).with_graceful_shutdown(health.drain_after(told_to_end())).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # On a port and a thread of its own
+//!
+//! With every limit of `halcyon serve`, in any program, asynchronous or not:
 //!
 //! ```no_run
 //! // On port 8086 of every interface, configured by the environment, until the process ends.
@@ -39,7 +61,10 @@ pub use error::{ConfigError, StartError};
 pub use routes::router;
 pub use server::{HealthServer, serve, start_health_server};
 
-/// What the health server answers from. Clones are the same one.
+/// What the health server answers from: variables, dependencies, and whether it drains.
+///
+/// Clones are the same one. Nothing is global: a process may have several, each with variables of its
+/// own, as tests want it.
 #[derive(Clone)]
 pub struct Health(Arc<Inner>);
 
@@ -57,7 +82,27 @@ struct Inner {
 }
 
 impl Health {
+    /// Answers from the variables of the process.
+    ///
+    /// # Errors
+    /// As [`Health::new`], with every problem at once.
+    pub fn from_env() -> Result<Self, StartError> {
+        let client = Client::new(None).map_err(std::io::Error::other)?;
+        Ok(Self::new(environment(), client)?)
+    }
+
     /// Answers from the variables of `environment`, and checks dependencies with `client`.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use halcyon::health::Health;
+    /// use halcyon::net::Client;
+    ///
+    /// let variables = |name: &str| (name == "DRAIN_MS").then(|| String::from("soon"));
+    /// let problems = Health::new(Arc::new(variables), Client::new(None)?).err().unwrap().problems;
+    /// assert_eq!(problems, ["DRAIN_MS: \"soon\" is no number in range; allowed: 0 to 3600000"]);
+    /// # Ok::<(), String>(())
+    /// ```
     ///
     /// # Errors
     /// When a variable is malformed or asks for what this version does not have: everything that keeps
@@ -94,6 +139,17 @@ impl Health {
     /// Makes `/ready` answer 503 with `"drain":"draining"` from now on.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for `stop`, makes `/ready` answer 503 as [`drain`](Health::drain) does, and is ready after
+    /// `DRAIN_MS`: by then whoever balances the load has seen it and sends nothing new.
+    ///
+    /// For `axum::serve(…).with_graceful_shutdown(…)`, which then closes the listener and answers what is
+    /// open. The servers of this module do it by themselves.
+    pub async fn drain_after(self, stop: impl Future<Output = ()>) {
+        stop.await;
+        self.drain();
+        tokio::time::sleep(Duration::from_millis(self.settings().drain_ms)).await;
     }
 
     /// Whether this instance may get traffic. Checks the dependencies, all at once and within

@@ -18,9 +18,37 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 /// How long a scrape waits for dependencies before it gives what was found last.
 const SCRAPE: Duration = Duration::from_millis(200);
 
-/// The health server's paths, to be merged into another program's router: `/health`, `/livez`,
-/// `/ready`, `/readyz`, `/__meta` and `/metrics`. It has no fallback of its own.
-pub fn router(health: Health) -> Router {
+/// The health server's paths, to be merged into another program's router or nested below a path of it:
+/// `/health`, `/livez`, `/ready`, `/readyz`, `/__meta` and `/metrics`, for GET and HEAD.
+///
+/// It goes with a router of any state, has no fallback, and touches no answer but its own. Limits on
+/// clients are those of whoever serves the router.
+///
+/// ```
+/// use std::sync::Arc;
+/// use axum::Router;
+/// use axum::extract::State;
+/// use axum::routing::get;
+/// use halcyon::health::{Health, router};
+/// use halcyon::net::Client;
+///
+/// #[derive(Clone)]
+/// struct Shop {
+///     name: &'static str,
+/// }
+///
+/// let variables = |name: &str| (name == "CURRENT_REGION").then(|| "eu-west".into());
+/// let health = Health::new(Arc::new(variables), Client::new(None)?)?;
+/// let app: Router = Router::new()
+///     .route("/", get(|State(shop): State<Shop>| async move { shop.name }))
+///     .merge(router(health))
+///     .with_state(Shop { name: "the shop" });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Panics
+/// axum's `merge` does, where the other router has one of these paths: nest one of the two then.
+pub fn router<S: Clone + Send + Sync + 'static>(health: Health) -> Router<S> {
     Router::new()
         .route("/health", any(live))
         .route("/livez", any(live))
@@ -36,7 +64,7 @@ pub fn router(health: Health) -> Router {
 /// The same with an answer for every other path.
 pub(super) fn whole(health: Health) -> Router {
     let elsewhere = any(not_found).layer(middleware::from_fn_with_state(health.clone(), observe));
-    router(health).fallback_service(elsewhere)
+    router::<()>(health).fallback_service(elsewhere)
 }
 
 async fn get_and_head(request: Request, next: Next) -> Response {

@@ -10,8 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Health, StartError, environment, routes};
-use crate::net::Client;
+use super::{Health, StartError, routes};
 use crate::net::server::{self, Limits, Phase, Site, listen};
 
 /// How long after being told to close a server still waits for open requests.
@@ -70,8 +69,7 @@ pub struct HealthServer {
 /// # Errors
 /// When a variable is malformed, the port is in use, or the system gives no thread.
 pub fn start_health_server(port: u16) -> Result<HealthServer, StartError> {
-    let client = Client::new(None).map_err(io::Error::other)?;
-    let health = Health::new(environment(), client)?;
+    let health = Health::from_env()?;
     let address = (Ipv4Addr::UNSPECIFIED, port).into();
     Ok(HealthServer::start(address, health, Limits::default())?)
 }

@@ -246,6 +246,7 @@ fn a_line_that_is_no_record_is_refused() {
         format!("{{\"a\":1,\"hash\":\"{hash}\"}}"),
         format!(",\"hash\":\"{hash}\"}}"),
         "x".repeat(1_000_000),
+        forged(&format!("\"{}\"", "\u{fffd}".repeat(1_000))),
     ] {
         let refusal = refusal(&line);
         assert!(refusal.len() < 400, "{refusal}");

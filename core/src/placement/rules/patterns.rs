@@ -8,7 +8,24 @@ use alloc::vec::Vec;
 use crate::hash::{TENANT_ID_MAX, TenantId};
 use crate::text::Seen;
 
-/// Values by tenant pattern. An exact pattern beats one with a `*`, a longer one beats a shorter one.
+/// Values by tenant pattern: a tenant id, or its beginning and one `*`. An exact pattern beats one with a
+/// `*`, a longer one beats a shorter one.
+///
+/// A look-up takes one search for each length that the beginnings have.
+///
+/// ```
+/// use halcyon_core::hash::TenantId;
+/// use halcyon_core::placement::Patterns;
+///
+/// let mut patterns = Patterns::default();
+/// for (pattern, value) in [("*", 1), ("bank-*", 2), ("bank-7", 3)] {
+///     patterns.insert(pattern, value)?;
+/// }
+/// let find = |tenant| patterns.find(TenantId::new(tenant).unwrap()).copied();
+/// assert_eq!((find("acme"), find("bank-8"), find("bank-7")), (Some(1), Some(2), Some(3)));
+/// assert!(patterns.insert("bank-*", 4).unwrap_err().starts_with("has the pattern \"bank-*\" again"));
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patterns<T> {
     exact: BTreeMap<String, T>,

@@ -27,9 +27,22 @@ enum Part {
     Over,
 }
 
-/// The requests of one connection.
+/// The requests of one connection: bytes of a client go in, bytes that are safe to parse come out.
+///
+/// Does no I/O and keeps at most the current head, or what of a chunked body is not data.
+///
+/// ```
+/// use halcyon::net::server::{Framing, Limits, Refusal};
+///
+/// let mut framing = Framing::new(Limits::default());
+/// framing.feed(b"GET /health HTTP/1.1\r\nHost: a\r\n");
+/// assert!(!framing.has_passed(), "a head is held back until it is whole");
+/// framing.feed(b"\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
+/// assert_eq!((framing.heads(), framing.refused()), (2, Some((2, Refusal::TwoLengths))));
+/// assert!(framing.take(usize::MAX).starts_with(b"GET /health HTTP/1.1\r\n"));
+/// ```
 #[derive(Debug)]
-pub(super) struct Framing {
+pub struct Framing {
     limits: Limits,
     part: Part,
     /// What has arrived of the current head.
@@ -49,7 +62,8 @@ pub(super) struct Framing {
 }
 
 impl Framing {
-    pub(super) fn new(limits: Limits) -> Self {
+    /// A connection on which nothing has arrived yet.
+    pub fn new(limits: Limits) -> Self {
         Self {
             limits,
             part: Part::Head,
@@ -66,47 +80,47 @@ impl Framing {
     }
 
     /// Heads that went on to hyper, the stand-in of a refused one included.
-    pub(super) fn heads(&self) -> u64 {
+    pub fn heads(&self) -> u64 {
         self.heads
     }
 
     /// The refused request's number, from 1, and why it is refused.
-    pub(super) fn refused(&self) -> Option<(u64, Refusal)> {
+    pub fn refused(&self) -> Option<(u64, Refusal)> {
         self.refused
     }
 
     /// Why the current body cannot be read on.
-    pub(super) fn broken(&self) -> Option<Refusal> {
+    pub fn broken(&self) -> Option<Refusal> {
         self.broken
     }
 
     /// Whether a body is under way.
-    pub(super) fn in_body(&self) -> bool {
+    pub fn in_body(&self) -> bool {
         matches!(self.part, Part::Body(_) | Part::Chunks(_))
     }
 
     /// Whether a request has begun and not ended.
-    pub(super) fn mid_request(&self) -> bool {
+    pub fn mid_request(&self) -> bool {
         self.in_body() || !self.head.is_empty()
     }
 
     /// Whether nothing more is taken from this client.
-    pub(super) fn over(&self) -> bool {
+    pub fn over(&self) -> bool {
         matches!(self.part, Part::Over)
     }
 
     /// Whether the client has sent more than is taken.
-    pub(super) fn surplus(&self) -> bool {
+    pub fn surplus(&self) -> bool {
         self.surplus
     }
 
     /// Whether there are bytes that may go on to hyper.
-    pub(super) fn has_passed(&self) -> bool {
+    pub fn has_passed(&self) -> bool {
         self.taken < self.passed.len()
     }
 
     /// At most `max` bytes that may go on to hyper.
-    pub(super) fn take(&mut self, max: usize) -> &[u8] {
+    pub fn take(&mut self, max: usize) -> &[u8] {
         if self.taken == self.passed.len() {
             self.taken = 0;
             recycle(&mut self.passed);
@@ -117,7 +131,7 @@ impl Framing {
     }
 
     /// Follows bytes that the client sent.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
+    pub fn feed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let used = match &mut self.part {
                 Part::Head => self.feed_head(bytes),

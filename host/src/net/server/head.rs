@@ -84,12 +84,14 @@ fn one_host(fields: &[httparse::Header<'_>], http_1_1: bool) -> Result<(), Refus
 /// Whether the client wants no further answer. Where the fields contradict each other it counts as
 /// the last, as hyper may take it for that.
 fn is_last(fields: &[httparse::Header<'_>], http_1_1: bool) -> bool {
-    let has = |option: &str| {
-        named(fields, "connection")
-            .flat_map(|value| value.split(|byte| *byte == b','))
-            .any(|found| found.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+    let has = |value: &[u8], option: &str| {
+        let mut options = value.split(|byte| *byte == b',');
+        options.any(|found| found.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
     };
-    has("close") || !(http_1_1 || has("keep-alive"))
+    // hyper reads no option beside a byte that is not ASCII, so there nobody may rely on one.
+    let keeps = |value: &[u8]| value.is_ascii() && has(value, "keep-alive");
+    named(fields, "connection").any(|value| has(value, "close"))
+        || !(http_1_1 || named(fields, "connection").any(keeps))
 }
 
 fn named<'a>(fields: &'a [httparse::Header<'a>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
@@ -182,6 +184,8 @@ mod tests {
             ("1.0", "", true),
             ("1.0", "Connection: Keep-Alive\r\n", false),
             ("1.0", "Connection: keep-alive, close\r\n", true),
+            ("1.0", "Connection: \u{e9}, keep-alive\r\n", true),
+            ("1.1", "Connection: \u{e9}, close\r\n", true),
         ] {
             let head = format!("GET / HTTP/{version}\r\nHost: x\r\n{fields}\r\n");
             let found = parse(head.as_bytes(), &Limits::default()).unwrap();

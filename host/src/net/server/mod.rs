@@ -19,6 +19,7 @@ mod refusal;
 mod seldom;
 
 pub use accept::{Phase, Site, capacity, listen, raise_file_limit, serve};
+pub use framing::Framing;
 pub use limits::Limits;
 pub use refusal::Refusal;
 
