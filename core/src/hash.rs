@@ -125,15 +125,10 @@ impl<'a> TenantId<'a> {
     /// The length seen and the lengths allowed.
     #[inline]
     pub fn new(id: &'a str) -> Result<Self, String> {
-        match id.len() {
-            1..=TENANT_ID_MAX => Ok(Self(id)),
-            0 => Err(String::from(
-                "tenant id \"\" is empty; allowed: 1 to 16384 bytes",
-            )),
-            n => Err(alloc::format!(
-                "tenant id {} has {n} bytes; allowed: 1 to 16384 bytes",
-                Seen(id)
-            )),
+        if matches!(id.len(), 1..=TENANT_ID_MAX) {
+            Ok(Self(id))
+        } else {
+            Err(refusal(id))
         }
     }
 
@@ -141,6 +136,19 @@ impl<'a> TenantId<'a> {
     #[inline]
     pub fn as_str(self) -> &'a str {
         self.0
+    }
+}
+
+/// Out of the way of every id that is one.
+#[cold]
+#[inline(never)]
+fn refusal(id: &str) -> String {
+    match id.len() {
+        0 => String::from("tenant id \"\" is empty; allowed: 1 to 16384 bytes"),
+        n => alloc::format!(
+            "tenant id {} has {n} bytes; allowed: 1 to 16384 bytes",
+            Seen(id)
+        ),
     }
 }
 
