@@ -2,6 +2,7 @@
 #![allow(clippy::as_conversions, clippy::arithmetic_side_effects)]
 
 mod cohorts;
+mod draws;
 mod exhaustive;
 mod explained;
 mod failover;
