@@ -144,22 +144,44 @@ impl Rendezvous {
     }
 }
 
+/// A byte for every bucket.
+type Bytes = Box<[u8; 1 << 16]>;
+
 /// The first region of every bucket, computed once: a decision is then a look-up.
+///
+/// In bytes, since half the size is half as far out of a processor's caches.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Prepared(Box<[u16; 1 << 16]>);
+pub(super) struct Prepared {
+    low: Bytes,
+    /// With more than 256 regions, the rest of the places.
+    high: Option<Bytes>,
+}
 
 impl Prepared {
-    /// `None` only if memory for 128 KiB were no multiple of it.
+    /// `None` only if memory for 65,536 bytes were no multiple of it.
     pub(super) fn new(rendezvous: &Rendezvous) -> Option<Self> {
-        let places: Vec<u16> = (0..=u16::MAX)
-            .map(|bucket| rendezvous.first(bucket))
+        let places: Vec<[u8; 2]> = (0..=u16::MAX)
+            .map(|bucket| rendezvous.first(bucket).to_le_bytes())
             .collect();
-        places.into_boxed_slice().try_into().ok().map(Self)
+        let bytes = |of: fn(&[u8; 2]) -> u8| -> Option<Bytes> {
+            let bytes: Vec<u8> = places.iter().map(of).collect();
+            bytes.into_boxed_slice().try_into().ok()
+        };
+        let many = places.iter().any(|[_, high]| *high > 0);
+        Some(Self {
+            low: bytes(|[low, _]| *low)?,
+            high: if many {
+                Some(bytes(|[_, high]| *high)?)
+            } else {
+                None
+            },
+        })
     }
 
     #[inline]
     pub(super) fn first(&self, bucket: u16) -> u16 {
-        self.0.get(usize::from(bucket)).copied().unwrap_or_default()
+        let of = |bytes: &Bytes| bytes.get(usize::from(bucket)).copied().unwrap_or_default();
+        u16::from_le_bytes([of(&self.low), self.high.as_ref().map_or(0, of)])
     }
 }
 
