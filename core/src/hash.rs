@@ -1,8 +1,10 @@
 //! SipHash-1-3 and MurmurHash3's finaliser: the two functions every placement rests on.
 
+mod sip;
+
 use alloc::string::String;
 use core::fmt;
-use siphasher::sip::SipHasher13;
+use sip::Sip13;
 
 use crate::text::Seen;
 
@@ -13,12 +15,12 @@ use crate::text::Seen;
 #[derive(Clone, Copy)]
 pub struct HashKey {
     /// Keyed once: starting from the key costs a tenth of a short hash.
-    hasher: SipHasher13,
+    hasher: Sip13,
 }
 
 impl PartialEq for HashKey {
     fn eq(&self, other: &Self) -> bool {
-        self.hasher.keys() == other.hasher.keys()
+        self.hasher == other.hasher
     }
 }
 
@@ -27,7 +29,7 @@ impl Eq for HashKey {}
 impl Default for HashKey {
     fn default() -> Self {
         Self {
-            hasher: SipHasher13::new_with_keys(0, 0),
+            hasher: Sip13::new(0, 0),
         }
     }
 }
@@ -60,14 +62,14 @@ impl HashKey {
         let whole = u128::from_le_bytes(bytes);
         let low = |n: u128| u64::try_from(n & u128::from(u64::MAX)).unwrap_or_default();
         Self {
-            hasher: SipHasher13::new_with_keys(low(whole), low(whole >> 64)),
+            hasher: Sip13::new(low(whole), low(whole >> 64)),
         }
     }
 
     /// The key as [`from_hex`](Self::from_hex) reads it, for a routing table: an edge needs it to place
     /// tenants. It goes nowhere else.
     pub fn to_hex(&self) -> String {
-        let (k0, k1) = self.hasher.keys();
+        let (k0, k1) = self.hasher.key();
         let bytes = k0.to_le_bytes().into_iter().chain(k1.to_le_bytes());
         bytes.map(|byte| alloc::format!("{byte:02x}")).collect()
     }
@@ -76,7 +78,7 @@ impl HashKey {
     ///
     /// Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), with one compression
     /// and three finalisation rounds.
-    #[inline]
+    #[inline(always)]
     pub fn sip13(&self, bytes: &[u8]) -> u64 {
         self.hasher.hash(bytes)
     }
@@ -130,15 +132,10 @@ impl<'a> TenantId<'a> {
     /// The length seen and the lengths allowed.
     #[inline]
     pub fn new(id: &'a str) -> Result<Self, String> {
-        match id.len() {
-            1..=TENANT_ID_MAX => Ok(Self(id)),
-            0 => Err(String::from(
-                "tenant id \"\" is empty; allowed: 1 to 16384 bytes",
-            )),
-            n => Err(alloc::format!(
-                "tenant id {} has {n} bytes; allowed: 1 to 16384 bytes",
-                Seen(id)
-            )),
+        if matches!(id.len(), 1..=TENANT_ID_MAX) {
+            Ok(Self(id))
+        } else {
+            Err(refusal(id))
         }
     }
 
@@ -146,6 +143,19 @@ impl<'a> TenantId<'a> {
     #[inline]
     pub fn as_str(self) -> &'a str {
         self.0
+    }
+}
+
+/// Out of the way of every id that is one.
+#[cold]
+#[inline(never)]
+fn refusal(id: &str) -> String {
+    match id.len() {
+        0 => String::from("tenant id \"\" is empty; allowed: 1 to 16384 bytes"),
+        n => alloc::format!(
+            "tenant id {} has {n} bytes; allowed: 1 to 16384 bytes",
+            Seen(id)
+        ),
     }
 }
 

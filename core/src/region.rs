@@ -1,5 +1,6 @@
 //! Region names.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -15,7 +16,7 @@ pub const REGIONS_MAX: usize = 1024;
 /// Exact: `us-east` and `US-East` are different names, and never both in one configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RegionName(String);
+pub struct RegionName(Box<str>);
 
 /// The rule for names, as messages state it.
 pub const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
@@ -40,7 +41,7 @@ impl RegionName {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         if first && rest && name.len() <= 63 {
-            Ok(Self(String::from(name)))
+            Ok(Self(Box::from(name)))
         } else {
             Err(format!(
                 "{} is not a region name; allowed: {NAME_RULE}",
@@ -50,6 +51,7 @@ impl RegionName {
     }
 
     /// The name's text.
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -70,7 +72,7 @@ impl TryFrom<String> for RegionName {
 
 impl From<RegionName> for String {
     fn from(name: RegionName) -> String {
-        name.0
+        name.0.into_string()
     }
 }
 

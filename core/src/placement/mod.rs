@@ -4,6 +4,8 @@
 //! The definition, complete enough to implement in another language, is `docs/placement.md`.
 
 mod allowed;
+mod divisor;
+mod everybody;
 mod explain;
 mod loads;
 mod log2;
@@ -30,7 +32,8 @@ use crate::hash::{HashKey, TenantId};
 use crate::region::RegionName;
 use crate::regions::ConfigError;
 use allowed::Allowed;
-use rendezvous::{Prepared, Rendezvous};
+use everybody::Everybody;
+use rendezvous::Rendezvous;
 
 /// The table of `-log2` that weights rest on, for the page that defines placement:
 /// `floor(2^28 * -log2(i / 256) + 1/2)` for `i` from 1 to 256, before them `floor(2^28 * (8 + 2 / ln 2) + 1/2)`.
@@ -85,7 +88,9 @@ pub struct Router {
     rules: TenantRules,
     has_rules: bool,
     rendezvous: Rendezvous,
-    prepared: Option<Prepared>,
+    /// The first choice where no rule is about the tenant, and its reason.
+    everybody: Everybody,
+    reason: Reason,
 }
 
 impl Router {
@@ -117,6 +122,12 @@ impl Router {
         let rendezvous = Rendezvous::new(&config.key, weighted);
         Some(Self {
             first: config.regions.first()?.clone(),
+            everybody: Everybody::new(config.sticky, primary, config.regions.len())?,
+            reason: match config.sticky {
+                Sticky::Primary => Reason::Primary,
+                Sticky::Hash => Reason::Hash,
+                Sticky::Rendezvous => Reason::Rendezvous,
+            },
             regions: config.regions,
             weights: config.weights,
             primary,
@@ -126,18 +137,16 @@ impl Router {
             has_rules: !config.rules.is_empty(),
             rules: config.rules,
             rendezvous,
-            prepared: None,
         })
     }
 
-    /// Computes the first choice of all 65,536 buckets, so that `rendezvous` costs no more than the hash
-    /// at any number of regions. Takes 128 KiB and some ten nanoseconds a bucket and region; worth it
-    /// from some ten thousand decisions on. Every answer stays the same.
+    /// Computes the first choice of all 65,536 buckets, so that `rendezvous` costs little more than the
+    /// hash at any number of regions. Takes 64 KiB, with more than 256 regions twice that, and some three
+    /// nanoseconds a bucket and region; worth it from some ten thousand decisions on. Every answer stays
+    /// the same.
     #[must_use]
     pub fn prepare(mut self) -> Self {
-        if self.sticky == Sticky::Rendezvous && self.prepared.is_none() {
-            self.prepared = Prepared::new(&self.rendezvous);
-        }
+        self.everybody.prepare(&self.rendezvous);
         self
     }
 
@@ -179,7 +188,16 @@ impl Router {
 
     #[inline]
     fn name(&self, place: usize) -> &RegionName {
-        self.regions.get(place).unwrap_or(&self.first)
+        match self.regions.get(place) {
+            Some(name) => name,
+            None => self.no_place(),
+        }
+    }
+
+    /// Never: a place is less than the number of regions.
+    #[cold]
+    fn no_place(&self) -> &RegionName {
+        &self.first
     }
 
     /// What the rules say of the tenant: where it may be, and where it is pinned.
@@ -200,8 +218,16 @@ impl Router {
     #[inline]
     pub fn preferred(&self, tenant: TenantId<'_>) -> Result<&RegionName, ResidencyUnavailable> {
         if !self.has_rules {
-            return Ok(self.name(self.everybodys_choice(self.hash(tenant))));
+            return Ok(self.name(self.everybody.choice(self.hash(tenant), &self.rendezvous)));
         }
+        self.preferred_by_rules(tenant)
+    }
+
+    #[inline(never)]
+    fn preferred_by_rules(
+        &self,
+        tenant: TenantId<'_>,
+    ) -> Result<&RegionName, ResidencyUnavailable> {
         let (allowed, pin) = self.bounds(tenant);
         let first = self.first_choice(self.hash(tenant), allowed, pin)?;
         Ok(self.name(first.place))
@@ -239,20 +265,21 @@ impl Router {
         let h = self.hash(tenant);
         // The way of nearly every decision: no rules, all up.
         if !self.has_rules {
-            let place = self.everybodys_choice(h);
+            let place = self.everybody.choice(h, &self.rendezvous);
             if health.get(place).copied().unwrap_or_default() == RegionStatus::Up {
                 let region = self.name(place);
                 return Ok(Placement {
                     region,
                     preferred: region,
                     slot: slots.slot(h),
-                    reason: self.everybodys_reason(),
+                    reason: self.reason,
                 });
             }
         }
         self.route_by_rules(tenant, h, health, slots)
     }
 
+    #[inline(never)]
     fn route_by_rules(
         &self,
         tenant: TenantId<'_>,

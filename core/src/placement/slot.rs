@@ -3,6 +3,7 @@
 use core::fmt;
 use serde::{Serialize, Serializer};
 
+use super::divisor::Divisor;
 use crate::hash::{HashKey, fmix64};
 use crate::release::{Phase, Weight};
 
@@ -58,6 +59,8 @@ pub struct SlotRule {
     seed: u64,
     /// Buckets below this are green, 0 to 10,000.
     green_below: u64,
+    /// The same for the part of 10,000 before it is a bucket.
+    green_limit: u64,
     rules_apply: bool,
 }
 
@@ -82,6 +85,7 @@ impl SlotRule {
             return Self {
                 seed: 0,
                 green_below: 0,
+                green_limit: 0,
                 rules_apply: false,
             };
         };
@@ -97,6 +101,7 @@ impl SlotRule {
         Self {
             seed: key.sip13(&seed_input),
             green_below,
+            green_limit: Divisor::TEN_THOUSAND.fraction_of(green_below),
             rules_apply: matches!(release.phase, Phase::GreenProvisioned | Phase::Canary),
         }
     }
@@ -104,13 +109,13 @@ impl SlotRule {
     /// The tenant's bucket, 0 to 9,999.
     #[inline]
     pub fn bucket(&self, h: u64) -> u64 {
-        fmix64(h ^ self.seed).checked_rem(10_000).unwrap_or(0)
+        Divisor::TEN_THOUSAND.remainder(fmix64(h ^ self.seed))
     }
 
     /// The slot of the tenant with hash `h`.
     #[inline]
     pub fn slot(&self, h: u64) -> Slot {
-        if self.bucket(h) < self.green_below {
+        if Divisor::TEN_THOUSAND.fraction(fmix64(h ^ self.seed)) < self.green_limit {
             Slot::Green
         } else {
             Slot::Blue

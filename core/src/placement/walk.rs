@@ -29,45 +29,20 @@ impl Router {
         let place = by_rule.ok_or(ResidencyUnavailable::NoneAllowed)?;
         let reason = match allowed {
             Allowed::Only(_) => Reason::Residency,
-            Allowed::All(_) => self.everybodys_reason(),
+            Allowed::All(_) => self.reason,
         };
         Ok(First { place, reason })
     }
 
     fn rule_choice(&self, h: u64, allowed: Allowed<'_>) -> Option<usize> {
         match (self.sticky, allowed) {
-            (_, Allowed::All(_)) => Some(self.everybodys_choice(h)),
+            (_, Allowed::All(_)) => Some(self.everybody.choice(h, &self.rendezvous)),
             (Sticky::Primary, _) if allowed.contains(self.primary) => Some(self.primary),
             (Sticky::Primary, _) => allowed.at(0),
             (Sticky::Hash, _) => allowed.at(modulo(h, allowed.len())),
             (Sticky::Rendezvous, Allowed::Only(_)) => {
                 self.preferred_of(h, |place| allowed.contains(place))
             }
-        }
-    }
-
-    /// The rule's choice over all regions.
-    #[inline]
-    pub(super) fn everybodys_choice(&self, h: u64) -> usize {
-        match self.sticky {
-            Sticky::Primary => self.primary,
-            Sticky::Hash => modulo(h, self.len()),
-            Sticky::Rendezvous => {
-                let bucket = rendezvous::bucket(h);
-                usize::from(match &self.prepared {
-                    Some(prepared) => prepared.first(bucket),
-                    None => self.rendezvous.first(bucket),
-                })
-            }
-        }
-    }
-
-    #[inline]
-    pub(super) fn everybodys_reason(&self) -> Reason {
-        match self.sticky {
-            Sticky::Primary => Reason::Primary,
-            Sticky::Hash => Reason::Hash,
-            Sticky::Rendezvous => Reason::Rendezvous,
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod buckets;
 mod cohorts;
+mod draws;
 mod exhaustive;
 mod explained;
 mod failover;
