@@ -97,6 +97,7 @@ impl Graph {
             Rejection::NotInPlan { .. } => "not in plan",
             Rejection::NotYet { .. } => "not yet",
             Rejection::Invalid { .. } => "invalid",
+            Rejection::KeyReused { .. } => unreachable!("no command here has a key"),
         };
         if !self.refusals.contains(&kind) {
             self.refusals.push(kind);
