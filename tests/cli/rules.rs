@@ -472,3 +472,22 @@ fn a_hundred_thousand_rules_are_read_in_time_and_the_last_one_holds() {
     let ran = store.run_with(&["route", "t99999", "-o", "jsonl"], &REGIONS);
     assert_eq!(text(&ran.exits(0).json(), "reason"), "pinned");
 }
+
+#[test]
+fn a_person_reads_how_many_rules_there_are() {
+    let one = r#"{"pins":[{"tenant":"acme","region":"us-east"}]}"#;
+    for (rules, line) in [
+        (
+            RULES,
+            "rules for single tenants: 4 residency, 3 pins, 2 slots",
+        ),
+        (one, "rules for single tenants: 0 residency, 1 pin, 0 slots"),
+    ] {
+        let ran = with(rules, &["regions"]).exits(0);
+        assert!(
+            ran.stdout.lines().any(|found| found == line),
+            "{}",
+            ran.stdout
+        );
+    }
+}

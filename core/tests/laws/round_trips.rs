@@ -76,11 +76,13 @@ fn answer(
 /// A pattern, the places of two regions, and whether the slot is green.
 type Rule = (usize, usize, bool);
 
+type Rules = Vec<(String, Rule)>;
+
 /// Up to a dozen patterns that overlap, in one order and in another.
-fn rules() -> impl Strategy<Value = (Vec<(String, Rule)>, Vec<(String, Rule)>)> {
+fn rules() -> impl Strategy<Value = (Rules, Rules)> {
     let rule = (0_usize..40, 0_usize..40, any::<bool>());
     proptest::collection::btree_map("a[a-c]{0,3}\\*?", rule, 1..12).prop_flat_map(|rules| {
-        let rules: Vec<_> = rules.into_iter().collect();
+        let rules: Rules = rules.into_iter().collect();
         (Just(rules.clone()), Just(rules).prop_shuffle())
     })
 }

@@ -147,10 +147,15 @@ fn human(answer: &Answer) -> String {
     );
     let rules = &answer.rules;
     if rules.residency + rules.pins + rules.slots > 0 {
+        let several = |count| if count == 1 { "" } else { "s" };
         let _ = writeln!(
             text,
-            "rules for single tenants: {} residency, {} pins, {} slots",
-            rules.residency, rules.pins, rules.slots
+            "rules for single tenants: {} residency, {} pin{}, {} slot{}",
+            rules.residency,
+            rules.pins,
+            several(rules.pins),
+            rules.slots,
+            several(rules.slots)
         );
     }
     for warning in &report.warnings {

@@ -1,7 +1,6 @@
 //! The states of a small machine, found by asking everything of each.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use halcyon_core::endpoint::Endpoint;
@@ -35,8 +34,8 @@ pub(super) struct Graph {
     pub(super) edges: Vec<Edge>,
     /// The kinds of refusals met.
     pub(super) refusals: Vec<&'static str>,
-    /// States by a hash of what is cheap to ask of them.
-    places: HashMap<u64, Vec<usize>>,
+    /// States by what is cheap to ask of them.
+    places: BTreeMap<String, Vec<usize>>,
 }
 
 impl Graph {
@@ -105,8 +104,7 @@ impl Graph {
     }
 }
 
-fn sum(release: &Release) -> u64 {
-    let mut hasher = DefaultHasher::new();
+fn sum(release: &Release) -> String {
     let plan = release.plan();
     let plan = plan.map(|plan| (plan.abort_on_err, plan.on_step.is_some()));
     let open: Vec<&str> = release
@@ -117,8 +115,7 @@ fn sum(release: &Release) -> u64 {
     let judged = weights().map(|step| release.passed(step));
     let steady = (release.phase().name(), release.weight().percent(), plan);
     let moving = (release.paused(), release.outcome().is_some(), open, judged);
-    (steady, moving, images, release.id()).hash(&mut hasher);
-    hasher.finish()
+    format!("{steady:?} {moving:?} {images:?} {:?}", release.id())
 }
 
 /// The id a release begun now gets: never that of the one before.

@@ -348,30 +348,31 @@ fn follow(graph: &Graph, at: usize) -> Option<usize> {
 
 #[test]
 fn what_fails_leaves_every_state_a_way_to_go_on() {
-    // A fault is a failed hook, a failed bake, or a crash: after it the driver still comes to an end,
-    // since every state does; here, that the fault itself is taken.
-    for release in &graph().states {
-        let Some(plan) = release.plan().filter(|_| release.under_way()) else {
-            continue;
-        };
+    // A fault is a failed hook, smoke test or bake, or a crash. Its answer is taken and leads to a state
+    // that was seen, and from each of those whoever does what is asked comes to an end.
+    let graph = graph();
+    let lead = |release: &Release, command: &Command| {
+        let events = decide(release, command, "Deployer", false);
+        let events = events.unwrap_or_else(|why| panic!("{command:?} at {release:?}: {why}"));
+        let after = events
+            .into_iter()
+            .fold(release.clone(), |release, event| fold(&release, event));
+        assert!(graph.place(&after).is_some(), "{command:?} at {release:?}");
+    };
+    for release in &graph.states {
         let fault = match release.next_step() {
             Step::Apply(apply) => graph::fail(apply.weight, Check::Hook, &apply.regions[0].name),
             Step::Bake { weight, .. } => graph::fail(weight, Check::Bake, "us-east"),
             Step::Enter { weight } => graph::fail(weight, Check::Smoke, "us-east"),
-            _ => continue,
+            Step::Rest | Step::Hold | Step::Finish | Step::CompleteRollback => continue,
         };
-        let answer = if plan.abort_on_err {
-            graph::rollback()
-        } else {
-            fault
-        };
-        if release.phase() != Phase::RollbackInProgress {
-            assert!(
-                decide(release, &answer, "Deployer", false).is_ok(),
-                "{answer:?} at {release:?}"
-            );
+        lead(release, &Command::AttachDriver);
+        // A hook that fails in a rollback is tried again: nothing is on record of that.
+        match release.plan() {
+            _ if release.phase() == Phase::RollbackInProgress => {}
+            Some(plan) if !plan.abort_on_err => lead(release, &fault),
+            _ => lead(release, &graph::rollback()),
         }
-        assert!(decide(release, &Command::AttachDriver, "Deployer", false).is_ok());
     }
 }
 
