@@ -15,7 +15,7 @@ fn follow(sent: &str, step: usize) -> (String, Framing) {
     let mut framing = Framing::new(Limits::default());
     let mut passed = Vec::new();
     for piece in sent.as_bytes().chunks(step) {
-        framing.feed(piece);
+        framing.feed(piece, |_| false);
         passed.extend_from_slice(framing.take(usize::MAX));
     }
     (String::from_utf8(passed).unwrap(), framing)
