@@ -10,5 +10,6 @@ mod healthcheck;
 mod library;
 mod probe;
 mod scrape;
+mod standing;
 mod startup;
 mod wire;

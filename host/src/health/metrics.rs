@@ -121,10 +121,22 @@ impl Metrics {
     }
 
     pub(super) fn observe(&self, path: &'static str, status: StatusCode, took: Duration) {
-        self.count(path, status);
-        self.seconds
-            .get_or_create(&Path { path })
-            .observe(took.as_secs_f64());
+        self.observer(path, status)(took);
+    }
+
+    /// Observes requests of one path and status, which are looked up once.
+    pub(super) fn observer(
+        &self,
+        path: &'static str,
+        status: StatusCode,
+    ) -> impl Fn(Duration) + Send + Sync + use<> {
+        let code = status.as_u16();
+        let requests = self.requests.get_or_create(&Request { path, code }).clone();
+        let seconds = self.seconds.get_or_create(&Path { path }).clone();
+        move |took| {
+            requests.inc();
+            seconds.observe(took.as_secs_f64());
+        }
     }
 
     pub(super) fn record(&self, readiness: &Readiness) {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::Health;
 use super::answers::{json, method_not_allowed, problem, text};
+use crate::net::server::Standing;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -61,6 +62,31 @@ pub fn router<S: Clone + Send + Sync + 'static>(health: Health) -> Router<S> {
         .with_state(health)
 }
 
+/// The answers that are the same for everybody as long as the process serves.
+pub(super) async fn standing(health: &Health) -> Standing {
+    let mut standing = Standing::default();
+    for path in ["/health", "/livez", "/__meta"] {
+        let answer = match path {
+            "/__meta" => meta(State(health.clone())).await,
+            _ => live(Uri::from_static(path)).await,
+        };
+        let answer = health.stamp(answer);
+        let status = answer.status();
+        let observe = health.0.metrics.observer(class(path), status);
+        let given = Box::new(move |method: &str, took: Duration| {
+            observe(took);
+            log(method, path, status, took);
+        });
+        standing.add(path, answer, given).await;
+    }
+    standing
+}
+
+fn log(method: &str, path: &str, status: StatusCode, took: Duration) {
+    let ms = took.as_secs_f64() * 1e3;
+    tracing::debug!(%method, path, status = status.as_u16(), ms, "request");
+}
+
 /// The same with an answer for every other path.
 pub(super) fn whole(health: Health) -> Router {
     let elsewhere = any(not_found).layer(middleware::from_fn_with_state(health.clone(), observe));
@@ -81,7 +107,7 @@ async fn observe(State(health): State<Health>, request: Request, next: Next) -> 
     let answer = health.stamp(next.run(request).await);
     let took = begin.elapsed();
     health.0.metrics.observe(path, answer.status(), took);
-    tracing::debug!(%method, path, status = answer.status().as_u16(), ms = took.as_secs_f64() * 1e3, "request");
+    log(method.as_str(), path, answer.status(), took);
     answer
 }
 

@@ -35,6 +35,7 @@ pub async fn serve(
     let site = Site {
         router: routes::whole(health.clone()),
         refuse: Box::new(move |why| refusing.refuse(why)),
+        standing: routes::standing(&health).await,
         connections: health.0.connections.clone(),
     };
     let closing = async {

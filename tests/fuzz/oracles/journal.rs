@@ -126,7 +126,7 @@ fn folded(records: &[Record]) -> Release {
 fn in_one_look(bytes: &[u8], read: &Reading, torn: usize) {
     let file = Memory::default();
     file.0.borrow_mut().extend_from_slice(bytes);
-    match Journal::with_storage(file, "/nowhere".into()) {
+    match Journal::with_storage(file) {
         Ok(journal) => {
             assert_eq!(read.why, None);
             assert_eq!(journal.torn_tail(), torn as u64);
@@ -143,7 +143,7 @@ fn in_one_look(bytes: &[u8], read: &Reading, torn: usize) {
 /// A reader that looks while the file grows, at the ends of lines and in between.
 fn in_many_looks(bytes: &[u8], read: &Reading, torn: usize) {
     let file = Memory::default();
-    let mut journal = Journal::with_storage(file.clone(), "/nowhere".into()).unwrap();
+    let mut journal = Journal::with_storage(file.clone()).unwrap();
     let ends = bytes
         .iter()
         .enumerate()
@@ -202,6 +202,20 @@ fn in_many_looks(bytes: &[u8], read: &Reading, torn: usize) {
 struct Memory(Rc<RefCell<Vec<u8>>>);
 
 impl Storage for Memory {
+    type Lock = ();
+
+    fn is_there(&self) -> bool {
+        true
+    }
+
+    fn lock(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn sync_names(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn open(&mut self, _write: bool) -> io::Result<Option<Box<dyn LogFile>>> {
         Ok(Some(Box::new(self.clone())))
     }

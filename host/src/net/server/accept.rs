@@ -19,6 +19,7 @@ use super::crowd::Crowd;
 use super::limits::Limits;
 use super::refusal::Refusal;
 use super::seldom::Seldom;
+use super::standing::Standing;
 
 /// How long accepting rests after the system refused it (no file descriptor left, for instance).
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -52,6 +53,9 @@ pub struct Site {
     pub router: Router,
     /// Makes the answer to the others.
     pub refuse: Box<dyn Fn(Refusal) -> Response + Send + Sync>,
+    /// Answers known before they are asked for, as `router` would give them. They are given while the
+    /// server is [`Phase::Serving`].
+    pub standing: Standing,
     /// Counts the connections that are open now.
     pub connections: Arc<AtomicUsize>,
 }

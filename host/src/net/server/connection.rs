@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use super::accept::{Phase, Site};
 use super::conversation::Conversation;
-use super::crowd::{Crowd, Kind};
+use super::crowd::{Crowd, Seat};
 use super::guard::Guard;
 use super::limits::Limits;
 use super::refusal::Refusal;
@@ -39,8 +39,10 @@ pub(super) async fn run(
     // Answers are small: without this they wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let conversation = Conversation::new(Instant::now());
-    let mut guard = Guard::new(stream, limits, conversation.clone());
-    while next_request(&mut guard, &conversation, &limits, &phase, &crowd).await {
+    let seat = crowd.enter(conversation.clone(), Instant::now());
+    let talk = conversation.clone();
+    let mut guard = Guard::new(stream, limits, talk, site.clone(), phase.clone());
+    while next_request(&mut guard, &conversation, &limits, &phase, &seat).await {
         let answering = answer_all(guard, &site, &conversation, &limits, phase.clone());
         match Box::pin(answering).await {
             Next::Wait(idle) => guard = idle,
@@ -55,16 +57,11 @@ async fn next_request(
     conversation: &Conversation,
     limits: &Limits,
     phase: &watch::Receiver<Phase>,
-    crowd: &Arc<Crowd>,
+    seat: &Seat,
 ) -> bool {
-    let kind = match conversation.state().heads {
-        0 => Kind::Unheard,
-        _ => Kind::KeptAlive,
-    };
-    let seat = crowd.wait(kind, Instant::now());
     let mut phase = phase.clone();
     let closing = async {
-        phase.wait_for(Phase::is_closing).await.is_ok() && conversation.state().mid_request && {
+        phase.wait_for(Phase::is_closing).await.is_ok() && conversation.state().under_way() && {
             sleep(limits.closing).await;
             true
         }

@@ -13,7 +13,7 @@ pub(super) struct Conversation(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 pub(super) struct State {
-    /// Heads that went on to hyper.
+    /// Heads that went on to hyper, or were answered without it.
     pub(super) heads: u64,
     /// A request has begun to arrive and not ended.
     pub(super) mid_request: bool,
@@ -35,6 +35,21 @@ impl State {
     /// Whether hyper has nothing to do: every request that went on to it is answered and sent.
     pub(super) fn idle(&self) -> bool {
         self.answered == self.heads && !self.unsent
+    }
+
+    /// Whether something of a request or of an answer is on its way.
+    pub(super) fn under_way(&self) -> bool {
+        self.mid_request || self.unsent
+    }
+
+    /// So many requests have been answered without hyper; their answers are to be sent.
+    pub(super) fn answered_at_once(&mut self, requests: u64, now: Instant) {
+        if requests > 0 {
+            self.begun += requests;
+            self.answered += requests;
+            self.answered_at = now;
+            self.unsent = true;
+        }
     }
 
     /// Whether hyper is about to hand over one more request, so that its answer can be sent together

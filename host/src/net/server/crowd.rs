@@ -7,68 +7,97 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::conversation::Conversation;
+
 /// How long a client has at least to send a request, however full the house is.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The connections on which no request is under way.
+/// The connections that are open.
 #[derive(Default)]
-pub(super) struct Crowd(Mutex<Waiting>);
+pub(super) struct Crowd(Mutex<Seats>);
 
 #[derive(Default)]
-struct Waiting {
+struct Seats {
     last: u64,
-    /// Those that have been answered before come first, then by how long they have waited.
-    by_age: BTreeMap<(Kind, u64), (Instant, Arc<Notify>)>,
+    /// Those that have not been asked to leave.
+    taken: BTreeMap<u64, Taken>,
+}
+
+struct Taken {
+    conversation: Conversation,
+    since: Instant,
+    leave: Arc<Notify>,
 }
 
 /// What a connection is waiting for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+enum Kind {
     /// Another request, after at least one answer.
     KeptAlive,
     /// Its first request, or the rest of one.
     Unheard,
 }
 
+impl Taken {
+    /// What the connection is waiting for and since when; none while the server is the one to act.
+    fn waits(&self) -> Option<(Kind, Instant)> {
+        let state = self.conversation.state();
+        match state.heads {
+            0 => Some((Kind::Unheard, self.since)),
+            _ if state.idle() => Some((Kind::KeptAlive, state.answered_at)),
+            _ => None,
+        }
+    }
+}
+
 impl Crowd {
     /// Counts a connection among those that can be asked to leave, until the seat is dropped.
-    pub(super) fn wait(self: &Arc<Self>, kind: Kind, now: Instant) -> Seat {
+    pub(super) fn enter(self: &Arc<Self>, conversation: Conversation, now: Instant) -> Seat {
         let leave = Arc::new(Notify::new());
-        let mut waiting = self.waiting();
-        waiting.last += 1;
-        let key = (kind, waiting.last);
-        waiting.by_age.insert(key, (now, leave.clone()));
+        let mut seats = self.seats();
+        seats.last += 1;
+        let number = seats.last;
+        let taken = Taken {
+            conversation,
+            since: now,
+            leave: leave.clone(),
+        };
+        seats.taken.insert(number, taken);
         Seat {
             crowd: self.clone(),
-            key,
+            number,
             leave,
         }
     }
 
     /// Asks one connection to leave: the one that has been idle for longest, else the one that has
-    /// been sending its request for longest, if that is more than a second. False if there is none.
+    /// been sending its first request for longest, if that is more than a second. False if there is none.
     pub(super) fn make_room(&self, now: Instant) -> bool {
-        let mut waiting = self.waiting();
-        let Some(oldest) = waiting.by_age.first_entry() else {
+        let mut seats = self.seats();
+        // Looks at every connection, which is seldom: a list kept in order would be kept at every request.
+        let waiting = seats.taken.iter();
+        let waiting = waiting.filter_map(|(number, taken)| Some((taken.waits()?, *number)));
+        let Some(((kind, since), number)) = waiting.min() else {
             return false;
         };
-        let (kind, _) = *oldest.key();
-        if kind == Kind::Unheard && now.saturating_duration_since(oldest.get().0) < PATIENCE {
+        if kind == Kind::Unheard && now.saturating_duration_since(since) < PATIENCE {
             return false;
         }
-        oldest.remove().1.notify_one();
+        if let Some(taken) = seats.taken.remove(&number) {
+            taken.leave.notify_one();
+        }
         true
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn seats(&self) -> MutexGuard<'_, Seats> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A waiting connection's place in the [`Crowd`].
+/// A connection's place in the [`Crowd`].
 pub(super) struct Seat {
     crowd: Arc<Crowd>,
-    key: (Kind, u64),
+    number: u64,
     leave: Arc<Notify>,
 }
 
@@ -81,7 +110,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.crowd.waiting().by_age.remove(&self.key);
+        self.crowd.seats().taken.remove(&self.number);
     }
 }
 
@@ -98,13 +127,27 @@ mod tests {
             .is_ready()
     }
 
+    /// A connection that has had so many requests, the last one answered `after` the beginning.
+    fn enter(crowd: &Arc<Crowd>, begin: Instant, heads: u64, after: u64) -> (Seat, Conversation) {
+        let conversation = Conversation::new(begin);
+        {
+            let mut state = conversation.state();
+            state.heads = heads;
+            state.answered = heads;
+            state.answered_at = begin + Duration::from_millis(after);
+        }
+        (crowd.enter(conversation.clone(), begin), conversation)
+    }
+
     #[test]
     fn the_longest_idle_leave_first_and_nobody_before_a_second_has_passed() {
         let crowd = Arc::new(Crowd::default());
         let now = Instant::now();
         assert!(!crowd.make_room(now), "nobody is there");
-        let unheard = crowd.wait(Kind::Unheard, now);
-        let [gone, first, second] = [(); 3].map(|()| crowd.wait(Kind::KeptAlive, now));
+        let (unheard, _) = enter(&crowd, now, 0, 0);
+        let (gone, _) = enter(&crowd, now, 1, 0);
+        let (second, _) = enter(&crowd, now, 1, 7);
+        let (first, _) = enter(&crowd, now, 9, 5);
         drop(gone);
         assert!(crowd.make_room(now));
         assert!(leaves(&first) && !leaves(&second));
@@ -113,5 +156,19 @@ mod tests {
         let later = now + PATIENCE;
         assert!(crowd.make_room(later) && leaves(&unheard));
         assert!(!crowd.make_room(later));
+    }
+
+    #[test]
+    fn nobody_leaves_while_a_request_is_being_answered() {
+        let crowd = Arc::new(Crowd::default());
+        let now = Instant::now();
+        let (busy, conversation) = enter(&crowd, now, 2, 0);
+        conversation.state().heads = 3;
+        assert!(!crowd.make_room(now + PATIENCE) && !leaves(&busy));
+        conversation.state().answered = 3;
+        conversation.state().unsent = true;
+        assert!(!crowd.make_room(now + PATIENCE), "the answer is not sent");
+        conversation.state().unsent = false;
+        assert!(crowd.make_room(now) && leaves(&busy));
     }
 }

@@ -79,7 +79,7 @@ impl Framing {
         }
     }
 
-    /// Heads that went on to hyper, the stand-in of a refused one included.
+    /// Heads that went on to hyper, the stand-in of a refused one included, or were answered at once.
     pub fn heads(&self) -> u64 {
         self.heads
     }
@@ -131,10 +131,20 @@ impl Framing {
     }
 
     /// Follows bytes that the client sent.
-    pub fn feed(&mut self, mut bytes: &[u8]) {
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.feed_or_answer(bytes, |_| false);
+    }
+
+    /// The same, but a plain request that comes before everything that went on to hyper is shown to
+    /// `at_once` first; if that answers it, it does not go on.
+    pub(super) fn feed_or_answer(
+        &mut self,
+        mut bytes: &[u8],
+        mut at_once: impl FnMut(&[u8]) -> bool,
+    ) {
         while !bytes.is_empty() {
             let used = match &mut self.part {
-                Part::Head => self.feed_head(bytes),
+                Part::Head => self.feed_head(bytes, &mut at_once),
                 Part::Body(left) => {
                     let here = bytes
                         .len()
@@ -176,20 +186,24 @@ impl Framing {
     }
 
     /// Takes one line of a head, or the part of it that is there.
-    fn feed_head(&mut self, bytes: &[u8]) -> usize {
+    fn feed_head(&mut self, bytes: &[u8], at_once: &mut impl FnMut(&[u8]) -> bool) -> usize {
         let here = bytes
             .iter()
             .position(|byte| *byte == b'\n')
             .map_or(bytes.len(), |at| at + 1);
         let room = self.limits.head_bytes.saturating_sub(self.head.len());
         self.head.extend_from_slice(&bytes[..here.min(room)]);
-        if let Err(why) = self.judge_line(here > room) {
+        if let Err(why) = self.judge_line(here > room, at_once) {
             self.refuse(why);
         }
         here
     }
 
-    fn judge_line(&mut self, too_long: bool) -> Result<(), Refusal> {
+    fn judge_line(
+        &mut self,
+        too_long: bool,
+        at_once: &mut impl FnMut(&[u8]) -> bool,
+    ) -> Result<(), Refusal> {
         let first = self.line == 0;
         if first
             && !self
@@ -220,14 +234,20 @@ impl Framing {
                 self.line = self.head.len();
             }
             (false, false) => self.line = self.head.len(),
-            (false, true) => self.end_head()?,
+            (false, true) => self.end_head(at_once)?,
         }
         Ok(())
     }
 
-    fn end_head(&mut self) -> Result<(), Refusal> {
+    fn end_head(&mut self, at_once: &mut impl FnMut(&[u8]) -> bool) -> Result<(), Refusal> {
         let head = head::parse(&self.head, &self.limits)?;
         self.last = head.last;
+        self.line = 0;
+        self.heads += 1;
+        if head.plain && !head.last && !self.has_passed() && at_once(&self.head) {
+            recycle(&mut self.head);
+            return Ok(());
+        }
         match head.body {
             BodyLength::Known(0) => self.end_request(),
             BodyLength::Known(length) => self.part = Part::Body(length),
@@ -235,8 +255,6 @@ impl Framing {
         }
         self.passed.append(&mut self.head);
         recycle(&mut self.head);
-        self.line = 0;
-        self.heads += 1;
         Ok(())
     }
 

@@ -5,13 +5,16 @@ use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
+use super::accept::{Phase, Site};
 use super::conversation::Conversation;
 use super::framing::{Framing, recycle};
 use super::limits::Limits;
@@ -26,6 +29,8 @@ pub(super) struct Guard {
     framing: Framing,
     conversation: Conversation,
     limits: Limits,
+    site: Arc<Site>,
+    phase: watch::Receiver<Phase>,
     /// When the connection was accepted, or the current request's first byte came.
     since: Instant,
     reading: Pin<Box<Sleep>>,
@@ -37,13 +42,21 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(stream: TcpStream, limits: Limits, conversation: Conversation) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        limits: Limits,
+        conversation: Conversation,
+        site: Arc<Site>,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             stream,
             framing: Framing::new(limits),
             conversation,
             limits,
+            site,
+            phase,
             since: now,
             reading: Box::pin(sleep_until(now + limits.request)),
             writing: None,
@@ -52,8 +65,8 @@ impl Guard {
         }
     }
 
-    /// Waits for the next request. False when none will come: the client has left, has had its time,
-    /// or has had the answer to its last request.
+    /// Waits for the next request that takes a handler, and gives standing answers meanwhile. False when
+    /// none will come: the client has left, has had its time, or has had the answer to its last request.
     pub(super) async fn next_request(&mut self) -> bool {
         poll_fn(|cx| self.poll_next_request(cx)).await
     }
@@ -63,23 +76,26 @@ impl Guard {
             if self.framing.has_passed() {
                 return Poll::Ready(true);
             }
+            if !self.out.is_empty() && ready!(self.poll_send(cx)).is_err() {
+                return Poll::Ready(false);
+            }
             if self.framing.over() || self.poll_deadline(cx).is_ready() {
                 return Poll::Ready(false);
             }
-            match ready!(self.poll_fill(cx)) {
+            match ready!(self.poll_fill(cx, true)) {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => return Poll::Ready(false),
             }
         }
     }
 
-    /// Reads what the client has sent; 0 bytes are its end.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Reads what the client has sent; 0 bytes are its end. `alone` says that hyper has nothing under way.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, alone: bool) -> Poll<io::Result<usize>> {
         let mut scratch = [const { MaybeUninit::uninit() }; 8192];
         let mut bytes = ReadBuf::uninit(&mut scratch);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut bytes))?;
         if !bytes.filled().is_empty() {
-            self.feed(bytes.filled());
+            self.feed(bytes.filled(), alone);
         }
         Poll::Ready(Ok(bytes.filled().len()))
     }
@@ -101,20 +117,35 @@ impl Guard {
         let Some(deadline) = self.deadline() else {
             return Poll::Pending;
         };
-        if self.reading.deadline() != deadline {
+        // A timer that rings early is set anew then: setting it for every request would cost more.
+        if self.reading.deadline() > deadline {
             self.reading.as_mut().reset(deadline);
         }
-        self.reading.as_mut().poll(cx)
+        loop {
+            ready!(self.reading.as_mut().poll(cx));
+            if self.reading.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            self.reading.as_mut().reset(deadline);
+        }
     }
 
-    fn feed(&mut self, bytes: &[u8]) {
-        let between = !self.framing.mid_request();
-        if between && self.framing.heads() > 0 {
-            self.since = Instant::now();
+    fn feed(&mut self, bytes: &[u8], alone: bool) {
+        let now = Instant::now();
+        if !self.framing.mid_request() && self.framing.heads() > 0 {
+            self.since = now;
         }
-        self.framing.feed(bytes);
+        let stands = alone && *self.phase.borrow() == Phase::Serving;
+        let (standing, out) = (&self.site.standing, &mut self.out);
+        let mut given = 0;
+        self.framing.feed_or_answer(bytes, |request| {
+            let answered = stands && standing.answer(request, out, || now.elapsed());
+            given += u64::from(answered);
+            answered
+        });
         let mut state = self.conversation.state();
         state.heads = self.framing.heads();
+        state.answered_at_once(given, now);
         state.mid_request = self.framing.mid_request();
         state.refused = self.framing.refused();
         state.broken = self.framing.broken();
@@ -200,7 +231,7 @@ impl Read for Guard {
                     "no complete request in time",
                 )));
             }
-            if ready!(guard.poll_fill(cx))? == 0 {
+            if ready!(guard.poll_fill(cx, false))? == 0 {
                 return Poll::Ready(Ok(()));
             }
         }

@@ -1,6 +1,8 @@
 //! One request's head, judged at least as strictly as hyper does, so that hyper never has a reason
 //! to answer by itself.
 
+use std::mem::MaybeUninit;
+
 use axum::http::{Method, Uri};
 
 use super::limits::Limits;
@@ -22,6 +24,8 @@ pub(super) struct Head {
     pub(super) body: BodyLength,
     /// The connection closes after its answer.
     pub(super) last: bool,
+    /// No field asks for more than the target's answer.
+    pub(super) plain: bool,
 }
 
 /// Judges a request line, without its CRLF, before the rest of the head has arrived: a client that
@@ -38,9 +42,18 @@ pub(super) fn request_line(line: &[u8]) -> Result<(), Refusal> {
 
 /// Judges a whole head, the empty line included.
 pub(super) fn parse(head: &[u8], limits: &Limits) -> Result<Head, Refusal> {
-    let mut fields = vec![httparse::EMPTY_HEADER; limits.headers];
-    let mut request = httparse::Request::new(&mut fields);
-    match request.parse(head) {
+    // Most servers keep the usual limit: its fields need neither an allocation nor a beginning.
+    let mut usual = [const { MaybeUninit::uninit() }; 64];
+    let mut more = Vec::new();
+    let fields = match usual.get_mut(..limits.headers) {
+        Some(fields) => fields,
+        None => {
+            more.resize_with(limits.headers, MaybeUninit::uninit);
+            more.as_mut_slice()
+        }
+    };
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(head, fields) {
         Ok(httparse::Status::Complete(length)) if length == head.len() => {}
         Ok(_) => {
             return Err(Refusal::Malformed(
@@ -66,9 +79,15 @@ pub(super) fn parse(head: &[u8], limits: &Limits) -> Result<Head, Refusal> {
     let http_1_1 = request.version == Some(1);
     let body = body_length(request.headers, http_1_1, limits)?;
     one_host(request.headers, http_1_1)?;
+    let asks_more = |field: &httparse::Header<'_>| {
+        let more = ["content-length", "transfer-encoding", "expect", "upgrade"];
+        more.iter()
+            .any(|name| field.name.eq_ignore_ascii_case(name))
+    };
     Ok(Head {
         body,
         last: is_last(request.headers, http_1_1),
+        plain: http_1_1 && !request.headers.iter().any(asks_more),
     })
 }
 

@@ -3,7 +3,8 @@
 //! hyper speaks the protocol; around every socket stands a guard that keeps the deadlines of
 //! [`Limits`] and looks at each request's head before hyper does. It passes nothing on behind a
 //! connection's last request, sends the answers of pipelined requests together, and waits for the next
-//! request without hyper, so that an idle connection costs little. What the guard refuses is answered
+//! request without hyper, so that an idle connection costs little. A plain request whose answer is the
+//! same whoever asks ([`Standing`]) is answered without hyper too. What the guard refuses is answered
 //! in its turn, behind the answers to earlier requests of the connection, and the connection closes.
 
 mod accept;
@@ -17,11 +18,13 @@ mod head;
 mod limits;
 mod refusal;
 mod seldom;
+mod standing;
 
 pub use accept::{Phase, Site, capacity, listen, raise_file_limit, serve};
 pub use framing::Framing;
 pub use limits::Limits;
 pub use refusal::Refusal;
+pub use standing::{Given, Standing};
 
 /// The header that says which region answered.
 pub const REGION_HEADER: &str = "x-halcyon-region";
