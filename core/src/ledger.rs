@@ -194,11 +194,10 @@ impl Ledger {
         mut each: impl FnMut(&Head, Record, &'a [u8]),
     ) -> Result<&'a [u8], Corruption> {
         let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let (line, after) = rest.split_at(end);
+        while let Some((line, after)) = split_line(rest) {
             let record = self.accept(line)?;
             each(&self.head, record, line);
-            rest = after.get(1..).unwrap_or_default();
+            rest = after;
         }
         Ok(rest)
     }
@@ -347,6 +346,13 @@ impl Record {
         line.push_str("\"}");
         (line, hash)
     }
+}
+
+/// The first whole line, without its newline, and what follows it.
+fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let (line, after) = bytes.split_at_checked(end)?;
+    Some((line, after.get(1..)?))
 }
 
 /// The hash a line carries, if its bytes before have it.
