@@ -11,9 +11,11 @@ use core::fmt::Write;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+mod head;
 mod keys;
 mod verify;
 
+pub use head::Head;
 pub use keys::{KEYS_REMEMBERED, Key, Keyed};
 pub use verify::{Verification, verify};
 
@@ -62,60 +64,6 @@ pub struct Record {
     pub release_id: Option<String>,
     /// The hash of the record before.
     pub prev_hash: String,
-}
-
-/// The end of a chain: the number and the hash of its last record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    /// Its number; 0 for an empty journal.
-    pub seq: u64,
-    /// Its hash; 64 zeros for an empty journal.
-    pub hash: String,
-}
-
-impl Default for Head {
-    fn default() -> Self {
-        Self {
-            seq: 0,
-            hash: GENESIS.to_string(),
-        }
-    }
-}
-
-impl core::fmt::Display for Head {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}:{}", self.seq, self.hash)
-    }
-}
-
-impl Head {
-    /// Reads `SEQ:HASH`.
-    ///
-    /// ```
-    /// use halcyon_core::ledger::Head;
-    /// let text = format!("12:{}", "a".repeat(64));
-    /// assert_eq!(Head::parse(&text).unwrap().seq, 12);
-    /// ```
-    ///
-    /// # Errors
-    /// What was seen and the form allowed.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let (seq, hash) = text.split_once(':').unwrap_or((text, ""));
-        match seq.parse() {
-            Ok(number)
-                if is_hash(hash) && number > 0 && seq.bytes().all(|b| b.is_ascii_digit()) =>
-            {
-                Ok(Self {
-                    seq: number,
-                    hash: hash.to_string(),
-                })
-            }
-            _ => Err(format!(
-                "{} is no head; allowed: SEQ:HASH, a record's number from 1 and its 64 lower-case hex digits",
-                Seen(text)
-            )),
-        }
-    }
 }
 
 /// A line that does not verify. Nothing after it counts.
@@ -215,11 +163,10 @@ impl Ledger {
         mut each: impl FnMut(&Head, Record, &'a [u8]),
     ) -> Result<&'a [u8], Corruption> {
         let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let (line, after) = rest.split_at(end);
+        while let Some((line, after)) = split_line(rest) {
             let record = self.accept(line)?;
             each(&self.head, record, line);
-            rest = after.get(1..).unwrap_or_default();
+            rest = after;
         }
         Ok(rest)
     }
@@ -371,6 +318,13 @@ impl Record {
         line.push_str("\"}");
         (line, hash)
     }
+}
+
+/// The first whole line, without its newline, and what follows it.
+fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let (line, after) = bytes.split_at_checked(end)?;
+    Some((line, after.get(1..)?))
 }
 
 /// The hash a line carries, if its bytes before have it.

@@ -16,11 +16,11 @@ fn timeless(release: &Release) -> String {
     format!("{status:?} {step} {:?}", release.outcome())
 }
 
-/// What a turn brought about, or why it was refused; none where there was nothing to do.
-type Answer = Option<Result<Vec<Event>, String>>;
+/// The state after a turn, and what came of its command if there was one.
+type Page = (String, Option<Result<Vec<Event>, String>>);
 
 /// A history as the state after every turn, under a clock that goes as it is told.
-fn story(history: &[Turn], clock: &[i64]) -> Vec<(String, Answer)> {
+fn story(history: &[Turn], clock: &[i64]) -> Vec<Page> {
     let mut world = World::default();
     let turns = history.iter().zip(clock.iter().cycle());
     turns

@@ -16,11 +16,13 @@ pub(crate) fn weight(percent: u8) -> Weight {
     Weight::new(percent.into()).unwrap()
 }
 
-/// Something that happens: a command of anybody's, or whatever the machine asks its driver for.
+/// Something that happens: a command of anybody's, whatever the machine asks its driver for, or what was
+/// said last, said again.
 #[derive(Debug, Clone)]
 pub(crate) enum Move {
     Give(Command),
     Follow,
+    Again,
 }
 
 pub(crate) fn plans() -> impl Strategy<Value = Plan> {
@@ -87,7 +89,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Command> {
 }
 
 pub(crate) fn moves() -> impl Strategy<Value = Move> {
-    prop_oneof![1 => commands().prop_map(Move::Give), 2 => Just(Move::Follow)]
+    prop_oneof![2 => commands().prop_map(Move::Give), 4 => Just(Move::Follow), 1 => Just(Move::Again)]
 }
 
 pub(crate) fn actors() -> impl Strategy<Value = Actor> {
@@ -140,6 +142,7 @@ pub(crate) struct World {
     pub(crate) facts: Vec<Fact>,
     pub(crate) now: Timestamp,
     pub(crate) releases: u32,
+    last: Option<Command>,
 }
 
 impl Default for World {
@@ -150,6 +153,7 @@ impl Default for World {
             facts: Vec::new(),
             now: Timestamp(1_759_397_400_000),
             releases: 0,
+            last: None,
         }
     }
 }
@@ -212,7 +216,9 @@ impl World {
         let command = match what {
             Move::Give(command) => command.clone(),
             Move::Follow => followed(self.release())?,
+            Move::Again => self.last.clone()?,
         };
+        self.last = Some(command.clone());
         let result = self.give(actor, *kill_switch, &command);
         Some((command, result))
     }

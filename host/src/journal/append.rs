@@ -56,7 +56,11 @@ impl<S: Storage> Journal<S> {
         self.missed = self.refresh()?;
         if let Some(key) = key {
             match self.ledger.recall(key, command, context) {
-                Ok(Some(records)) => return self.records(*records.start(), *records.end()),
+                Ok(Some(records)) => {
+                    // Its writer may have died before its fsync, and an answer is for good.
+                    self.make_durable()?;
+                    return self.records(*records.start(), *records.end());
+                }
                 Ok(None) => {}
                 Err(refused) => return self.refuse(refused, command, context, now),
             }
@@ -130,6 +134,8 @@ impl<S: Storage> Journal<S> {
         now: Timestamp,
     ) -> Result<Vec<Entry>, JournalError> {
         if events.is_empty() {
+            // It is so already, and has to stay so.
+            self.make_durable()?;
             return Ok(Vec::new());
         }
         let mut next = self.ledger.clone();
@@ -166,7 +172,7 @@ impl<S: Storage> Journal<S> {
         self.identity = file.identity().ok();
         self.torn_tail.clear();
         self.ledger = next;
-        self.verified = at;
+        (self.verified, self.durable) = (at, at);
         self.acknowledged = Some(self.ledger.head().clone());
         let entries = text.lines().map(|line| Entry {
             record: serde_json::from_str(line)

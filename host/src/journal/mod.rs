@@ -33,6 +33,8 @@ pub struct Journal<S = DirStorage> {
     ledger: Ledger,
     /// Bytes verified so far: up to the last newline seen.
     verified: u64,
+    /// Bytes of them that are durable for sure.
+    durable: u64,
     /// Bytes after the last newline, at the last look.
     torn_tail: Vec<u8>,
     /// The file looked at last, by device and inode.
@@ -88,6 +90,7 @@ impl<S: Storage> Journal<S> {
             storage,
             ledger: Ledger::default(),
             verified: 0,
+            durable: 0,
             torn_tail: Vec::new(),
             identity: None,
             acknowledged: None,
@@ -142,19 +145,29 @@ impl<S: Storage> Journal<S> {
         self.read_new(&mut *file)
     }
 
-    /// The same, and what is returned is durable: a writer may have died, or be, between its write and its
-    /// fsync, and whoever acts on a record must not be ahead of the disk.
+    /// The same, and what is known after it is durable: a writer may have died, or be, between its write
+    /// and its fsync, and whoever acts on a record must not be ahead of the disk.
     ///
     /// # Errors
     /// As [`Journal::refresh`]; after a failed fsync this journal writes no more.
     pub fn refresh_durably(&mut self) -> Result<Vec<Entry>, JournalError> {
         let entries = self.refresh()?;
-        if !entries.is_empty() {
+        self.make_durable()?;
+        Ok(entries)
+    }
+
+    /// Syncs what this process has read and not written itself.
+    fn make_durable(&mut self) -> Result<(), JournalError> {
+        if let Some(why) = &self.poisoned {
+            return Err(JournalError::ReadOnly { why: why.clone() });
+        }
+        if self.verified > self.durable {
             let file = self.storage.open(false);
             let synced = file.and_then(|file| file.map_or(Ok(()), |mut file| file.sync()));
             synced.map_err(|why| self.poison("fsync", why))?;
+            self.durable = self.verified;
         }
-        Ok(entries)
+        Ok(())
     }
 
     fn read_new(&mut self, file: &mut dyn LogFile) -> Result<Vec<Entry>, JournalError> {
@@ -206,6 +219,7 @@ impl<S: Storage> Journal<S> {
     /// Reads everything again; returns the records that were not known before.
     fn reread(&mut self, file: &mut dyn LogFile) -> Result<Vec<Entry>, JournalError> {
         let known = self.ledger.head().clone();
+        self.durable = 0;
         let before = (
             std::mem::take(&mut self.ledger),
             std::mem::take(&mut self.verified),

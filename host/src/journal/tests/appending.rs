@@ -53,8 +53,9 @@ fn what_a_command_brings_about_is_synced_before_each_newline_and_before_it_retur
 #[test]
 fn a_command_that_changes_nothing_writes_nothing() {
     let bench = Bench::holding(2);
-    let before = (bench.disk.bytes(), bench.disk.calls());
     let mut journal = bench.journal();
+    journal.refresh_durably().unwrap();
+    let before = (bench.disk.bytes(), bench.disk.calls());
     assert_eq!(
         say(&mut journal, &step(1)).unwrap().len(),
         0,
@@ -106,20 +107,36 @@ fn a_reader_gets_each_record_once_with_its_line_as_it_was_written() {
     );
 }
 
+/// A journal with a record that its writer did not live to sync.
+fn with_an_unsynced_record(bench: &Bench, command: &Command) {
+    let line = line_for(&bench.disk.bytes(), command);
+    bench.disk.set(&[bench.disk.bytes(), line].concat());
+}
+
 #[test]
 fn what_a_driver_acts_on_is_synced_by_whoever_wrote_it_or_by_the_reader() {
     let bench = Bench::holding(2);
     let mut reader = bench.journal();
     let before = bench.disk.calls().syncs;
-    assert_eq!(reader.refresh_durably().unwrap().len(), 0);
-    assert_eq!(
-        bench.disk.calls().syncs,
-        before,
-        "nothing new, nothing to do"
-    );
-    // A writer that died before its fsync.
-    let line = line_for(&bench.disk.bytes(), &step(2));
-    bench.disk.set(&[bench.disk.bytes(), line].concat());
-    assert_eq!(reader.refresh_durably().unwrap().len(), 1);
+    reader.refresh_durably().unwrap();
     assert_eq!(bench.disk.calls().syncs, before + 1);
+    reader.refresh_durably().unwrap();
+    assert_eq!(bench.disk.calls().syncs, before + 1, "nothing is new");
+    with_an_unsynced_record(&bench, &step(2));
+    assert_eq!(reader.refresh_durably().unwrap().len(), 1);
+    assert_eq!(bench.disk.calls().syncs, before + 2);
+}
+
+#[test]
+fn that_something_is_so_already_is_answered_when_it_is_durable() {
+    let bench = Bench::holding(1);
+    with_an_unsynced_record(&bench, &step(1));
+    let before = bench.disk.calls();
+    let paused = say(&mut bench.journal(), &step(1)).unwrap();
+    assert_eq!(paused.len(), 0);
+    let after = bench.disk.calls();
+    assert_eq!(
+        (after.syncs, after.writes),
+        (before.syncs + 1, before.writes)
+    );
 }

@@ -121,6 +121,20 @@ fn a_command_whose_answer_was_lost_is_done_once_wherever_the_writer_died() {
 }
 
 #[test]
+fn what_is_answered_by_key_is_durable_though_its_writer_died_before_its_fsync() {
+    let bench = Bench::holding(3);
+    let before = bench.disk.bytes();
+    say_under(&mut bench.journal(), "k", "ann", &rollback(), None).unwrap();
+    let visible = bench.disk.bytes();
+    bench.disk.set(&before);
+    let mut journal = bench.journal();
+    bench.disk.set(&visible);
+    let syncs = bench.disk.calls().syncs;
+    say_under(&mut journal, "k", "ann", &rollback(), None).unwrap();
+    assert_eq!(bench.disk.calls().syncs, syncs + 1);
+}
+
+#[test]
 fn a_full_disk_leaves_the_key_new() {
     let bench = Bench::holding(3);
     let mut journal = bench.journal();

@@ -152,29 +152,24 @@ fn a_journal_cut_anywhere_is_its_whole_records_and_a_torn_tail() {
     let chain = chain();
     let mut cuts = 0;
     for (line, before) in &chain.lines {
+        let mut ledger = before.clone();
         for length in line.clone() {
             let rest = &chain.bytes[line.start..length];
-            let mut ledger = before.clone();
-            let tail = ledger
-                .read(rest, |_, _, _| panic!("no record is whole"))
-                .unwrap();
-            assert_eq!(tail, rest, "cut at {length}");
-            let seen = verify(before.clone(), rest, None);
-            assert_eq!(
-                (seen.head, seen.torn_tail),
-                (before.head().clone(), rest.len())
-            );
-            assert!(seen.errors.is_empty(), "the bytes alone do not show it");
-            // Whoever knows a later head does.
+            let tail = ledger.read(rest, |_, _, _| panic!("no record is whole"));
+            assert_eq!(tail.unwrap(), rest, "cut at {length}");
+            // Whoever knows a later head finds what the bytes alone do not show.
             let known = verify(before.clone(), rest, Some(&chain.head));
-            let expected = format!(
-                "expected head 64: the chain ends at record {}",
-                before.head().seq
-            );
+            let seq = before.head().seq;
+            let expected = format!("expected head 64: the chain ends at record {seq}");
             assert_eq!(known.errors, [expected], "cut at {length}");
-            let earlier = Some(before.head()).filter(|head| head.seq > 0);
-            assert!(verify(before.clone(), rest, earlier).errors.is_empty());
+            assert_eq!((known.head.seq, known.torn_tail), (seq, rest.len()));
             cuts += 1;
+        }
+        assert_eq!(ledger, *before);
+        let torn = &chain.bytes[line.start..line.end - 1];
+        let earlier = Some(before.head()).filter(|head| head.seq > 0);
+        for expected in [None, earlier] {
+            assert_eq!(verify(before.clone(), torn, expected).errors, [""; 0]);
         }
     }
     assert_eq!(cuts, chain.bytes.len());
