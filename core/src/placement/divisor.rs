@@ -129,6 +129,7 @@ mod tests {
         assert_eq!(Divisor::new(10_000), Some(Divisor::TEN_THOUSAND));
         assert_eq!(Divisor::new(0).or(Divisor::new(65_537)), None);
     }
+
     #[test]
     fn a_fraction_is_below_that_of_a_part_exactly_when_the_remainder_is_below_the_part() {
         for n in [1, 2, 3, 7, 1024, 10_000, 65_536] {
