@@ -3,8 +3,11 @@
 use std::hash::{BuildHasher, Hash};
 use std::hint::black_box;
 
-use super::rounds::{Side, compare};
-use super::{ids, preferred, router};
+use halcyon_core::placement::Router;
+
+use super::own::{figure, preferred};
+use super::rounds::Side;
+use super::{Case, Figure, ids, router};
 
 /// The hash of all of them: theirs differ, and what is compared is the choice, not the hash.
 #[derive(Clone, Copy)]
@@ -35,20 +38,18 @@ impl hrw_hash::HrwNode for Node {
     }
 }
 
-/// Prints Halcyon's cost in units of each crate's.
-pub(crate) fn compare_all(regions: usize, rounds: usize) {
+static MAGLEV: Figure = figure("rendezvous prepared / maglev", 1.0);
+static JUMPHASH: Figure = figure("rendezvous prepared / jumphash", 1.0);
+static HASHRING: Figure = figure("rendezvous prepared / hashring", 1.0);
+static HRW: Figure = figure("rendezvous weighted, 256 regions / hrw-hash", 0.05);
+
+pub(super) static FIGURES: [&Figure; 4] = [&MAGLEV, &JUMPHASH, &HASHRING, &HRW];
+
+/// Halcyon's cost in units of each crate's, at so many regions.
+pub(super) fn cases(regions: usize) -> Vec<Case> {
     let ids = ids(36);
     let nodes: Vec<Node> = (0..regions).map(|n| Node(format!("region-{n}"))).collect();
-    let asked = |decide: Box<dyn Fn(&String) -> u64>| -> Side<'_> {
-        let ids = &ids;
-        Box::new(move || {
-            let sum = ids
-                .iter()
-                .fold(0_u64, |sum, id| sum.wrapping_add(decide(black_box(id))));
-            black_box(sum);
-        })
-    };
-    let address = |node: &Node| node.0.as_ptr() as u64;
+    let address = |node: &Node| std::ptr::from_ref(node) as u64;
 
     let maglev = maglev::Maglev::with_hasher(nodes.clone(), Sip13);
     let jump = jumphash::CustomJumpHasher::new(Sip13.build_hasher());
@@ -56,34 +57,52 @@ pub(crate) fn compare_all(regions: usize, rounds: usize) {
     ring.batch_add(nodes.clone());
     let hrw = hrw_hash::HrwNodes::with_build_hasher(Sip13, nodes);
 
-    let prepared = router(regions, "rendezvous", true).prepare();
-    let direct = router(regions, "rendezvous", true);
-    let print = |what: &str, ours, theirs: Side<'_>| {
-        let ratio = compare(preferred(&ids, ours), theirs, rounds);
-        println!("{regions:>3} regions  {what:<34} {ratio}");
+    let case = |what: &str, figure, ours: Router, theirs: Side| Case {
+        name: format!("{regions} regions, {what}"),
+        figure,
+        first: preferred(ids, ours),
+        second: theirs,
     };
+    let prepared = || router(regions, "rendezvous", true).prepare();
     let count = regions as u32;
-    print(
-        "prepared / maglev",
-        &prepared,
-        asked(Box::new(move |id| {
-            use maglev::ConsistentHasher as _;
-            maglev.get(id).map_or(0, address)
-        })),
-    );
-    print(
-        "prepared / jumphash",
-        &prepared,
-        asked(Box::new(move |id| jump.slot(id, count).into())),
-    );
-    print(
-        "prepared / hashring",
-        &prepared,
-        asked(Box::new(move |id| ring.get(id).map_or(0, address))),
-    );
-    print(
-        "weighted, not prepared / hrw-hash",
-        &direct,
-        asked(Box::new(move |id| hrw.sorted(id).next().map_or(0, address))),
-    );
+    let hrw_figure = (regions == 256).then_some(&HRW);
+    vec![
+        case(
+            "prepared / maglev",
+            Some(&MAGLEV),
+            prepared(),
+            asked(ids, move |id| {
+                use maglev::ConsistentHasher as _;
+                maglev.get(id).map_or(0, address)
+            }),
+        ),
+        case(
+            "prepared / jumphash",
+            Some(&JUMPHASH),
+            prepared(),
+            asked(ids, move |id| jump.slot(id, count).into()),
+        ),
+        case(
+            "prepared / hashring",
+            Some(&HASHRING),
+            prepared(),
+            asked(ids, move |id| ring.get(id).map_or(0, address)),
+        ),
+        case(
+            "weighted / hrw-hash",
+            hrw_figure,
+            router(regions, "rendezvous", true),
+            asked(ids, move |id| hrw.sorted(id).next().map_or(0, address)),
+        ),
+    ]
+}
+
+fn asked(ids: &'static [String], decide: impl Fn(&String) -> u64 + 'static) -> Side {
+    Box::new(move || {
+        let mut sum = 0_u64;
+        for id in ids {
+            sum = sum.wrapping_add(decide(black_box(id)));
+        }
+        black_box(sum);
+    })
 }

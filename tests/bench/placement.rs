@@ -1,48 +1,106 @@
 //! `cargo bench`: what a decision costs, beside the bare hash and beside other crates, in one run.
 //!
 //! Every figure is a ratio of CPU time of this thread, with the two sides measured in turn, round by
-//! round: the median of the rounds' ratios is what a noisy machine distorts least.
+//! round: the median of the rounds' ratios is what a noisy machine distorts least. At the end stands
+//! which figures of `docs/performance.md` were reached.
+//!
+//! `--bench --once CASE TIMES` only runs a case's first side, for a profiler to look at.
 
+mod own;
 mod peers;
 mod rounds;
 
-use std::hint::black_box;
-
-use halcyon_core::hash::TenantId;
-use halcyon_core::placement::{ReleaseView, Router, Slot, SlotRule};
-use halcyon_core::release::{Phase, Weight};
-use rounds::{Side, compare};
+use halcyon_core::placement::Router;
+use rounds::{Ratio, Side, compare};
 
 /// How many different tenants a round asks about: they stay in the cache, and no branch learns them.
 const TENANTS: usize = 4096;
 
+/// How often both sides are measured.
+const ROUNDS: usize = 51;
+
+/// Two sides to compare.
+struct Case {
+    name: String,
+    figure: Option<&'static Figure>,
+    first: Side,
+    second: Side,
+}
+
+/// What is to be reached.
+struct Figure {
+    what: &'static str,
+    at_most: f64,
+}
+
 fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let mut cases = own::cases();
+    cases.extend([3, 8, 32, 256].into_iter().flat_map(peers::cases));
+    if let Some(once) = args.iter().position(|arg| arg == "--once") {
+        return run_once(&cases, &args[once + 1..]);
+    }
     // `cargo bench` passes --bench, `cargo test` --test: under the latter, one short round of each.
-    let rounds = if std::env::args().any(|arg| arg == "--bench") {
-        31
+    let rounds = if args.iter().any(|arg| arg == "--bench") {
+        ROUNDS
     } else {
         1
     };
     println!(
-        "CPU time against bare SipHash-1-3 of the same ids, median of {rounds} rounds (lowest, highest)\n"
+        "Ratios of CPU time, median of {rounds} rounds (lowest, highest), and what the first takes\n"
     );
-    for length in [8, 16, 36] {
-        against_bare_hash(length, rounds);
-    }
-    println!("\nAgainst other crates, ids of 36 bytes, Halcyon / crate\n");
-    for regions in [3, 8, 32, 256] {
-        peers::compare_all(regions, rounds);
+    let measured: Vec<(Option<&Figure>, Ratio)> = cases
+        .iter()
+        .map(|case| {
+            let ratio = compare(&case.first, &case.second, rounds);
+            println!("{:<48} {ratio}", case.name);
+            (case.figure, ratio)
+        })
+        .collect();
+    println!(
+        "\n{:<56} {:>8} {:>16}",
+        "figure to reach", "at most", "medians"
+    );
+    for figure in own::FIGURES.into_iter().chain(peers::FIGURES) {
+        summarise(figure, &measured);
     }
 }
 
-/// Tenant ids of this many bytes, all different.
-fn ids(length: usize) -> Vec<String> {
-    (0..TENANTS)
-        .map(|n| {
-            let number = format!("{:x}", (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            format!("{number}-tenant-of-some-customer-somewhere")[..length].to_owned()
-        })
-        .collect()
+/// One line on a figure: the medians of its cases, from the lowest to the highest.
+fn summarise(figure: &Figure, measured: &[(Option<&Figure>, Ratio)]) {
+    let mut medians: Vec<f64> = measured
+        .iter()
+        .filter(|(of, _)| of.is_some_and(|of| std::ptr::eq(of, figure)))
+        .map(|(_, ratio)| ratio.median)
+        .collect();
+    medians.sort_by(f64::total_cmp);
+    let (lowest, highest) = (medians[0], medians[medians.len() - 1]);
+    let reached = medians.iter().filter(|m| **m <= figure.at_most).count();
+    let verdict = match medians.len() - reached {
+        0 => "reached".to_owned(),
+        missed => format!("missed in {missed} of {}", medians.len()),
+    };
+    let (what, at_most) = (figure.what, figure.at_most);
+    println!("{what:<56} {at_most:>8.2} {lowest:>7.3} to {highest:.3}  {verdict}");
+}
+
+fn run_once(cases: &[Case], args: &[String]) {
+    let [name, times] = args else {
+        panic!("--once needs a case and how often it is to run");
+    };
+    let case = cases.iter().find(|case| case.name == *name);
+    let case = case.unwrap_or_else(|| panic!("no case is named {name:?}"));
+    let times: u64 = times.parse().expect("how often is a number");
+    (0..times).for_each(|_| (case.first)());
+}
+
+/// Tenant ids of this many bytes, all different; they live as long as the program.
+fn ids(length: usize) -> &'static [String] {
+    let id = |n: u64| {
+        let number = format!("{:x}", (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        format!("{number}-tenant-of-some-customer-somewhere")[..length].to_owned()
+    };
+    (0..TENANTS as u64).map(id).collect::<Vec<_>>().leak()
 }
 
 /// Regions `region-0`, …; weights 1, 2, 3, … where they are to differ.
@@ -62,69 +120,4 @@ fn router(regions: usize, sticky: &str, weighted: bool) -> Router {
         })
     })
     .expect("the configuration is valid")
-}
-
-/// A side that asks about every id.
-fn side<'a>(ids: &'a [String], decide: impl Fn(TenantId<'_>) -> u64 + 'a) -> Side<'a> {
-    Box::new(move || {
-        let mut sum = 0_u64;
-        for id in ids {
-            let id = TenantId::new(black_box(id).as_str()).expect("1 to 16384 bytes");
-            sum = sum.wrapping_add(decide(id));
-        }
-        black_box(sum);
-    })
-}
-
-fn preferred<'a>(ids: &'a [String], router: &'a Router) -> Side<'a> {
-    side(ids, |id| {
-        let region = router.preferred(id).expect("every region is allowed");
-        region.as_str().as_ptr() as u64
-    })
-}
-
-fn canary(router: &Router) -> SlotRule {
-    router.slot_rule(Some(ReleaseView {
-        id: "bench",
-        phase: Phase::Canary,
-        weight: Weight::new(25).expect("a weight"),
-    }))
-}
-
-fn against_bare_hash(length: usize, rounds: usize) {
-    let ids = ids(length);
-    let bare = || -> Side<'_> {
-        // Keyed at run time, as ours is: a key known to the compiler would be folded away.
-        let hasher = black_box(siphasher::sip::SipHasher13::new_with_keys(0, 0));
-        let ids = &ids;
-        Box::new(move || {
-            let mut sum = 0_u64;
-            for id in ids {
-                sum = sum.wrapping_add(hasher.hash(black_box(id).as_bytes()));
-            }
-            black_box(sum);
-        })
-    };
-    let print = |what: &str, aim: &str, side: Side<'_>| {
-        let ratio = compare(side, bare(), rounds);
-        println!("{length:>3} bytes  {what:<34} {ratio}  aim {aim}");
-    };
-    let modulo = router(3, "hash", false);
-    print("hash, 3 regions", "<= 1.10", preferred(&ids, &modulo));
-    let slots = canary(&modulo);
-    let route = side(&ids, |id| {
-        let placement = modulo.route(id, &[], &slots).expect("every region is up");
-        placement.region.as_str().as_ptr() as u64 + u64::from(placement.slot == Slot::Green)
-    });
-    print("hash, region and slot, 3 regions", "<= 1.20", route);
-    for regions in [3, 8, 32, 256] {
-        let prepared = router(regions, "rendezvous", true).prepare();
-        let what = format!("rendezvous prepared, {regions} regions");
-        print(&what, "<= 1.10", preferred(&ids, &prepared));
-    }
-    for (regions, aim) in [(3, "<= 2.2"), (8, "<= 3.0"), (256, "-")] {
-        let direct = router(regions, "rendezvous", true);
-        let what = format!("rendezvous weighted, {regions} regions");
-        print(&what, aim, preferred(&ids, &direct));
-    }
 }

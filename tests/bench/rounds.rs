@@ -5,11 +5,11 @@ use std::fmt;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Something to measure, done once.
-pub(crate) type Side<'a> = Box<dyn Fn() + 'a>;
+pub(crate) type Side = Box<dyn Fn()>;
 
 /// The first side's cost in units of the second's.
 pub(crate) struct Ratio {
-    median: f64,
+    pub(crate) median: f64,
     lowest: f64,
     highest: f64,
     /// What a single call of the first side took, in nanoseconds; the median.
@@ -32,21 +32,21 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// Measures both sides in turn for so many rounds of about 10 ms each.
-pub(crate) fn compare(first: Side<'_>, second: Side<'_>, rounds: usize) -> Ratio {
-    let target = if rounds > 1 { 10_000_000 } else { 1 };
+/// Measures both sides in turn for so many rounds of about 5 ms each.
+pub(crate) fn compare(first: &Side, second: &Side, rounds: usize) -> Ratio {
+    let target = if rounds > 1 { 5_000_000 } else { 1 };
     // Warm up, and find out how often each has to run to be measured well.
-    let (repeat_first, repeat_second) = (repeats(&first, target), repeats(&second, target));
+    let (repeat_first, repeat_second) = (repeats(first, target), repeats(second, target));
     let mut ratios = Vec::with_capacity(rounds);
     let mut times = Vec::with_capacity(rounds);
     for round in 0..rounds {
         // Whoever comes second has the other's heat and dust, so they swap.
         let (one, two) = if round % 2 == 0 {
-            let one = cost(&first, repeat_first);
-            (one, cost(&second, repeat_second))
+            let one = cost(first, repeat_first);
+            (one, cost(second, repeat_second))
         } else {
-            let two = cost(&second, repeat_second);
-            (cost(&first, repeat_first), two)
+            let two = cost(second, repeat_second);
+            (cost(first, repeat_first), two)
         };
         ratios.push(one / two);
         times.push(one);
@@ -61,7 +61,7 @@ pub(crate) fn compare(first: Side<'_>, second: Side<'_>, rounds: usize) -> Ratio
     }
 }
 
-fn repeats(side: &Side<'_>, target: u64) -> u64 {
+fn repeats(side: &Side, target: u64) -> u64 {
     let mut times = 1;
     loop {
         let begin = cpu();
@@ -77,7 +77,7 @@ fn repeats(side: &Side<'_>, target: u64) -> u64 {
 }
 
 /// Nanoseconds of CPU time a call.
-fn cost(side: &Side<'_>, repeat: u64) -> f64 {
+fn cost(side: &Side, repeat: u64) -> f64 {
     let begin = cpu();
     (0..repeat).for_each(|_| side());
     (cpu() - begin) as f64 / repeat as f64

@@ -38,7 +38,14 @@ impl Sip13 {
     pub(super) fn hash(&self, bytes: &[u8]) -> u64 {
         let mut state = self.start;
         let mut rest = bytes;
-        while let Some((block, behind)) = rest.split_first_chunk() {
+        // Two blocks at a time: half the counting.
+        while let Some((pair, behind)) = rest.split_first_chunk::<16>() {
+            for block in pair.as_chunks().0 {
+                state = state.with(u64::from_le_bytes(*block)).begin();
+            }
+            rest = behind;
+        }
+        if let Some((block, behind)) = rest.split_first_chunk() {
             state = state.with(u64::from_le_bytes(*block)).begin();
             rest = behind;
         }

@@ -180,8 +180,14 @@ impl Prepared {
 
     #[inline]
     pub(super) fn first(&self, bucket: u16) -> u16 {
-        let of = |bytes: &Bytes| bytes.get(usize::from(bucket)).copied().unwrap_or_default();
-        u16::from_le_bytes([of(&self.low), self.high.as_ref().map_or(0, of)])
+        let of = |bytes: &Bytes| {
+            let byte = bytes.get(usize::from(bucket));
+            byte.copied().unwrap_or_default()
+        };
+        match &self.high {
+            None => of(&self.low).into(),
+            Some(high) => u16::from_le_bytes([of(&self.low), of(high)]),
+        }
     }
 }
 
