@@ -108,6 +108,7 @@ fn kind(why: &Rejection) -> &'static str {
         Rejection::NotInPlan { .. } => "not_in_plan",
         Rejection::NotYet { .. } => "not_yet",
         Rejection::Invalid { .. } => "invalid",
+        Rejection::KeyReused { .. } => "key_reused",
     }
 }
 
