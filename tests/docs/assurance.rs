@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const HOW: [&str; 4] = ["enumerated", "property", "cases", "program"];
+const HOW: [&str; 5] = ["enumerated", "property", "cases", "program", "model"];
 
 /// The cells of each row of the page's tables, without their heads.
 fn rows(page: &str) -> Vec<Vec<&str>> {
@@ -17,7 +17,8 @@ fn rows(page: &str) -> Vec<Vec<&str>> {
     cells.filter(|row: &Vec<&str>| row[0] != "law").collect()
 }
 
-/// What is wrong with a reference such as `core/src/x.rs::a_test`, if anything.
+/// What is wrong with a reference such as `core/src/x.rs::a_test`, or `tests/model/main.rs::a property of
+/// the model`, if anything.
 fn missing(root: &Path, reference: &str) -> Option<String> {
     let Some((file, test)) = reference.split_once("::") else {
         return Some(format!("{reference} names no test"));
@@ -25,6 +26,10 @@ fn missing(root: &Path, reference: &str) -> Option<String> {
     let Ok(source) = std::fs::read_to_string(root.join(file)) else {
         return Some(format!("there is no {file}"));
     };
+    if test.contains(' ') {
+        let property = format!("\"{test}\"");
+        return (!source.contains(&property)).then(|| format!("{file} has no property {test}"));
+    }
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let begins = format!("fn {test}(");
     let is_test = lines
@@ -69,6 +74,11 @@ fn a_test_that_is_not_there_is_noticed() {
         ),
         ("tests/docs/assurance.rs::a_test_that_is_not_there", false),
         ("tests/docs/assurance.rs::missing", false),
+        ("tests/model/main.rs::at most one release is active", true),
+        (
+            "tests/model/main.rs::at most two releases are active",
+            false,
+        ),
         ("tests/docs/assurance.rs", false),
         ("tests/docs/nowhere.rs::missing", false),
     ] {
