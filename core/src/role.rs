@@ -116,4 +116,11 @@ mod tests {
         }
         assert!(Role::parse("").unwrap_err().to_string().contains("unset"));
     }
+
+    #[test]
+    fn a_role_is_shown_by_the_name_it_is_read_by() {
+        for role in [Role::Deployer, Role::Admin] {
+            assert_eq!(Role::parse(&role.to_string()), Ok(role));
+        }
+    }
 }

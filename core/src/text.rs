@@ -181,4 +181,19 @@ mod tests {
         assert!(ascii.bytes().all(|b| (0x20..0x7f).contains(&b)), "{ascii}");
         assert_eq!(serde_json::from_str::<String>(&ascii).unwrap(), text);
     }
+
+    #[test]
+    fn quotes_and_backslashes_are_shown_as_they_are() {
+        let text = r#"it's "a\b""#;
+        assert_eq!(printable(text), text);
+        assert_eq!(for_screen(text), text);
+        assert_eq!(printable("a\tü"), r"a\t\u{fc}");
+    }
+
+    #[test]
+    fn the_host_behind_a_long_password_is_shown_up_to_256_characters() {
+        let url = |length: usize| format!("http://u:{}@host/", "p".repeat(length));
+        assert_eq!(Seen(&url(241)).to_string(), r#""http://***@host/""#);
+        assert_eq!(Seen(&url(242)).to_string(), r#""http://***...""#);
+    }
 }

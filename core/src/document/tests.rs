@@ -149,3 +149,52 @@ fn a_number_with_hundreds_of_digits_is_cut_where_it_is_shown() {
     assert!(seen.len() <= 66 && seen.ends_with("...\""), "{seen}");
     assert_eq!(Document::from_json("-0.25").unwrap().seen(), "-0.25");
 }
+
+#[test]
+fn an_object_of_64_keys_is_read_and_of_one_more_the_rest_is_not_looked_at() {
+    let problems = |count: usize| {
+        let members = (0..count).map(|key| (alloc::format!("key{key}"), Document::Null));
+        let mut problems = Vec::new();
+        let document = Document::Object(members.collect());
+        assert!(Members::of(&document, "region 1", &["name"], &mut problems).is_some());
+        problems
+    };
+    assert_eq!(problems(64).len(), 64);
+    for count in [65, 1000] {
+        let found = problems(count);
+        assert_eq!(found.len(), 65);
+        assert_eq!(
+            found[0],
+            alloc::format!("region 1 has {count} keys; allowed: name")
+        );
+        assert_eq!(
+            found[64],
+            r#"region 1 has the unknown key "key63"; allowed: name"#
+        );
+    }
+}
+
+#[test]
+fn the_hundredth_problem_is_the_last_and_says_so() {
+    let mut problems = vec![alloc::string::String::from("x"); 99];
+    assert!(!enough(&problems));
+    say_if_enough(&mut problems);
+    assert_eq!(problems.len(), 99);
+    problems.push("x".into());
+    assert!(enough(&problems));
+    say_if_enough(&mut problems);
+    assert_eq!(
+        problems[100..],
+        ["has 100 problems up to here; nothing behind them was looked at"]
+    );
+}
+
+#[test]
+fn a_kind_of_value_that_no_tree_holds_is_refused_by_its_name() {
+    use serde::de::value::{BytesDeserializer, Error};
+    let why = Document::deserialize(BytesDeserializer::<Error>::new(b"x")).unwrap_err();
+    assert_eq!(
+        why.to_string(),
+        "invalid type: byte array, expected any value"
+    );
+}

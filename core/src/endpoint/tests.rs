@@ -140,3 +140,41 @@ fn joining_keeps_one_slash() {
     assert_eq!(at("http://h"), "/ready");
     assert_eq!(at("http://h/eu/"), "/eu/ready");
 }
+
+#[test]
+fn an_endpoint_tells_its_parts() {
+    for (text, scheme, host, port, path) in [
+        ("tcp://db.example:5432", Scheme::Tcp, "db.example", 5432, ""),
+        ("http://10.0.0.1", Scheme::Http, "10.0.0.1", 80, "/"),
+        ("https://[::1]:1/x?y", Scheme::Https, "::1", 1, "/x?y"),
+    ] {
+        let endpoint = Endpoint::parse(text).unwrap();
+        assert_eq!(
+            (
+                endpoint.scheme(),
+                endpoint.host(),
+                endpoint.port(),
+                endpoint.path()
+            ),
+            (scheme, host, port, path)
+        );
+    }
+}
+
+#[test]
+fn an_address_in_brackets_is_whole_and_nothing_but_a_port_stands_behind_it() {
+    assert_eq!(split_port("[::1]"), Some(("::1", None)));
+    assert_eq!(split_port("[::1]:65535"), Some(("::1", Some(65_535))));
+    for wrong in [
+        "[::1]x", "[::1]80", "[::1]:", "[::1]:0", "[::1", "[::1]]", "[a]", "[]",
+    ] {
+        assert_eq!(split_port(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn a_host_has_1_to_253_characters() {
+    let of = |length: usize| "h".repeat(length);
+    assert_eq!(split_port(&of(253)), Some((of(253).as_str(), None)));
+    assert_eq!((split_port(&of(254)), split_port(":80")), (None, None));
+}

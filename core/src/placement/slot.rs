@@ -132,3 +132,42 @@ impl SlotRule {
         self.green_below
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::{FMIX_1, FMIX_2};
+    use crate::release::Weight;
+
+    /// The number that `fmix64` makes `mixed` of.
+    fn unmixed(mixed: u64) -> u64 {
+        // Of an odd number, five rounds of Newton's method double 3 right bits to 96.
+        let inverse = |odd: u64| {
+            (0..5).fold(odd, |found, _| {
+                found.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(found)))
+            })
+        };
+        let mut h = mixed;
+        h = (h ^ (h >> 33)).wrapping_mul(inverse(FMIX_2));
+        h = (h ^ (h >> 33)).wrapping_mul(inverse(FMIX_1));
+        h ^ (h >> 33)
+    }
+
+    #[test]
+    fn the_first_bucket_behind_the_share_is_blue_from_its_lowest_hash_on() {
+        for percent in [0, 1, 11, 50, 99, 100] {
+            let release = ReleaseView {
+                id: "r1",
+                phase: Phase::Canary,
+                weight: Weight::new(percent).unwrap(),
+            };
+            let rule = SlotRule::new(&HashKey::default(), Some(release));
+            for mixed in 0..10_000 {
+                let h = unmixed(mixed) ^ rule.seed;
+                assert_eq!(rule.bucket(h), mixed);
+                let green = mixed < rule.green_below();
+                assert_eq!(rule.slot(h) == Slot::Green, green, "{percent} {mixed}");
+            }
+        }
+    }
+}

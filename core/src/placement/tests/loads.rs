@@ -96,3 +96,53 @@ fn with_many_regions_their_weights_say_what_is_likely() {
     let router = weighted(&[0; 100], "rendezvous");
     assert!(router.loads().shares().all(|share| share == 100));
 }
+
+#[test]
+fn after_the_last_region_in_order_comes_the_first() {
+    let mut weights = [0; 65];
+    (weights[0], weights[64]) = (1, 8);
+    let router = weighted(&weights, "rendezvous");
+    assert_eq!(worst(&router, FailoverPolicy::Ordered), Some((900, 0, 64)));
+}
+
+/// The worst load under `rendezvous`, counted over the first two regions of each bucket. A region that is
+/// lost gives up those buckets that `gives_up` says of their first region and it.
+fn worst_by_count(
+    firsts: &[(usize, usize)],
+    shares: [u64; 3],
+    gives_up: fn(usize, usize) -> bool,
+) -> (u64, usize, usize) {
+    let mut worst = (0, 0, 0);
+    for lost in 0..3 {
+        let mut load = shares;
+        for (first, second) in firsts.iter().filter(|(first, _)| gives_up(*first, lost)) {
+            load[if *first == lost { *second } else { *first }] += 1;
+        }
+        for region in (0..3).filter(|region| *region != lost) {
+            let percent = load[region] * 100 / shares[region];
+            if percent > worst.0 {
+                worst = (percent, region, lost);
+            }
+        }
+    }
+    worst
+}
+
+#[test]
+fn up_to_64_regions_loads_under_rendezvous_are_counted_and_not_estimated() {
+    let by_rendezvous = weighted(&[8, 1, 2], "rendezvous");
+    let firsts: Vec<(usize, usize)> = (0..=u16::MAX)
+        .map(|bucket| by_rendezvous.rendezvous.order(bucket))
+        .map(|order| (order[0].0.into(), order[1].0.into()))
+        .collect();
+    let mut shares = [0; 3];
+    firsts.iter().for_each(|(first, _)| shares[*first] += 1);
+    let of_its_own = worst_by_count(&firsts, shares, |first, lost| first == lost);
+    let policy = FailoverPolicy::Rendezvous;
+    assert_eq!(worst(&by_rendezvous, policy), Some(of_its_own));
+    assert_ne!(of_its_own.0, 366, "what the weights make likely");
+
+    // By hash a region has tenants of all buckets, and as many as any other.
+    let of_all = worst_by_count(&firsts, [65_536; 3], |_, _| true);
+    assert_eq!(worst(&weighted(&[8, 1, 2], "hash"), policy), Some(of_all));
+}

@@ -1,6 +1,7 @@
 //! Placement: golden vectors, every health subset against an oracle, and the laws of cohorts.
 #![allow(clippy::as_conversions, clippy::arithmetic_side_effects)]
 
+mod answers;
 mod buckets;
 mod cohorts;
 mod draws;

@@ -76,3 +76,72 @@ fn a_plan_is_shown_only_while_its_release_is_under_way() {
     );
     assert_eq!(status["release_id"], "r1");
 }
+
+#[test]
+fn a_release_tells_its_plan_its_verdicts_and_what_placement_needs() {
+    let view = |bench: &Bench| {
+        let view = bench.release.view()?;
+        Some((view.id.to_string(), view.phase, view.weight))
+    };
+    let at = bench();
+    assert_eq!((at.release.plan(), view(&at)), (None, None));
+    let at = at.all([provision_with(plan(&[10, 50])), start(10)]);
+    assert_eq!(at.release.plan(), Some(&plan(&[10, 50])));
+    assert_eq!(view(&at), Some(("r1".into(), Phase::Canary, weight(10))));
+    assert_eq!(at.release.passed(weight(10)), None);
+    let at = at.all([pass(10)]);
+    assert_eq!(at.release.passed(weight(10)), Some(true));
+    assert_eq!(at.release.passed(weight(50)), None);
+    let at = bench().all([
+        provision_with(tolerant(plan(&[10, 50]))),
+        start(10),
+        fail(10, Check::Bake),
+    ]);
+    assert_eq!(at.release.passed(weight(10)), Some(false));
+}
+
+#[test]
+fn a_state_is_read_by_the_name_it_is_written_with() {
+    for (phase, name) in [
+        (Phase::Idle, "idle"),
+        (Phase::GreenProvisioned, "green_provisioned"),
+        (Phase::Canary, "canary"),
+        (Phase::GreenLive, "green_live"),
+        (Phase::RollbackInProgress, "rollback_in_progress"),
+    ] {
+        assert_eq!((phase.name(), Phase::parse(name)), (name, Ok(phase)));
+    }
+    assert_eq!(
+        Phase::parse("live").unwrap_err(),
+        "\"live\" is no state; allowed: idle, green_provisioned, canary, green_live, rollback_in_progress"
+    );
+}
+
+#[test]
+fn a_plan_knows_the_places_of_its_steps_and_the_pools_of_its_regions() {
+    let steps = plan(&[10, 50, 100]);
+    let places = [10, 50, 100, 11].map(|percent| steps.place(weight(percent)));
+    assert_eq!(places, [Some(1), Some(2), Some(3), None]);
+
+    let [blue, green] = ["http://b:1", "http://g:1"].map(|url| Endpoint::parse(url).ok());
+    let pools = |blue: &Option<Endpoint>, green: &Option<Endpoint>| Pools {
+        blue: blue.clone(),
+        green: green.clone(),
+    };
+    let both = pools(&blue, &green);
+    assert_eq!(both.of(Pool::Blue), blue.as_ref());
+    assert_eq!(both.of(Pool::Green), green.as_ref());
+    assert!(pools(&None, &None).is_empty());
+    for some in [both, pools(&blue, &None), pools(&None, &green)] {
+        assert!(!some.is_empty());
+    }
+}
+
+#[test]
+fn a_regions_failure_is_shown_with_its_name_first() {
+    let failure = RegionFailure {
+        region: "us-east".into(),
+        why: "status 503".into(),
+    };
+    assert_eq!(failure.to_string(), "us-east: status 503");
+}

@@ -1,6 +1,10 @@
 //! Every setting: its default, the edges of its range, and what an error says.
 #![allow(clippy::arithmetic_side_effects)]
 
+mod files;
+mod lint;
+mod regions;
+
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
