@@ -6,6 +6,7 @@
 //! ```
 
 use std::error::Error;
+use std::io;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -64,21 +65,25 @@ fn app(shop: Shop, health: Health) -> Router {
 }
 
 /// Is ready when the process is told to end.
-async fn told_to_end() {
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => drop(terminate.recv().await),
-        Err(why) => eprintln!("SIGTERM cannot be waited for: {why}"),
-    }
+///
+/// The handler is in place when this returns, not only when the future is first polled: a server may
+/// answer before it polls its shutdown, and a SIGTERM in between would kill it.
+fn told_to_end() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        terminate.recv().await;
+    })
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
     // Every variable that is malformed, at once.
     let health = Health::from_env()?;
+    let told_to_end = told_to_end()?;
     let port = std::env::var("PORT").map_or(Ok(0), |port| port.parse())?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     println!("listening on {}", listener.local_addr()?);
     // /ready is 503 for DRAIN_MS, and only then does the listener close.
-    let stop = health.clone().drain_after(told_to_end());
+    let stop = health.clone().drain_after(told_to_end);
     serve(listener, app(Shop::default(), health))
         .with_graceful_shutdown(stop)
         .await?;

@@ -113,6 +113,13 @@ fn told_to_end_the_shop_drains_and_then_exits_0() {
 }
 
 #[test]
+fn told_to_end_before_its_first_request_the_shop_drains_too() {
+    let mut shop = Program::start("axum_app", &[("DRAIN_MS", "300")]);
+    shop.terminate();
+    assert_eq!(shop.end().code(), Some(0), "not killed by the signal");
+}
+
+#[test]
 fn a_malformed_configuration_ends_the_shop_with_every_problem() {
     let output = std::process::Command::new(halcyon_tests::process::example("axum_app"))
         .env_clear()

@@ -11,12 +11,11 @@
 //! use axum::Router;
 //! use halcyon::health::{Health, router};
 //!
-//! # async fn told_to_end() {}
-//! # async fn main_() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn main_(told_to_end: impl Future<Output = ()> + Send + 'static) -> Result<(), Box<dyn std::error::Error>> {
 //! let health = Health::from_env()?;
 //! let app = Router::new().merge(router(health.clone())); // beside your own routes
 //! let listener = tokio::net::TcpListener::bind("0.0.0.0:3000").await?;
-//! axum::serve(listener, app).with_graceful_shutdown(health.drain_after(told_to_end())).await?;
+//! axum::serve(listener, app).with_graceful_shutdown(health.drain_after(told_to_end)).await?;
 //! # Ok(())
 //! # }
 //! ```
