@@ -48,7 +48,7 @@ fn text(path: &str) -> Result<String, String> {
         .map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
     if !metadata.is_file() {
-        return Err("is no regular file".to_owned());
+        return Err("is no regular file; allowed: one of at most 16 MiB".to_owned());
     }
     let too_long = || format!("is longer than {BYTES_MAX} bytes");
     let mut bytes = Vec::new();

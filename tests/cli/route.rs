@@ -247,6 +247,20 @@ fn what_is_computed_ahead_for_many_tenants_changes_no_answer() {
 #[test]
 fn several_problems_of_an_explanation_are_told_at_once() {
     let store = Store::new();
+    let many: Vec<String> = (0..10).map(|place| format!("r{place}")).collect();
+    let list = many.join(",");
+    store
+        .run_with(
+            &["route", "acme", "--down", "mars"],
+            &[("REGIONS", &list), ("TENANT_STICKY", "primary")],
+        )
+        .exits(2)
+        .says("PRIMARY_REGION: unset; allowed: one of REGIONS")
+        .says("--down: \"mars\" is not in REGIONS; allowed: r0, r1, r2, r3, r4, r5, r6, r7 and 2 more");
+    let ran = store
+        .run_with(&["route", "acme", "--down", "mars"], &[("REGIONS", "a b")])
+        .exits(2);
+    assert!(!ran.stderr.contains("--down"), "{}", ran.stderr);
     let ran = store
         .run_with(
             &[

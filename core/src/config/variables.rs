@@ -59,7 +59,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "REGION_WEIGHTS",
         "1 each",
-        "weights of regions under rendezvous, comma-separated: us-east=2,us-west=1; 0 to 65535; a region of weight 0 serves when no other that is allowed is up",
+        "weights of regions under rendezvous, comma-separated: us-east=2,us-west=1; 0 to 65535; a region of weight 0 comes behind all others that are allowed",
     ),
     variable(
         "PRIMARY_REGION",

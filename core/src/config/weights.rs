@@ -73,7 +73,7 @@ pub(super) fn read_weights(
             None => {
                 let meant = nearest(name, regions.iter().map(RegionName::as_str));
                 let meant = meant.map_or_else(Default::default, |meant| {
-                    alloc::format!("did you mean {meant}? ")
+                    alloc::format!("did you mean \"{meant}\"? ")
                 });
                 problems.error(
                     VARIABLE,

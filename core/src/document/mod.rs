@@ -167,7 +167,7 @@ impl<'d, 'p> Members<'d, 'p> {
     pub(crate) fn text(&mut self, name: &str) -> Option<&'d str> {
         match self.get(name) {
             None => {
-                self.problem(format_args!("has no \"{name}\""));
+                self.problem(format_args!("has no \"{name}\", which it must have"));
                 None
             }
             Some(_) => self.text_if_any(name),
@@ -206,7 +206,7 @@ impl<'d, 'p> Members<'d, 'p> {
     /// A member that must be there and be a list.
     pub(crate) fn list(&mut self, name: &str) -> Option<&'d [Document]> {
         if self.get(name).is_none() {
-            self.problem(format_args!("has no \"{name}\""));
+            self.problem(format_args!("has no \"{name}\", which it must have"));
             return None;
         }
         match self.get(name) {

@@ -4,12 +4,13 @@ use alloc::vec::Vec;
 
 /// The one of `known` that is written most like `seen`, if any is alike: at most a third of its
 /// characters, and at least one, may have to be inserted, deleted, replaced or exchanged with its
-/// neighbour.
+/// neighbour, and some of either must be left.
 ///
 /// ```
 /// use halcyon_core::document::nearest;
 /// assert_eq!(nearest("residancy", ["residency", "pins", "slots"]), Some("residency"));
 /// assert_eq!(nearest("colour", ["residency", "pins", "slots"]), None);
+/// assert_eq!((nearest("c", ["a", "b"]), nearest("", ["a", "b"])), (None, None));
 /// ```
 ///
 /// Source of the distance: Damerau, "A technique for computer detection and correction of spelling
@@ -18,9 +19,10 @@ pub fn nearest<'k>(seen: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
     // A longer text is like nothing, and measuring it would cost its square.
     let seen: Vec<char> = seen.chars().take(65).collect();
     let alike = |name: &&str| {
-        let allowed = name.chars().count().div_euclid(3).max(1);
+        let length = name.chars().count();
+        let allowed = length.div_euclid(3).max(1);
         let found = distance(&seen, name);
-        (found <= allowed).then_some(found)
+        (found <= allowed && found < length.min(seen.len())).then_some(found)
     };
     known
         .into_iter()

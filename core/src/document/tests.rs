@@ -107,9 +107,9 @@ fn a_member_of_the_wrong_kind_is_reported_with_its_place() {
         problems,
         [
             r#"region 1 has "name" = 7; allowed: text"#,
-            r#"region 1 has no "more""#,
+            r#"region 1 has no "more", which it must have"#,
             r#"region 1 has "list" = "x"; allowed: a list"#,
-            r#"region 1 has no "more""#,
+            r#"region 1 has no "more", which it must have"#,
         ]
     );
     let mut problems = Vec::new();

@@ -155,8 +155,12 @@ impl Router {
         match outcome {
             Err(why) => format!("health: {why}"),
             Ok(placement) => match placement.reason {
+                Reason::AllDown if placement.region == name => format!(
+                    "health: no allowed region is up or draining, so {name} as if all were up"
+                ),
                 Reason::AllDown => format!(
-                    "health: no allowed region is up or draining, so {} as if all were up",
+                    "health: no allowed region is up or draining, and {name} is {was}; {}, so {} as if all were up",
+                    self.failover(question, first.place),
                     placement.region
                 ),
                 Reason::Failover => format!(
@@ -176,9 +180,13 @@ impl Router {
     fn failover(&self, question: &Question<'_>, first: usize) -> String {
         let is = |place: &usize, wanted: RegionStatus| question.status(*place) == wanted;
         let all = question.allowed.iter();
-        let wanted = match all.clone().any(|place| is(&place, RegionStatus::Up)) {
-            true => RegionStatus::Up,
-            false => RegionStatus::Draining,
+        let any = |wanted| all.clone().any(|place| is(&place, wanted));
+        let wanted = if any(RegionStatus::Up) {
+            RegionStatus::Up
+        } else if any(RegionStatus::Draining) {
+            RegionStatus::Draining
+        } else {
+            RegionStatus::Down
         };
         match self.policy {
             FailoverPolicy::Ordered => format!(

@@ -66,6 +66,28 @@ impl Loads {
             .max_by_key(|load| (load.percent, Reverse(load.lost)))
     }
 
+    /// The most that the loss of a single region under `policy` puts on a region of weight 0;
+    /// [`Load::percent`] is then of all tenants. Of equal ones, as in [`worst`](Self::worst). `None` where
+    /// that is nobody, and where all weights are 0, which count as 1.
+    pub fn onto_weight_0(&self, policy: FailoverPolicy) -> Option<Load> {
+        let all: u64 = self
+            .shares
+            .iter()
+            .fold(0, |sum, share| sum.saturating_add(*share));
+        let after = |lost: usize| {
+            let taken = self.taken(policy, lost).into_iter().zip(&self.weights);
+            let kept_empty = taken.enumerate().filter(|(_, (_, weight))| **weight == 0);
+            kept_empty.map(move |(region, (taken, _))| (taken, Reverse(lost), Reverse(region)))
+        };
+        let (taken, Reverse(lost), Reverse(region)) =
+            (0..self.shares.len()).flat_map(after).max()?;
+        (taken > 0).then(|| Load {
+            percent: taken.saturating_mul(100).checked_div(all).unwrap_or(0),
+            region,
+            lost,
+        })
+    }
+
     fn worst_after(&self, policy: FailoverPolicy, lost: usize) -> Option<Load> {
         let taken = self.taken(policy, lost);
         let survivors = self.shares.iter().zip(&taken).enumerate();

@@ -102,9 +102,6 @@ pub fn environment_reference() -> String {
     for (name, feature) in UNSUPPORTED {
         let _ = writeln!(page, "- `{name}`: {feature}");
     }
-    page.push_str(
-        "- `FAILOVER_POLICY=rendezvous`, `TENANT_STICKY=rendezvous`: rendezvous placement\n",
-    );
     page
 }
 

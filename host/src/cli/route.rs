@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use halcyon_core::config::RegionConfig;
 use halcyon_core::hash::{TENANT_ID_MAX, TenantId};
 use halcyon_core::placement::{BUCKETS, RegionStatus, Router, Slot, SlotRule};
+use halcyon_core::region::RegionName;
 use halcyon_core::text::{Seen, for_screen};
 use serde::Serialize;
 
@@ -94,16 +95,15 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
 }
 
 fn prepare(args: &Args, invocation: &Invocation) -> Result<Table, Failure> {
-    let settings = invocation.settings();
-    let router = Router::from_lookup(invocation);
-    let (router, settings) = match (router, settings) {
-        (Ok(router), Ok(settings)) => (router, settings),
+    let (config, found) = RegionConfig::read(invocation);
+    let (health, unknown) = health(&config, &args.down);
+    let (router, settings) = match (Router::from_lookup(invocation), invocation.settings()) {
+        (Ok(router), Ok(settings)) if unknown.is_empty() => (router, settings),
         (router, settings) => {
-            let mut problems: Vec<String> = settings
-                .err()
-                .map(|failure| failure.problems)
-                .unwrap_or_default();
-            for problem in router.err().map(|error| error.0).unwrap_or_default() {
+            let of_settings = settings.err().map(|failure| failure.problems);
+            let mut problems = of_settings.unwrap_or_default();
+            let of_router = router.err().map(|error| error.0).unwrap_or_default();
+            for problem in of_router.into_iter().chain(unknown) {
                 if !problems.contains(&problem) {
                     problems.push(problem);
                 }
@@ -111,33 +111,10 @@ fn prepare(args: &Args, invocation: &Invocation) -> Result<Table, Failure> {
             return Err(Failure::usage(problems));
         }
     };
-    let (_, problems) = RegionConfig::read(invocation);
-    problems
+    found
         .warnings
         .iter()
         .for_each(|warning| invocation.warn(warning));
-    let mut health: Vec<RegionStatus> = router.regions().map(|_| RegionStatus::Up).collect();
-    let mut unknown = Vec::new();
-    for down in &args.down {
-        match router.regions().position(|region| region.as_str() == down) {
-            Some(index) => health[index] = RegionStatus::Down,
-            None => {
-                let names: Vec<&str> = router
-                    .regions()
-                    .take(8)
-                    .map(|region| region.as_str())
-                    .collect();
-                unknown.push(format!(
-                    "--down: {} is not in REGIONS; allowed: {}",
-                    Seen(down),
-                    names.join(", ")
-                ));
-            }
-        }
-    }
-    if !unknown.is_empty() {
-        return Err(Failure::usage(unknown));
-    }
     let journal = Journal::open(&settings.store_dir)?;
     let slots = router.slot_rule(journal.release().view());
     Ok(Table {
@@ -147,6 +124,34 @@ fn prepare(args: &Args, invocation: &Invocation) -> Result<Table, Failure> {
         explain: args.explain,
         asked: 0,
     })
+}
+
+/// The regions with those of `--down` taken as down, and what is wrong with these.
+fn health(config: &RegionConfig, down: &[String]) -> (Vec<RegionStatus>, Vec<String>) {
+    let mut health = vec![RegionStatus::Up; config.regions.len()];
+    let mut unknown = Vec::new();
+    // Where no region could be read, that is the error.
+    for down in down.iter().filter(|_| !config.regions.is_empty()) {
+        let mut regions = config.regions.iter();
+        match regions.position(|region| region.as_str() == down) {
+            Some(place) => health[place] = RegionStatus::Down,
+            None => unknown.push(format!(
+                "--down: {} is not in REGIONS; allowed: {}",
+                Seen(down),
+                names(&config.regions)
+            )),
+        }
+    }
+    (health, unknown)
+}
+
+/// The regions for a message: all of a few, the first eight of many.
+fn names(regions: &[RegionName]) -> String {
+    let names: Vec<&str> = regions.iter().take(8).map(RegionName::as_str).collect();
+    match regions.len().saturating_sub(names.len()) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 impl Table {

@@ -64,6 +64,17 @@ fn all_weights_0_are_a_finding_and_one_above_0_is_none() {
         ]
     );
     assert_eq!(about_weights(&[1, 0, 0], &RENDEZVOUS), [""; 0]);
+    let unused = about_weights(&[0, 0, 0], &[HASH, ("FAILOVER_POLICY", "round_robin")]);
+    assert!(
+        unused.len() == 1 && unused[0].contains("weights are used by rendezvous alone"),
+        "{unused:?}"
+    );
+    let none = [
+        HASH,
+        ("FAILOVER_POLICY", "round_robin"),
+        ("REGION_WEIGHTS", " ,"),
+    ];
+    assert_eq!(findings(3, &none, "", ""), [""; 0], "that sets none");
 }
 
 #[test]
@@ -113,6 +124,13 @@ fn a_primary_of_weight_0_is_a_finding_where_tenants_go_by_rendezvous() {
     assert_eq!(about_weights(&[0, 1, 1], &RENDEZVOUS), [found]);
     assert_eq!(about_weights(&[0, 0, 1], &RENDEZVOUS), [found]);
     assert_eq!(about_weights(&[1, 0, 1], &RENDEZVOUS), [""; 0]);
+    for policy in ["ordered", "round_robin"] {
+        let more = [RENDEZVOUS[0], ("FAILOVER_POLICY", policy)];
+        assert_eq!(
+            about_weights(&[0, 1, 1], &more)[0],
+            "REGION_WEIGHTS: the primary, r0, has weight 0: it serves only tenants that fail over to it"
+        );
+    }
     let by_hash = [HASH, RENDEZVOUS[1]];
     assert_eq!(about_weights(&[0, 1, 1], &by_hash), [""; 0]);
 }
@@ -124,7 +142,9 @@ fn a_neighbour_with_half_as_much_again_is_a_finding_and_one_with_less_is_none() 
         let mut weights = [0; 65];
         weights[0] = weight;
         weights[1] = 100;
-        about_weights(&weights, &[RENDEZVOUS[0]])
+        let mut found = about_weights(&weights, &[RENDEZVOUS[0]]);
+        assert!(found.remove(0).contains(" has weight 0, "));
+        found
     };
     assert_eq!(
         of_r0(50),
@@ -200,8 +220,70 @@ fn a_pin_is_ignored_where_the_residency_of_its_tenants_does_not_allow_it() {
             "TENANT_RULES_FILE: the pin of \"bank-2\" to r0 is ignored: residency allows r1, r2",
             "TENANT_RULES_FILE: the pin of \"nowhere-1\" to r2 is ignored: residency allows no region",
             "TENANT_RULES_FILE: the pin of \"bank-3-*\" to r0 is ignored: residency allows r1, r2",
+            "TENANT_RULES_FILE: the pin of \"ba*\" to r0 is ignored for \"bank-*\": residency allows r1, r2",
         ]
     );
+}
+
+#[test]
+fn a_pin_of_many_tenants_is_ignored_for_those_whose_closest_residency_rule_says_so() {
+    let rules = r#"{
+        "residency":[
+            {"tenant":"*","regions":["r0","r1"]},
+            {"tenant":"eu-*","regions":["r2","r1"]},
+            {"tenant":"eu-7","regions":["r0","r2"]},
+            {"tenant":"eu-8","regions":["r0","r1"]},
+            {"tenant":"us-*","regions":["r1","r0"]}],
+        "pins":[
+            {"tenant":"eu-*","region":"r0"},
+            {"tenant":"eu-8","region":"r1"},
+            {"tenant":"*","region":"r1"},
+            {"tenant":"us-1*","region":"r2"}]}"#;
+    assert_eq!(
+        findings(3, &[], rules, ""),
+        [
+            "TENANT_RULES_FILE: the pin of \"eu-*\" to r0 is ignored but for those of a closer residency rule: residency allows r1, r2",
+            "TENANT_RULES_FILE: the pin of \"us-1*\" to r2 is ignored: residency allows r0, r1",
+        ]
+    );
+    let rules = r#"{
+        "residency":[{"tenant":"solo","regions":["r1","r2"]},{"tenant":"duo","regions":["r1","r2"]},
+            {"tenant":"trio","regions":["r0","r2"]},{"tenant":"other","regions":["r1","r2"]}],
+        "pins":[{"tenant":"*","region":"r0"},{"tenant":"solo","region":"r1"},{"tenant":"other","region":"r0"}]}"#;
+    assert_eq!(
+        findings(3, &[], rules, ""),
+        [
+            "TENANT_RULES_FILE: the pin of \"other\" to r0 is ignored: residency allows r1, r2",
+            "TENANT_RULES_FILE: the pin of \"*\" to r0 is ignored for \"duo\": residency allows r1, r2",
+        ]
+    );
+}
+
+#[test]
+fn a_region_of_weight_0_that_failover_fills_is_a_finding() {
+    let by = |policy| [RENDEZVOUS[0], ("FAILOVER_POLICY", policy)];
+    // Most is lost with r2, whose neighbour is r0; with r0, r1 takes less.
+    assert_eq!(
+        about_weights(&[1, 0, 3], &by("ordered"))[0],
+        "FAILOVER_POLICY: ordered failover would put 24 % of all tenants on r1, which has weight 0, if r0 is lost; rendezvous keeps to the weights"
+    );
+    assert_eq!(
+        about_weights(&[1, 3, 0, 0], &by("round_robin"))[0],
+        "FAILOVER_POLICY: round_robin failover would put 25 % of all tenants on r2, which has weight 0, if r1 is lost; rendezvous keeps to the weights"
+    );
+    for quiet in [
+        about_weights(&[1, 0, 3], &RENDEZVOUS),
+        about_weights(&[0, 0, 0], &by("round_robin")),
+        about_weights(&[1, 2, 3], &by("round_robin")),
+        about_weights(&[3, 0, 1], &[HASH, RENDEZVOUS[1]]),
+    ] {
+        assert!(
+            !quiet
+                .iter()
+                .any(|found| found.contains("which has weight 0")),
+            "{quiet:?}"
+        );
+    }
 }
 
 #[test]
@@ -229,6 +311,41 @@ fn health_servers_are_held_against_health_servers_and_pools_against_pools() {
         [
             "HALCYON_TOPOLOGY: blue of r1 and green of r0 are the same address, http://a:2",
             "HALCYON_TOPOLOGY: health of r0 and health of r2 are the same address, http://a:1",
+        ]
+    );
+}
+
+#[test]
+fn the_address_that_counts_is_the_variables_where_it_names_the_region() {
+    let shared = r#"{"region":[
+        {"name":"r0","health":"http://a:1"},{"name":"r1","health":"http://a:1"},{"name":"r2"}]}"#;
+    let endpoints = |list| [("REGION_ENDPOINTS", list)];
+    assert_eq!(
+        findings(3, &endpoints("r1=http://b:1"), "", shared),
+        [""; 0]
+    );
+    assert_eq!(
+        findings(3, &endpoints("r2=http://b:1,r1=http://b:1/ready"), "", ""),
+        ["REGION_ENDPOINTS: health of r1 and health of r2 are the same address, http://b:1"]
+    );
+    assert_eq!(
+        findings(3, &endpoints("r2=http://a:1,r1=http://b:1"), "", shared),
+        ["REGION_ENDPOINTS: health of r0 and health of r2 are the same address, http://a:1"]
+    );
+}
+
+#[test]
+fn an_endpoint_of_a_region_that_is_nowhere_else_is_a_finding() {
+    let topology = r#"{"region":[{"name":"r0"},{"name":"r1"},{"name":"r2"},{"name":"r3"}]}"#;
+    let more = [(
+        "REGION_ENDPOINTS",
+        "r1=http://a:1,r3=http://a:2,zz=http://a:3",
+    )];
+    assert_eq!(
+        findings(3, &more, "", topology),
+        [
+            "REGION_ENDPOINTS: zz is not in REGIONS, so nobody asks there",
+            "HALCYON_TOPOLOGY: r3 is not in REGIONS, so no tenant goes there",
         ]
     );
 }

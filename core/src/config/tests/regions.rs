@@ -119,7 +119,7 @@ fn a_weight_of_no_region_is_an_error_unless_no_region_could_be_read() {
             ("REGION_WEIGHTS", "us-eats=1,mars=2")
         ]),
         [
-            "REGION_WEIGHTS: \"us-eats\" is not in REGIONS; did you mean us-east? allowed: us-east, b",
+            "REGION_WEIGHTS: \"us-eats\" is not in REGIONS; did you mean \"us-east\"? allowed: us-east, b",
             "REGION_WEIGHTS: \"mars\" is not in REGIONS; allowed: us-east, b",
         ]
     );

@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 use crate::hash::{TENANT_ID_MAX, TenantId};
 use crate::text::Seen;
@@ -109,12 +110,44 @@ impl<T> Patterns<T> {
         }
     }
 
+    /// The pattern whose value [`covering`](Self::covering) gives.
+    pub fn covering_pattern(&self, pattern: &str) -> Option<String> {
+        match pattern.strip_suffix('*') {
+            Some(beginning) => self.longest_pattern(beginning),
+            None if self.exact.contains_key(pattern) => Some(pattern.to_string()),
+            None => self.longest_pattern(pattern),
+        }
+    }
+
+    /// The values of patterns that are closer than `pattern`, each of whose tenants are all tenants of it.
+    pub fn within(&self, pattern: &str) -> impl Iterator<Item = &T> + use<'_, T> {
+        let beginning = pattern.strip_suffix('*').map(ToString::to_string);
+        // A literal has none.
+        let within = beginning.into_iter().flat_map(|beginning| {
+            let from = |bound| (bound, Bound::Unbounded);
+            let exact = self.exact.range(from(Bound::Included(beginning.clone())));
+            let closer = self
+                .beginnings
+                .range(from(Bound::Excluded(beginning.clone())));
+            let begins = move |entry: &(&String, &T)| entry.0.starts_with(&beginning);
+            exact
+                .take_while(begins.clone())
+                .chain(closer.take_while(begins))
+        });
+        within.map(|(_, value)| value)
+    }
+
     /// The pattern that fits the tenant best, as it is written.
     pub fn pattern(&self, tenant: TenantId<'_>) -> Option<String> {
         let id = tenant.as_str();
-        if self.exact.contains_key(id) {
-            return Some(id.to_string());
+        match self.exact.contains_key(id) {
+            true => Some(id.to_string()),
+            false => self.longest_pattern(id),
         }
+    }
+
+    /// The longest beginning of `id`, as it is written.
+    fn longest_pattern(&self, id: &str) -> Option<String> {
         let mut beginnings = self.lengths.iter().filter_map(|length| id.get(..*length));
         beginnings
             .find(|beginning| self.beginnings.contains_key(*beginning))

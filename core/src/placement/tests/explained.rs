@@ -258,7 +258,11 @@ fn a_failover_says_who_is_left_and_why_this_one_of_them() {
     );
     assert_eq!(
         health(ordered, &[UP, FORBIDDEN, DOWN, DOWN]),
-        "health: no allowed region is up or draining, so r2 as if all were up"
+        "health: no allowed region is up or draining, and r1 is forbidden; ordered: the next region after r1 that is down, so r2 as if all were up"
+    );
+    assert_eq!(
+        health(ordered, &[UP, DOWN, DOWN, DOWN]),
+        "health: no allowed region is up or draining, so r1 as if all were up"
     );
     assert_eq!(
         health(ordered, &[UP, FORBIDDEN, FORBIDDEN, FORBIDDEN]),
