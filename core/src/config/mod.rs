@@ -8,6 +8,7 @@
 mod endpoints;
 mod environment;
 mod lint;
+mod policy;
 mod regions;
 mod rules;
 mod settings;
@@ -24,7 +25,8 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 
 pub use environment::{Environment, Lookup};
-pub use regions::{FailoverPolicy, RegionConfig, RegionReport, Sticky};
+pub use policy::{FailoverPolicy, Sticky};
+pub use regions::{RegionConfig, RegionReport};
 pub use settings::{
     BuildInfo, Dependency, Features, LogFormat, RegionEndpoint, Settings, required_envs,
 };
