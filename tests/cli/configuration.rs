@@ -133,7 +133,7 @@ fn one_variable_that_is_wrong_is_named_with_what_was_seen() {
             "failover",
             "REGION_WEIGHTS",
             "us-esat=2",
-            "did you mean us-east?",
+            "did you mean \"us-east\"?",
         ),
         ("route", "REGION_WEIGHTS", "us-east=1,us-east=2", "twice"),
         ("regions", "REGION_ENDPOINTS", "us-east=10.0.0.1", "scheme"),

@@ -61,6 +61,7 @@ fn a_pin_that_residency_overrules_is_a_finding() {
         [
             "TENANT_RULES_FILE: the pin of \"bank-7\" to us-east is ignored: residency allows eu-west, eu-central",
             "TENANT_RULES_FILE: the pin of \"bank-8*\" to us-west is ignored: residency allows eu-west, eu-central",
+            "TENANT_RULES_FILE: the pin of \"ban*\" to us-east is ignored for \"bank-*\": residency allows eu-west, eu-central",
         ]
     );
 }

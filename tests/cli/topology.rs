@@ -84,7 +84,7 @@ fn what_is_no_toml_is_refused_with_line_and_column() {
 #[test]
 fn a_file_without_a_region_says_so() {
     for topology in ["", "# nothing yet\n", "\n"] {
-        assert_eq!(problems(topology), ["the file has no \"region\""]);
+        assert_eq!(problems(topology), ["the file has no \"region\", which it must have"]);
     }
     assert_eq!(
         problems("[region]\nname = \"us-east\"\n"),
@@ -98,7 +98,7 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
         problems("[[regions]]\nname = \"us-east\"\n"),
         [
             "the file has the unknown key \"regions\"; did you mean \"region\"? allowed: region",
-            "the file has no \"region\"",
+            "the file has no \"region\", which it must have",
         ]
     );
     assert_eq!(
@@ -177,7 +177,7 @@ fn a_value_of_the_wrong_kind_is_refused_where_it_stands() {
     }
     assert_eq!(
         problems("[[region]]\nweight = 1\n"),
-        ["region 1 has no \"name\""]
+        ["region 1 has no \"name\", which it must have"]
     );
 }
 
