@@ -84,7 +84,10 @@ fn what_is_no_toml_is_refused_with_line_and_column() {
 #[test]
 fn a_file_without_a_region_says_so() {
     for topology in ["", "# nothing yet\n", "\n"] {
-        assert_eq!(problems(topology), ["the file has no \"region\", which it must have"]);
+        assert_eq!(
+            problems(topology),
+            ["the file has no \"region\", which it must have"]
+        );
     }
     assert_eq!(
         problems("[region]\nname = \"us-east\"\n"),

@@ -84,7 +84,7 @@ fn a_server_out_of_file_descriptors_waits_and_goes_on() {
 }
 
 /// A server that may open so many files.
-fn with_files(files: u32) -> Serving {
+pub(crate) fn with_files(files: u32) -> Serving {
     let mut shell = Command::new("/bin/sh");
     shell
         .args(["-c", &format!(r#"ulimit -n {files}; exec "$0" serve"#)])

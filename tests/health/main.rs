@@ -8,6 +8,7 @@ mod endpoints;
 mod faults;
 mod healthcheck;
 mod library;
+mod pressure;
 mod probe;
 mod scrape;
 mod standing;

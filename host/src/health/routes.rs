@@ -75,7 +75,7 @@ pub(super) async fn standing(health: &Health) -> Standing {
         let observe = health.0.metrics.observer(class(path), status);
         let given = Box::new(move |method: &str, took: Duration| {
             observe(took);
-            log(method, path, status, took);
+            log(method, class(path), status, took);
         });
         standing.add(path, answer, given).await;
     }

@@ -27,6 +27,10 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// How long a connection that was asked to leave has before another one is asked.
 const LEAVING: Duration = Duration::from_millis(50);
 
+/// Bytes of answers that the system holds for a client, which it doubles for its own needs. It says that a
+/// client has taken something when about a third of that is free.
+const SEND_BUFFER: u32 = 64 * 1024;
+
 /// How far a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -72,6 +76,9 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     };
     // A restart must not wait for the connections of the process before to be forgotten.
     socket.set_reuseaddr(true)?;
+    // Connections have it from the listener. With the system's megabytes, a client that takes its answers
+    // slowly would look like one that takes nothing, and many that take nothing would fill the memory.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(4096)
 }

@@ -39,16 +39,30 @@ pub(super) async fn run(
     // Answers are small: without this they wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let conversation = Conversation::new(Instant::now());
-    let seat = crowd.enter(conversation.clone(), Instant::now());
+    let seat = crowd.enter(conversation.clone());
     let talk = conversation.clone();
     let mut guard = Guard::new(stream, limits, talk, site.clone(), phase.clone());
-    while next_request(&mut guard, &conversation, &limits, &phase, &seat).await {
-        let answering = answer_all(guard, &site, &conversation, &limits, phase.clone());
+    loop {
+        match next_request(&mut guard, &conversation, &limits, &phase, &seat).await {
+            Heard::Request => {}
+            Heard::End => return Box::pin(guard.leave()).await,
+            Heard::AskedToLeave => return,
+        }
+        let answering = answer_all(guard, &site, &conversation, &limits, phase.clone(), &seat);
         match Box::pin(answering).await {
             Next::Wait(idle) => guard = idle,
             Next::Leave(over) => return Box::pin(over.leave()).await,
+            Next::MakeRoom => return,
         }
     }
+}
+
+enum Heard {
+    /// One that takes a handler.
+    Request,
+    /// That there will be none.
+    End,
+    AskedToLeave,
 }
 
 /// Waits for the next request, if there will be one.
@@ -58,7 +72,7 @@ async fn next_request(
     limits: &Limits,
     phase: &watch::Receiver<Phase>,
     seat: &Seat,
-) -> bool {
+) -> Heard {
     let mut phase = phase.clone();
     let closing = async {
         phase.wait_for(Phase::is_closing).await.is_ok() && conversation.state().under_way() && {
@@ -68,15 +82,27 @@ async fn next_request(
     };
     tokio::select! {
         biased;
-        heard = guard.next_request() => heard,
-        _ = closing => false,
-        () = seat.asked_to_leave() => false,
+        heard = guard.next_request() => match heard {
+            true => Heard::Request,
+            false => Heard::End,
+        },
+        _ = closing => Heard::End,
+        () = seat.asked_to_leave() => Heard::AskedToLeave,
     }
 }
 
 enum Next {
     Wait(Guard),
     Leave(Guard),
+    /// At once, as somebody else waits for the place.
+    MakeRoom,
+}
+
+/// How hyper's part ends.
+enum End {
+    Over(hyper::Result<()>),
+    Idle,
+    MakesRoom,
 }
 
 /// Lets hyper answer every request that has arrived.
@@ -86,6 +112,7 @@ async fn answer_all(
     conversation: &Conversation,
     limits: &Limits,
     mut phase: watch::Receiver<Phase>,
+    seat: &Seat,
 ) -> Next {
     let asked = phase.clone();
     let service = service_fn(|request| answer(site, conversation, &asked, request));
@@ -100,13 +127,20 @@ async fn answer_all(
         let _ = phase.wait_for(Phase::is_closing).await;
     });
     let mut closes = false;
+    let mut asked_to_leave = pin!(seat.asked_to_leave());
+    let mut leaves = false;
     let finished = poll_fn(|cx| {
         loop {
             if let Poll::Ready(finished) = Pin::new(&mut connection).poll(cx) {
-                return Poll::Ready(Some(finished));
+                return Poll::Ready(End::Over(finished));
             }
             if conversation.state().idle() {
-                return Poll::Ready(None);
+                return Poll::Ready(End::Idle);
+            }
+            leaves = leaves || asked_to_leave.as_mut().poll(cx).is_ready();
+            // A request that has come meanwhile is answered first.
+            if leaves && conversation.state().waits().is_some() {
+                return Poll::Ready(End::MakesRoom);
             }
             if closes || closing.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
@@ -116,13 +150,14 @@ async fn answer_all(
         }
     })
     .await;
-    let guard = connection.into_parts().io;
     match finished {
-        None => return Next::Wait(guard),
-        Some(Ok(())) => {}
-        Some(Err(why)) => tracing::debug!("connection ended: {why}"),
+        End::MakesRoom => return Next::MakeRoom,
+        End::Idle if leaves => return Next::MakeRoom,
+        End::Idle => return Next::Wait(connection.into_parts().io),
+        End::Over(Ok(())) => {}
+        End::Over(Err(why)) => tracing::debug!("connection ended: {why}"),
     }
-    Next::Leave(guard)
+    Next::Leave(connection.into_parts().io)
 }
 
 async fn answer(

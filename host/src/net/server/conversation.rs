@@ -11,17 +11,32 @@ use super::refusal::Refusal;
 #[derive(Debug, Clone)]
 pub(super) struct Conversation(Arc<Mutex<State>>);
 
+/// What a connection waits for, in the order in which it has to leave a full server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Waits {
+    /// Another request, after at least one answer.
+    KeptAlive,
+    /// The first request, or the body of one.
+    ForARequest,
+    /// That the client takes its answers.
+    ToBeRead,
+}
+
 #[derive(Debug)]
 pub(super) struct State {
     /// Heads that went on to hyper, or were answered without it.
     pub(super) heads: u64,
     /// A request has begun to arrive and not ended.
     pub(super) mid_request: bool,
+    /// When it began.
+    pub(super) request_since: Instant,
+    /// A head is there whose body has not ended.
+    pub(super) in_body: bool,
     /// Requests a handler has begun with.
     pub(super) begun: u64,
     /// Requests a handler is done with.
     pub(super) answered: u64,
-    /// When a handler was last done.
+    /// When a handler was last done, or a client that had to be waited for took the last of its answers.
     pub(super) answered_at: Instant,
     /// The refused request's number, and why.
     pub(super) refused: Option<(u64, Refusal)>,
@@ -40,6 +55,20 @@ impl State {
     /// Whether something of a request or of an answer is on its way.
     pub(super) fn under_way(&self) -> bool {
         self.mid_request || self.unsent
+    }
+
+    /// What the client has to do, and since when it could; none while the server is the one to act.
+    pub(super) fn waits(&self) -> Option<(Waits, Instant)> {
+        let of_whole_requests = self.heads - u64::from(self.in_body);
+        if self.answered < of_whole_requests {
+            None
+        } else if self.unsent {
+            Some((Waits::ToBeRead, self.answered_at))
+        } else if self.in_body || self.heads == 0 {
+            Some((Waits::ForARequest, self.request_since.max(self.answered_at)))
+        } else {
+            Some((Waits::KeptAlive, self.answered_at))
+        }
     }
 
     /// So many requests have been answered without hyper; their answers are to be sent.
@@ -64,6 +93,8 @@ impl Conversation {
         Self(Arc::new(Mutex::new(State {
             heads: 0,
             mid_request: false,
+            request_since: now,
+            in_body: false,
             begun: 0,
             answered: 0,
             answered_at: now,

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::conversation::Conversation;
+use super::conversation::{Conversation, Waits};
 
-/// How long a client has at least to send a request, however full the house is.
+/// How long a client has at least to send a request or to take an answer, however full the house is.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The connections that are open.
@@ -25,41 +25,18 @@ struct Seats {
 
 struct Taken {
     conversation: Conversation,
-    since: Instant,
     leave: Arc<Notify>,
-}
-
-/// What a connection is waiting for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    /// Another request, after at least one answer.
-    KeptAlive,
-    /// Its first request, or the rest of one.
-    Unheard,
-}
-
-impl Taken {
-    /// What the connection is waiting for and since when; none while the server is the one to act.
-    fn waits(&self) -> Option<(Kind, Instant)> {
-        let state = self.conversation.state();
-        match state.heads {
-            0 => Some((Kind::Unheard, self.since)),
-            _ if state.idle() => Some((Kind::KeptAlive, state.answered_at)),
-            _ => None,
-        }
-    }
 }
 
 impl Crowd {
     /// Counts a connection among those that can be asked to leave, until the seat is dropped.
-    pub(super) fn enter(self: &Arc<Self>, conversation: Conversation, now: Instant) -> Seat {
+    pub(super) fn enter(self: &Arc<Self>, conversation: Conversation) -> Seat {
         let leave = Arc::new(Notify::new());
         let mut seats = self.seats();
         seats.last += 1;
         let number = seats.last;
         let taken = Taken {
             conversation,
-            since: now,
             leave: leave.clone(),
         };
         seats.taken.insert(number, taken);
@@ -70,19 +47,21 @@ impl Crowd {
         }
     }
 
-    /// Asks one connection to leave: the one that has been idle for longest, else the one that has
-    /// been sending its first request for longest, if that is more than a second. False if there is none.
+    /// Asks one connection to leave: the one that has been idle for longest, else the one that has been
+    /// sending a request for longest, else the one that has not taken its answers for longest; these two
+    /// after a second. False if there is none.
     pub(super) fn make_room(&self, now: Instant) -> bool {
         let mut seats = self.seats();
         // Looks at every connection, which is seldom: a list kept in order would be kept at every request.
         let waiting = seats.taken.iter();
-        let waiting = waiting.filter_map(|(number, taken)| Some((taken.waits()?, *number)));
-        let Some(((kind, since), number)) = waiting.min() else {
+        let waiting = waiting.filter_map(|(number, taken)| {
+            let (waits, since) = taken.conversation.state().waits()?;
+            let long = now.saturating_duration_since(since) >= PATIENCE;
+            (waits == Waits::KeptAlive || long).then_some((waits, since, *number))
+        });
+        let Some((.., number)) = waiting.min() else {
             return false;
         };
-        if kind == Kind::Unheard && now.saturating_duration_since(since) < PATIENCE {
-            return false;
-        }
         if let Some(taken) = seats.taken.remove(&number) {
             taken.leave.notify_one();
         }
@@ -136,7 +115,7 @@ mod tests {
             state.answered = heads;
             state.answered_at = begin + Duration::from_millis(after);
         }
-        (crowd.enter(conversation.clone(), begin), conversation)
+        (crowd.enter(conversation.clone()), conversation)
     }
 
     #[test]
@@ -164,11 +143,36 @@ mod tests {
         let now = Instant::now();
         let (busy, conversation) = enter(&crowd, now, 2, 0);
         conversation.state().heads = 3;
-        assert!(!crowd.make_room(now + PATIENCE) && !leaves(&busy));
-        conversation.state().answered = 3;
-        conversation.state().unsent = true;
-        assert!(!crowd.make_room(now + PATIENCE), "the answer is not sent");
-        conversation.state().unsent = false;
+        for (mid_request, in_body, heads) in [(false, false, 3), (true, false, 3), (true, true, 4)]
+        {
+            let mut state = conversation.state();
+            (state.mid_request, state.in_body, state.heads) = (mid_request, in_body, heads);
+            drop(state);
+            assert!(!crowd.make_room(now + PATIENCE) && !leaves(&busy));
+        }
+        let mut state = conversation.state();
+        (state.in_body, state.mid_request, state.answered) = (false, false, 4);
+        drop(state);
         assert!(crowd.make_room(now) && leaves(&busy));
+    }
+
+    #[test]
+    fn who_sends_no_body_or_takes_no_answer_leaves_after_a_second_behind_those_who_are_idle() {
+        let crowd = Arc::new(Crowd::default());
+        let now = Instant::now();
+        let (reads_nothing, conversation) = enter(&crowd, now, 3, 0);
+        conversation.state().unsent = true;
+        let (sends_no_body, conversation) = enter(&crowd, now, 1, 0);
+        {
+            let mut state = conversation.state();
+            (state.heads, state.in_body, state.mid_request) = (2, true, true);
+            state.request_since = now + Duration::from_millis(1);
+        }
+        let (idle, _) = enter(&crowd, now, 1, 900);
+        assert!(crowd.make_room(now + PATIENCE * 2) && leaves(&idle));
+        assert!(!crowd.make_room(now + PATIENCE - Duration::from_millis(1)));
+        assert!(crowd.make_room(now + PATIENCE) && leaves(&reads_nothing));
+        assert!(!crowd.make_room(now + PATIENCE) && !leaves(&sends_no_body));
+        assert!(crowd.make_room(now + PATIENCE * 2) && leaves(&sends_no_body));
     }
 }

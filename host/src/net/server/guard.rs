@@ -31,8 +31,6 @@ pub(super) struct Guard {
     limits: Limits,
     site: Arc<Site>,
     phase: watch::Receiver<Phase>,
-    /// When the connection was accepted, or the current request's first byte came.
-    since: Instant,
     reading: Pin<Box<Sleep>>,
     /// Runs while the client takes nothing of what is to be sent.
     writing: Option<Pin<Box<Sleep>>>,
@@ -57,7 +55,6 @@ impl Guard {
             limits,
             site,
             phase,
-            since: now,
             reading: Box::pin(sleep_until(now + limits.request)),
             writing: None,
             out: Vec::new(),
@@ -67,6 +64,7 @@ impl Guard {
 
     /// Waits for the next request that takes a handler, and gives standing answers meanwhile. False when
     /// none will come: the client has left, has had its time, or has had the answer to its last request.
+    /// Then [`leave`](Self::leave) is what is left to do.
     pub(super) async fn next_request(&mut self) -> bool {
         poll_fn(|cx| self.poll_next_request(cx)).await
     }
@@ -103,11 +101,11 @@ impl Guard {
     /// When the client has had its time. None while the server is the one to act.
     fn deadline(&self) -> Option<Instant> {
         let state = self.conversation.state();
-        let whole = state.heads - u64::from(self.framing.in_body());
+        let whole = state.heads - u64::from(state.in_body);
         if state.answered < whole {
             None
-        } else if self.framing.mid_request() || state.heads == 0 {
-            Some(self.since.max(state.answered_at) + self.limits.request)
+        } else if state.mid_request || state.heads == 0 {
+            Some(state.request_since.max(state.answered_at) + self.limits.request)
         } else {
             Some(state.answered_at + self.limits.idle)
         }
@@ -133,13 +131,15 @@ impl Guard {
     fn feed(&mut self, bytes: &[u8], alone: bool) {
         let now = Instant::now();
         if !self.framing.mid_request() && self.framing.heads() > 0 {
-            self.since = now;
+            self.conversation.state().request_since = now;
         }
         let stands = alone && *self.phase.borrow() == Phase::Serving;
         let (standing, out) = (&self.site.standing, &mut self.out);
         let mut given = 0;
         self.framing.feed_or_answer(bytes, |request| {
-            let answered = stands && standing.answer(request, out, || now.elapsed());
+            // More answers than that wait for the client to take some, which hyper sees to.
+            let room = out.len() < TOGETHER;
+            let answered = stands && room && standing.answer(request, out, || now.elapsed());
             given += u64::from(answered);
             answered
         });
@@ -147,6 +147,7 @@ impl Guard {
         state.heads = self.framing.heads();
         state.answered_at_once(given, now);
         state.mid_request = self.framing.mid_request();
+        state.in_body = self.framing.in_body();
         state.refused = self.framing.refused();
         state.broken = self.framing.broken();
     }
@@ -186,7 +187,10 @@ impl Guard {
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.writing = None;
+            if self.writing.take().is_some() {
+                // Only now can the client act on what it has got.
+                self.conversation.state().answered_at = Instant::now();
+            }
             return written;
         }
         let limit = self.limits.write;

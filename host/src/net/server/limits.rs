@@ -10,7 +10,8 @@ pub struct Limits {
     pub request: Duration,
     /// How long a connection may be idle between two requests: 75 s.
     pub idle: Duration,
-    /// How long a client may take none of an answer that waits for it: 10 s.
+    /// How long a client may take none of an answer that waits for it: 10 s. The system tells of it in
+    /// steps of some 40 KiB.
     pub write: Duration,
     /// How long a half-received request is waited for once the server closes: 1 s.
     pub closing: Duration,

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::to_bytes;
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING, UPGRADE};
 use axum::response::Response;
 use httpdate::HttpDate;
 
@@ -14,7 +15,7 @@ use httpdate::HttpDate;
 pub type Given = Box<dyn Fn(&str, Duration) + Send + Sync>;
 
 /// The longest body that stands.
-const BODY_MAX: usize = 64 * 1024;
+const BODY_MAX: usize = 16 * 1024;
 
 /// The answers of a site that are the same whoever asks.
 #[derive(Default)]
@@ -43,18 +44,29 @@ struct Date {
 }
 
 impl Standing {
-    /// Takes `answer` for every plain GET and HEAD of `target`. An answer that is no 200, or whose
-    /// content is longer than 64 KiB, does not stand and is left to the router.
+    /// Takes `answer` for every plain GET and HEAD of `target`. An answer that is no 200, that says
+    /// something of the connection, or whose content is longer than 16 KiB, does not stand and is left to
+    /// the router.
     pub async fn add(&mut self, target: &str, answer: Response, given: Given) {
         let (head, body) = answer.into_parts();
         let Ok(content) = to_bytes(body, BODY_MAX).await else {
             return;
         };
-        if head.status != 200 {
+        let of_one_connection = [CONNECTION, TRANSFER_ENCODING, UPGRADE];
+        if head.status != 200
+            || of_one_connection
+                .iter()
+                .any(|name| head.headers.contains_key(name))
+        {
             return;
         }
         let mut before = b"HTTP/1.1 200 OK\r\n".to_vec();
-        for (name, value) in &head.headers {
+        // These two are written here.
+        let others = head
+            .headers
+            .iter()
+            .filter(|(name, _)| **name != CONTENT_LENGTH && **name != DATE);
+        for (name, value) in others {
             before.extend_from_slice(name.as_str().as_bytes());
             before.extend_from_slice(b": ");
             before.extend_from_slice(value.as_bytes());
@@ -161,10 +173,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_200_or_too_long_does_not_stand() {
+    async fn length_and_date_are_written_once() {
+        let answer = ([("date", "yesterday"), ("content-length", "5")], "hello").into_response();
+        let (standing, _) = standing("/a", answer).await;
+        let get = ask(&standing, "GET /a HTTP/1.1\r\n\r\n").unwrap();
+        assert_eq!(get.matches("content-length: 5\r\n").count(), 1, "{get}");
+        assert!(
+            get.matches("date: ").count() == 1 && !get.contains("yesterday"),
+            "{get}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_no_200_too_long_or_about_the_connection_does_not_stand() {
         for answer in [
             (axum::http::StatusCode::NOT_FOUND, "no").into_response(),
             "x".repeat(BODY_MAX + 1).into_response(),
+            ([(CONNECTION, "close")], "bye").into_response(),
         ] {
             let (standing, _) = standing("/a", answer).await;
             assert_eq!(ask(&standing, "GET /a HTTP/1.1\r\n\r\n"), None);
