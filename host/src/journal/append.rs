@@ -4,6 +4,7 @@ use halcyon_core::ledger::{Key, Keyed};
 use halcyon_core::release::{Command, Context, Event, Rejection};
 use halcyon_core::time::Timestamp;
 
+use super::before_last;
 use super::file::{is_full, write_all};
 use super::{Entry, Journal, JournalError, LogFile, Storage};
 
@@ -150,6 +151,14 @@ impl<S: Storage> Journal<S> {
             }
             Err(why) => return Err(self.full_or(why, "create")),
         };
+        // It is opened by its name again: what was read may have been moved away since.
+        let same = file
+            .identity()
+            .is_ok_and(|now| self.identity.is_none_or(|read| read == now))
+            && file.len().is_ok_and(|length| length >= self.verified);
+        if !same && self.verified > 0 {
+            return Err(self.corrupt("the file was replaced or cut"));
+        }
         if self.ledger.head().seq == 0 {
             // The first record: whoever made the file may have died before its name was durable.
             let named = self.storage.sync_names();
@@ -169,17 +178,19 @@ impl<S: Storage> Journal<S> {
             file.sync().map_err(|why| self.poison("fsync", why))?;
             at += piece.len() as u64;
         }
-        self.identity = file.identity().ok();
-        self.torn_tail.clear();
-        self.ledger = next;
-        (self.verified, self.durable) = (at, at);
-        self.acknowledged = Some(self.ledger.head().clone());
         let entries = text.lines().map(|line| Entry {
             record: serde_json::from_str(line)
                 .expect("a line this process has just written reads back"),
             line: line.to_owned(),
         });
-        Ok(entries.collect())
+        let entries: Vec<Entry> = entries.collect();
+        self.identity = file.identity().ok();
+        self.torn_tail.clear();
+        self.before = before_last(&self.before, self.ledger.head().clone(), &entries);
+        self.ledger = next;
+        (self.verified, self.durable) = (at, at);
+        self.acknowledged = Some(self.ledger.head().clone());
+        Ok(entries)
     }
 
     /// A write failed. A full disk leaves the file as it was before, a torn tail included, so that the

@@ -31,6 +31,8 @@ pub const LOG_NAME: &str = "deploy_audit.log";
 pub struct Journal<S = DirStorage> {
     storage: S,
     ledger: Ledger,
+    /// The record before the last one.
+    before: Head,
     /// Bytes verified so far: up to the last newline seen.
     verified: u64,
     /// Bytes of them that are durable for sure.
@@ -89,6 +91,7 @@ impl<S: Storage> Journal<S> {
         Self {
             storage,
             ledger: Ledger::default(),
+            before: Head::default(),
             verified: 0,
             durable: 0,
             torn_tail: Vec::new(),
@@ -205,6 +208,7 @@ impl<S: Storage> Journal<S> {
             return Err(self.corrupt(&why));
         };
         let verified = &mut self.verified;
+        let last = self.ledger.head().clone();
         let tail = self.ledger.read(new, |_, record, line| {
             *verified += line.len() as u64 + 1;
             entries.push(Entry {
@@ -213,48 +217,57 @@ impl<S: Storage> Journal<S> {
             });
         });
         self.torn_tail = tail.map_err(|why| self.corrupt(&why.to_string()))?.to_vec();
+        self.before = before_last(&self.before, last, &entries);
         Ok(entries)
     }
 
     /// Reads everything again; returns the records that were not known before.
     fn reread(&mut self, file: &mut dyn LogFile) -> Result<Vec<Entry>, JournalError> {
-        let known = self.ledger.head().clone();
-        self.durable = 0;
-        let before = (
-            std::mem::take(&mut self.ledger),
-            std::mem::take(&mut self.verified),
-        );
-        let entries = self.read_from_verified(file).inspect_err(|_| {
-            // Keep the last good view: state may still be asked for.
+        let (known, known_before) = (self.ledger.head().clone(), self.before.clone());
+        // The last good view stays where this fails: state may still be asked for.
+        let view = (std::mem::take(&mut self.ledger), self.verified);
+        self.verified = 0;
+        let entries = self.read_from_verified(file).and_then(|entries| {
+            self.still_there(&entries, &known, &known_before)?;
+            Ok(entries)
         });
-        let entries = match entries {
-            Ok(entries) => entries,
-            Err(why) => {
-                (self.ledger, self.verified) = before;
-                return Err(why);
+        match entries {
+            Ok(entries) => {
+                self.durable = 0;
+                let cut_back = u64::from(!holds(&entries, &known));
+                let new = |entry: &Entry| entry.record.seq + cut_back > known.seq;
+                Ok(entries.into_iter().filter(new).collect())
             }
-        };
-        let holds = |head: &Head| {
-            entries
-                .iter()
-                .any(|entry| entry.record.seq == head.seq && entry.hash() == head.hash)
-        };
+            Err(why) => {
+                (self.ledger, self.verified) = view;
+                self.before = known_before;
+                Err(why)
+            }
+        }
+    }
+
+    /// An append has at most two records, so one that failed left at most its first one whole to be seen
+    /// and cut back: everything else that this process has read must be there, and what it wrote.
+    fn still_there(
+        &self,
+        entries: &[Entry],
+        known: &Head,
+        before: &Head,
+    ) -> Result<(), JournalError> {
         if let Some(ours) = &self.acknowledged
-            && !holds(ours)
+            && !holds(entries, ours)
         {
             let why = format!(
                 "record {} was written by this process and is gone",
                 ours.seq
             );
-            (self.ledger, self.verified) = before;
             return Err(self.corrupt(&why));
         }
-        // An append has at most two records, so one that failed left at most its first one whole to be seen.
-        let cut_back = u64::from(!holds(&known));
-        Ok(entries
-            .into_iter()
-            .filter(|entry| entry.record.seq + cut_back > known.seq)
-            .collect())
+        if !holds(entries, known) && before.seq > 0 && !holds(entries, before) {
+            let why = format!("record {} was read by this process and is gone", before.seq);
+            return Err(self.corrupt(&why));
+        }
+        Ok(())
     }
 
     fn poison(&mut self, doing: &'static str, why: std::io::Error) -> JournalError {
@@ -275,5 +288,22 @@ impl<S: Storage> Journal<S> {
             path: self.storage.path(),
             why: why.to_owned(),
         }
+    }
+}
+
+fn holds(entries: &[Entry], head: &Head) -> bool {
+    let mut entries = entries.iter();
+    entries.any(|entry| entry.record.seq == head.seq && entry.hash() == head.hash)
+}
+
+/// The record before the last one, once `entries` are behind `last`, which was behind `before`.
+fn before_last(before: &Head, last: Head, entries: &[Entry]) -> Head {
+    match entries {
+        [] => before.clone(),
+        [_] => last,
+        [.., entry, _] => Head {
+            seq: entry.record.seq,
+            hash: entry.hash().to_owned(),
+        },
     }
 }

@@ -151,6 +151,38 @@ fn a_file_cut_below_what_this_process_wrote_is_corruption() {
 }
 
 #[test]
+fn what_others_wrote_may_not_vanish_but_for_the_last_record_that_a_full_disk_cut_back() {
+    for replaced in [false, true] {
+        for kept in 0..5 {
+            let bench = Bench::holding(3);
+            let mut reader = bench.journal();
+            let mut writer = bench.journal();
+            (3..5).for_each(|seq| drop(say(&mut writer, &step(seq)).unwrap()));
+            assert_eq!(reader.refresh().unwrap().len(), 2);
+            let whole = bench.disk.bytes();
+            let bytes = lines(&whole)[..kept].concat();
+            match replaced {
+                true => bench.disk.replace(&bytes),
+                false => bench.disk.set(&bytes),
+            }
+            if kept == 4 {
+                assert_eq!(reader.refresh().unwrap().len(), 0);
+                continue;
+            }
+            let head = reader.head().clone();
+            for _ in 0..2 {
+                let error = reader.refresh().unwrap_err();
+                let said = "record 4 was read by this process and is gone";
+                assert!(error.to_string().contains(said), "{kept}: {error}");
+                assert_eq!(*reader.head(), head, "the last good view stays");
+            }
+            bench.disk.set(&whole);
+            assert_eq!(reader.refresh().unwrap().len(), 0);
+        }
+    }
+}
+
+#[test]
 fn another_chain_in_place_of_the_one_this_process_wrote_is_corruption() {
     let bench = Bench::new();
     let mut journal = bench.journal();
