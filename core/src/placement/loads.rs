@@ -58,8 +58,8 @@ impl Loads {
     }
 
     /// The survivor that is worst off after the loss of a single region under `policy`; of equal ones
-    /// the one whose loss is the first in the list, and of its survivors the first. `None` with fewer than two regions, and where nobody who loses
-    /// tenants has a survivor that has tenants of its own.
+    /// the one whose loss is the first in the list, and of its survivors the first. One that has no tenants
+    /// of its own has a load of 0. `None` with fewer than two regions.
     pub fn worst(&self, policy: FailoverPolicy) -> Option<Load> {
         (0..self.shares.len())
             .filter_map(|lost| self.worst_after(policy, lost))
@@ -92,7 +92,7 @@ impl Loads {
         let taken = self.taken(policy, lost);
         let survivors = self.shares.iter().zip(&taken).enumerate();
         survivors
-            .filter(|(region, (share, _))| *region != lost && **share > 0)
+            .filter(|(region, _)| *region != lost)
             .map(|(region, (share, taken))| Load {
                 percent: share
                     .saturating_add(*taken)

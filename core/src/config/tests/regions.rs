@@ -178,3 +178,14 @@ fn merging_keeps_what_was_found_and_adds_the_others() {
     assert_eq!(all.errors, ["a", "c"]);
     assert_eq!(all.warnings, ["b", "d"]);
 }
+
+#[test]
+fn a_primary_is_judged_unless_the_list_is_too_long_to_be_read() {
+    let about_primary = |count: usize| {
+        let list = alloc::vec!["?"; count].join(",");
+        let (_, problems) = config(&[("REGIONS", &list), ("PRIMARY_REGION", "r0")]);
+        let mut errors = problems.errors.iter();
+        errors.any(|error| error.starts_with("PRIMARY_REGION: "))
+    };
+    assert!(about_primary(1024) && !about_primary(1025));
+}

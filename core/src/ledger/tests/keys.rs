@@ -168,6 +168,38 @@ fn the_oldest_of_too_many_keys_is_forgotten_the_same_way_live_and_on_replay() {
     );
 }
 
+/// Another writer may not look a key up before it uses it again.
+#[test]
+fn a_key_that_was_used_again_stands_for_its_last_command() {
+    let mut desk = desk();
+    let write = |desk: &mut Desk, name: &str, command: &Command| {
+        let keyed = Keyed::new(&key(name), command);
+        let events = desk.ledger.release().decide(command, &desk.context());
+        let events = events.unwrap().into_iter().map(|event| (event, None));
+        let events = events.collect();
+        let actor = desk.actor.clone();
+        desk.ledger
+            .write_keyed(events, &actor, Some(&keyed), None, desk.now)
+    };
+    write(&mut desk, "k", &rollback("one"));
+    write(&mut desk, "k", &rollback("two"));
+    assert_eq!(desk.recall("k", &rollback("two")), Ok(Some((2, 2))));
+    assert!(desk.recall("k", &rollback("one")).is_err());
+    write(&mut desk, "between", &rollback("three"));
+    write(&mut desk, "k", &rollback("two"));
+    assert_eq!(desk.recall("k", &rollback("two")), Ok(Some((4, 4))));
+    // It is one of the remembered ones, and the newest.
+    for n in 2..KEYS_REMEMBERED {
+        write(&mut desk, &format!("k{n}"), &rollback("more"));
+    }
+    assert_eq!(desk.recall("between", &rollback("three")), Ok(Some((3, 3))));
+    write(&mut desk, "last", &rollback("more"));
+    assert_eq!(desk.recall("between", &rollback("three")), Ok(None));
+    assert_eq!(desk.recall("k", &rollback("two")), Ok(Some((4, 4))));
+    write(&mut desk, "very-last", &rollback("more"));
+    assert_eq!(desk.recall("k", &rollback("two")), Ok(None));
+}
+
 #[test]
 fn a_line_with_half_a_key_or_one_that_is_none_is_corruption() {
     let mut desk = desk();

@@ -9,6 +9,7 @@
 mod edits;
 mod keys;
 mod lines;
+mod reading;
 mod text;
 
 use super::*;

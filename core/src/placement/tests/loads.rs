@@ -146,3 +146,30 @@ fn up_to_64_regions_loads_under_rendezvous_are_counted_and_not_estimated() {
     let of_all = worst_by_count(&firsts, [65_536; 3], |_, _| true);
     assert_eq!(worst(&weighted(&[8, 1, 2], "hash"), policy), Some(of_all));
 }
+
+#[test]
+fn rendezvous_failover_is_counted_bucket_by_bucket() {
+    let router = weighted(&[1, 2, 3], "rendezvous");
+    let pairs: Vec<(usize, usize)> = (0..=u16::MAX)
+        .map(|bucket| {
+            let first = router.rendezvous.first(bucket);
+            let second = router.rendezvous.first_of(bucket, |place| place != first);
+            (usize::from(first), usize::from(second.unwrap()))
+        })
+        .collect();
+    let count = |of: &dyn Fn(&(usize, usize)) -> bool| pairs.iter().filter(|pair| of(pair)).count();
+    let mut expected = Vec::new();
+    for lost in 0..3 {
+        for region in (0..3).filter(|region| *region != lost) {
+            let has = count(&|pair| pair.0 == region);
+            let gets = count(&|pair| *pair == (lost, region));
+            expected.push(((has + gets) * 100 / has) as u64);
+        }
+    }
+    let (percent, ..) = worst(&router, FailoverPolicy::Rendezvous).unwrap();
+    assert_eq!(Some(&percent), expected.iter().max());
+    assert_ne!(
+        percent, 166,
+        "what the weights make likely is another number"
+    );
+}
