@@ -1,8 +1,9 @@
 """Puts the second implementation to work.
 
-    peer.py vectors DIR   replays every file of vectors but the releases
+    peer.py vectors DIR   replays every file of vectors
     peer.py page FILE     checks the numbers that docs/placement.md itself names
     peer.py answer        answers cases of standard input, a line of JSON each
+    peer.py release       decides releases of standard input: a list of commands a line
     peer.py sip           hashes lines of standard input: C D KEY BYTES, the last two in hex
     peer.py cpython       this interpreter's own hash() of lines of standard input, texts in JSON
 
@@ -15,6 +16,7 @@ import re
 import sys
 
 from halcyon_placement import T, Placement, draw_of, fmix64, log_of, score_of, sip_hash
+from halcyon_release import Refused, Release
 
 # From the appendix of "SipHash: a fast short-input PRF": SipHash-2-4 of bytes 00 to 0e under key 00 to 0f.
 PAPER = 0xA129CA6149BE45E5
@@ -117,6 +119,40 @@ def replay_slots(group):
         same(slots, case["slots"], case)
 
 
+class Machine:
+    """A release that is driven command by command, as the cases of a group are."""
+
+    def __init__(self):
+        self.release, self.begun, self.now = Release(), 0, 0
+
+    def give(self, command):
+        """The members a case has for a command: what it brought about, and the state after it."""
+        self.now += command.get("wait_ms", 60_000)
+        user, role = command.get("user", "ann"), command.get("role", "Deployer")
+        found = {}
+        try:
+            events = self.release.decide(command, role, command.get("kill_switch", False))
+            found["events"] = events
+        except Refused as why:
+            events = []
+            found["refused"] = {"kind": why.kind, "text": why.text}
+            if why.kind == "role":
+                events = self.release.denial(command, role, user, self.now)
+                found["recorded"] = events
+        for event in events:
+            self.begun += event["action"] == "provision_green"
+            self.release.fold(event, self.now, user, f"r{self.begun}")
+        return {**found, "after": self.release.shown()}
+
+
+def replay_releases(group):
+    machine = Machine()
+    for case in group["cases"]:
+        found = {"do": case["do"], **machine.give(case["do"])}
+        # As text: a record's hash depends on the order of its members.
+        same(json.dumps(found), json.dumps(case), group["name"])
+
+
 REPLAYS = {
     "hash.json": replay_hash,
     "placement.json": replay_placement,
@@ -126,12 +162,13 @@ REPLAYS = {
     "routing.json": replay_routing,
     "failover.json": replay_failover,
     "slots.json": replay_slots,
+    "releases.json": replay_releases,
 }
 
 
 def vectors(directory):
     names = {path.name for path in pathlib.Path(directory).glob("*.json")}
-    same(names, set(REPLAYS) | {"releases.json"}, "files")
+    same(names, set(REPLAYS), "files")
     for name, replay in REPLAYS.items():
         document = json.loads(pathlib.Path(directory, name).read_text(encoding="ascii"))
         same(document["format"], 1, name)
@@ -200,6 +237,13 @@ def answer():
         print(json.dumps({"answers": answers, "next": following}))
 
 
+def release():
+    for line in sys.stdin:
+        machine = Machine()
+        for command in json.loads(line):
+            print(json.dumps(machine.give(command), separators=(",", ":")))
+
+
 def sip():
     same(sip_hash(bytes(range(16)), bytes(range(15)), 2, 4), PAPER, "the vector of the paper")
     for line in sys.stdin:
@@ -218,5 +262,6 @@ def cpython():
 
 
 if __name__ == "__main__":
-    run = {"vectors": vectors, "page": page, "answer": answer, "sip": sip, "cpython": cpython}
+    run = {"vectors": vectors, "page": page, "answer": answer, "release": release}
+    run |= {"sip": sip, "cpython": cpython}
     run[sys.argv[1]](*sys.argv[2:])
