@@ -71,3 +71,11 @@ fn the_numbers_on_the_page_are_what_the_page_defines() {
     let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/placement.md");
     peer(&["page", page.to_str().unwrap()], String::new());
 }
+
+#[test]
+fn the_commands_and_texts_on_the_page_of_releases_are_those_of_the_vectors() {
+    let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/release.md");
+    let arguments = [directory(), page];
+    let [vectors, page] = arguments.each_ref().map(|path| path.to_str().unwrap());
+    peer(&["rules", vectors, page], String::new());
+}

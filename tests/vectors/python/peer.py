@@ -2,6 +2,8 @@
 
     peer.py vectors DIR   replays every file of vectors
     peer.py page FILE     checks the numbers that docs/placement.md itself names
+    peer.py rules DIR FILE
+                          checks the commands and texts of docs/release.md by what the vectors have
     peer.py answer        answers cases of standard input, a line of JSON each
     peer.py release       decides releases of standard input: a list of commands a line
     peer.py sip           hashes lines of standard input: C D KEY BYTES, the last two in hex
@@ -16,7 +18,7 @@ import re
 import sys
 
 from halcyon_placement import T, Placement, draw_of, fmix64, log_of, score_of, sip_hash
-from halcyon_release import Refused, Release
+from halcyon_release import BEGUN, COMMANDS, FOR_PEOPLE, RAISING, Refused, Release
 
 # From the appendix of "SipHash: a fast short-input PRF": SipHash-2-4 of bytes 00 to 0e under key 00 to 0f.
 PAPER = 0xA129CA6149BE45E5
@@ -224,6 +226,63 @@ def page(path):
     print("the page agrees with itself")
 
 
+def template(text):
+    """What a text of docs/release.md may stand for."""
+    fillings = {"next": r"(\d+%|promotion)", "role": '(unset|".*")', "words": "([a-z ]+)"}
+
+    def fill(hole):
+        return fillings.get(hole[1], f"(.*){hole[2]}")
+
+    return re.sub(r"\\\{(\w+)\\\}(%?)", fill, re.escape(text))
+
+
+def codes(cell):
+    return re.findall("`([^`]+)`", cell)
+
+
+def rules(directory, path):
+    sections = pathlib.Path(path).read_text(encoding="utf-8").split("\n## ")
+    tables = {section.split("\n")[0]: [] for section in sections}
+    for section in sections:
+        rows = [line for line in section.split("\n") if line.startswith("| ")]
+        cells = [[cell.strip() for cell in row[1:-1].split("|")] for row in rows]
+        tables[section.split("\n")[0]] = cells
+
+    commands, raising = {}, set()
+    for name, _, words, allowed, kill_switch in tables["Commands"][1:]:
+        states = codes(allowed)
+        if allowed.startswith("every state"):
+            states = [state for state in ["idle", *BEGUN] if state not in states]
+        commands[codes(name)[0]] = (words, states)
+        raising |= {codes(name)[0]} if kill_switch == "refuses" else set()
+    same(commands, COMMANDS, "commands")
+    same(raising, RAISING, "what the kill switch refuses")
+
+    kinds, people, whys = {}, {}, []
+    for first, second in tables["Refusals"]:
+        if codes(first) == ["key_reused"]:
+            continue
+        for name in codes(first):
+            (people if name in FOR_PEOPLE else kinds)[name] = codes(second)[0]
+        if not codes(first):
+            whys += [code for code in codes(second) if " " in code]
+    same(people, FOR_PEOPLE, "what people may give")
+
+    met = set()
+    document = json.loads(pathlib.Path(directory, "releases.json").read_text(encoding="ascii"))
+    cases = (case for group in document["groups"] for case in group["cases"])
+    for refused in (case["refused"] for case in cases if "refused" in case):
+        found = re.fullmatch(template(kinds[refused["kind"]]), refused["text"])
+        same(bool(found), True, refused)
+        met.add(refused["kind"])
+        if refused["kind"] in ("not_yet", "invalid"):
+            fits = [why for why in whys if re.fullmatch(template(why), found[found.re.groups])]
+            same(len(fits), 1, refused)
+            met.update(fits)
+    same(sorted(met), sorted([*kinds, *whys]), "refusals that a vector has")
+    print("the page and the vectors agree")
+
+
 def answer():
     """A line has a configuration and what is asked of it; the answer is a line too."""
     for line in sys.stdin:
@@ -262,6 +321,6 @@ def cpython():
 
 
 if __name__ == "__main__":
-    run = {"vectors": vectors, "page": page, "answer": answer, "release": release}
+    run = {"vectors": vectors, "page": page, "rules": rules, "answer": answer, "release": release}
     run |= {"sip": sip, "cpython": cpython}
     run[sys.argv[1]](*sys.argv[2:])
