@@ -1,4 +1,4 @@
-//! The second implementation, in Python, from `docs/placement.md` alone.
+//! The second implementation, in Python, of what `docs/placement.md` and `docs/release.md` say.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ pub(crate) fn python(arguments: &[&str], input: String) -> Option<String> {
 }
 
 #[test]
-fn an_implementation_from_the_page_alone_reproduces_every_vector() {
+fn an_implementation_from_the_pages_alone_reproduces_every_vector() {
     let Some(said) = peer(&["vectors", directory().to_str().unwrap()], String::new()) else {
         return;
     };
@@ -63,12 +63,19 @@ fn an_implementation_from_the_page_alone_reproduces_every_vector() {
         .filter_map(|line| line.split(' ').next())
         .collect();
     let written = crate::write::FILES.map(|(name, _)| name);
-    let placed = written.into_iter().filter(|name| *name != "releases.json");
-    assert_eq!(files, placed.collect::<Vec<&str>>());
+    assert_eq!(files, written);
 }
 
 #[test]
 fn the_numbers_on_the_page_are_what_the_page_defines() {
     let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/placement.md");
     peer(&["page", page.to_str().unwrap()], String::new());
+}
+
+#[test]
+fn the_commands_and_texts_on_the_page_of_releases_are_those_of_the_vectors() {
+    let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/release.md");
+    let arguments = [directory(), page];
+    let [vectors, page] = arguments.each_ref().map(|path| path.to_str().unwrap());
+    peer(&["rules", vectors, page], String::new());
 }

@@ -66,6 +66,7 @@ impl Machine {
                             release_id,
                             event,
                         });
+                        self.release.note_denial(&actor.user, at);
                     }
                 }
             }
@@ -81,6 +82,7 @@ impl Machine {
             ("blue", status.traffic_split.blue.to_string()),
             ("green", status.traffic_split.green.to_string()),
         ];
+        let pool = serde_json::to_string(&status.blue_pool).unwrap();
         json::object(&[
             ("state", json::text(status.state.name())),
             ("blue_image", maybe(status.blue_image)),
@@ -89,6 +91,7 @@ impl Machine {
             ("traffic_split", json::object(&split)),
             ("release_id", maybe(status.release_id)),
             ("paused", maybe(status.paused)),
+            ("blue_pool", pool),
         ])
     }
 }

@@ -1,8 +1,11 @@
 """Puts the second implementation to work.
 
-    peer.py vectors DIR   replays every file of vectors but the releases
+    peer.py vectors DIR   replays every file of vectors
     peer.py page FILE     checks the numbers that docs/placement.md itself names
+    peer.py rules DIR FILE
+                          checks the commands and texts of docs/release.md by what the vectors have
     peer.py answer        answers cases of standard input, a line of JSON each
+    peer.py release       decides releases of standard input: a list of commands a line
     peer.py sip           hashes lines of standard input: C D KEY BYTES, the last two in hex
     peer.py cpython       this interpreter's own hash() of lines of standard input, texts in JSON
 
@@ -15,6 +18,7 @@ import re
 import sys
 
 from halcyon_placement import T, Placement, draw_of, fmix64, log_of, score_of, sip_hash
+from halcyon_release import BEGUN, COMMANDS, FOR_PEOPLE, RAISING, Refused, Release
 
 # From the appendix of "SipHash: a fast short-input PRF": SipHash-2-4 of bytes 00 to 0e under key 00 to 0f.
 PAPER = 0xA129CA6149BE45E5
@@ -117,6 +121,40 @@ def replay_slots(group):
         same(slots, case["slots"], case)
 
 
+class Machine:
+    """A release that is driven command by command, as the cases of a group are."""
+
+    def __init__(self):
+        self.release, self.begun, self.now = Release(), 0, 0
+
+    def give(self, command):
+        """The members a case has for a command: what it brought about, and the state after it."""
+        self.now += command.get("wait_ms", 60_000)
+        user, role = command.get("user", "ann"), command.get("role", "Deployer")
+        found = {}
+        try:
+            events = self.release.decide(command, role, command.get("kill_switch", False))
+            found["events"] = events
+        except Refused as why:
+            events = []
+            found["refused"] = {"kind": why.kind, "text": why.text}
+            if why.kind == "role":
+                events = self.release.denial(command, role, user, self.now)
+                found["recorded"] = events
+        for event in events:
+            self.begun += event["action"] == "provision_green"
+            self.release.fold(event, self.now, user, f"r{self.begun}")
+        return {**found, "after": self.release.shown()}
+
+
+def replay_releases(group):
+    machine = Machine()
+    for case in group["cases"]:
+        found = {"do": case["do"], **machine.give(case["do"])}
+        # As text: a record's hash depends on the order of its members.
+        same(json.dumps(found), json.dumps(case), group["name"])
+
+
 REPLAYS = {
     "hash.json": replay_hash,
     "placement.json": replay_placement,
@@ -126,12 +164,13 @@ REPLAYS = {
     "routing.json": replay_routing,
     "failover.json": replay_failover,
     "slots.json": replay_slots,
+    "releases.json": replay_releases,
 }
 
 
 def vectors(directory):
     names = {path.name for path in pathlib.Path(directory).glob("*.json")}
-    same(names, set(REPLAYS) | {"releases.json"}, "files")
+    same(names, set(REPLAYS), "files")
     for name, replay in REPLAYS.items():
         document = json.loads(pathlib.Path(directory, name).read_text(encoding="ascii"))
         same(document["format"], 1, name)
@@ -187,6 +226,63 @@ def page(path):
     print("the page agrees with itself")
 
 
+def template(text):
+    """What a text of docs/release.md may stand for."""
+    fillings = {"next": r"(\d+%|promotion)", "role": '(unset|".*")', "words": "([a-z ]+)"}
+
+    def fill(hole):
+        return fillings.get(hole[1], f"(.*){hole[2]}")
+
+    return re.sub(r"\\\{(\w+)\\\}(%?)", fill, re.escape(text))
+
+
+def codes(cell):
+    return re.findall("`([^`]+)`", cell)
+
+
+def rules(directory, path):
+    sections = pathlib.Path(path).read_text(encoding="utf-8").split("\n## ")
+    tables = {section.split("\n")[0]: [] for section in sections}
+    for section in sections:
+        rows = [line for line in section.split("\n") if line.startswith("| ")]
+        cells = [[cell.strip() for cell in row[1:-1].split("|")] for row in rows]
+        tables[section.split("\n")[0]] = cells
+
+    commands, raising = {}, set()
+    for name, _, words, allowed, kill_switch in tables["Commands"][1:]:
+        states = codes(allowed)
+        if allowed.startswith("every state"):
+            states = [state for state in ["idle", *BEGUN] if state not in states]
+        commands[codes(name)[0]] = (words, states)
+        raising |= {codes(name)[0]} if kill_switch == "refuses" else set()
+    same(commands, COMMANDS, "commands")
+    same(raising, RAISING, "what the kill switch refuses")
+
+    kinds, people, whys = {}, {}, []
+    for first, second in tables["Refusals"]:
+        if codes(first) == ["key_reused"]:
+            continue
+        for name in codes(first):
+            (people if name in FOR_PEOPLE else kinds)[name] = codes(second)[0]
+        if not codes(first):
+            whys += [code for code in codes(second) if " " in code]
+    same(people, FOR_PEOPLE, "what people may give")
+
+    met = set()
+    document = json.loads(pathlib.Path(directory, "releases.json").read_text(encoding="ascii"))
+    cases = (case for group in document["groups"] for case in group["cases"])
+    for refused in (case["refused"] for case in cases if "refused" in case):
+        found = re.fullmatch(template(kinds[refused["kind"]]), refused["text"])
+        same(bool(found), True, refused)
+        met.add(refused["kind"])
+        if refused["kind"] in ("not_yet", "invalid"):
+            fits = [why for why in whys if re.fullmatch(template(why), found[found.re.groups])]
+            same(len(fits), 1, refused)
+            met.update(fits)
+    same(sorted(met), sorted([*kinds, *whys]), "refusals that a vector has")
+    print("the page and the vectors agree")
+
+
 def answer():
     """A line has a configuration and what is asked of it; the answer is a line too."""
     for line in sys.stdin:
@@ -198,6 +294,13 @@ def answer():
         ]
         following = placement.next_failover(case["current"])
         print(json.dumps({"answers": answers, "next": following}))
+
+
+def release():
+    for line in sys.stdin:
+        machine = Machine()
+        for command in json.loads(line):
+            print(json.dumps(machine.give(command), separators=(",", ":")))
 
 
 def sip():
@@ -218,5 +321,6 @@ def cpython():
 
 
 if __name__ == "__main__":
-    run = {"vectors": vectors, "page": page, "answer": answer, "sip": sip, "cpython": cpython}
+    run = {"vectors": vectors, "page": page, "rules": rules, "answer": answer, "release": release}
+    run |= {"sip": sip, "cpython": cpython}
     run[sys.argv[1]](*sys.argv[2:])

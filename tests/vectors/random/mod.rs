@@ -1,5 +1,6 @@
 //! Random configurations and tenants, answered by the core and by the second implementation.
 
+mod releases;
 mod settings;
 mod tenants;
 

@@ -5,6 +5,7 @@ mod failover;
 mod hash;
 pub(crate) mod orders;
 mod placement;
+mod plans;
 mod releases;
 pub(crate) mod routing;
 mod rules;

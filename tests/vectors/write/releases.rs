@@ -3,6 +3,7 @@
 use halcyon_core::release::Phase;
 use serde_json::Value;
 
+use super::plans;
 use crate::json::{self, File};
 use crate::script::Machine;
 
@@ -19,7 +20,7 @@ pub(crate) fn file() -> String {
     let mut file = File::new(
         "releases from an empty journal, command by command; each answers with the events it records or with its refusal, and the state after it",
     );
-    for (name, steps) in stories() {
+    for (name, steps) in stories().into_iter().chain(plans::stories()) {
         add(&mut file, name, &steps);
     }
     for phase in Phase::ALL {
@@ -47,8 +48,8 @@ fn add(file: &mut File, name: &str, steps: &[String]) {
     file.group(&[("name", json::text(name))], &cases);
 }
 
-/// Every command a person may give from every state, once more under each thing that forbids it.
-const COMMANDS: [&str; 15] = [
+/// Every command from every state, once more under each thing that forbids it.
+const COMMANDS: [&str; 22] = [
     r#"{"command":"provision_green","image":"app:v3"}"#,
     r#"{"command":"provision_green","image":""}"#,
     r#"{"command":"start_canary","weight":25}"#,
@@ -64,6 +65,13 @@ const COMMANDS: [&str; 15] = [
     r#"{"command":"promote_green","kill_switch":true}"#,
     r#"{"command":"rollback_to_blue","reason":"error rate","kill_switch":true}"#,
     r#"{"command":"complete_rollback"}"#,
+    r#"{"command":"finish_plan"}"#,
+    r#"{"command":"finish_plan","kill_switch":true}"#,
+    r#"{"command":"confirm_region","region":"us-east","change":"start_canary"}"#,
+    r#"{"command":"pass_step","weight":10,"baked_ms":0,"rounds":1}"#,
+    r#"{"command":"fail_step","weight":10,"check":"smoke","failures":[]}"#,
+    r#"{"command":"attach_driver"}"#,
+    r#"{"command":"detach_driver","reason":"interrupted"}"#,
 ];
 
 fn way_to(phase: Phase) -> Vec<&'static str> {
@@ -79,7 +87,7 @@ fn way_to(phase: Phase) -> Vec<&'static str> {
     }
 }
 
-fn weight(command: &str, weight: i64) -> String {
+pub(super) fn weight(command: &str, weight: i64) -> String {
     format!(r#"{{"command":"{command}","weight":{weight}}}"#)
 }
 
@@ -94,11 +102,11 @@ fn back(reason: &str) -> String {
     )
 }
 
-fn confirm(region: &str, change: &str) -> String {
+pub(super) fn confirm(region: &str, change: &str) -> String {
     format!(r#"{{"command":"confirm_region","region":"{region}","change":"{change}"}}"#)
 }
 
-fn pass(weight: i64, baked_ms: u64) -> String {
+pub(super) fn pass(weight: i64, baked_ms: u64) -> String {
     format!(r#"{{"command":"pass_step","weight":{weight},"baked_ms":{baked_ms},"rounds":5}}"#)
 }
 
