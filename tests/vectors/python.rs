@@ -54,7 +54,7 @@ pub(crate) fn python(arguments: &[&str], input: String) -> Option<String> {
 }
 
 #[test]
-fn an_implementation_from_the_pages_alone_reproduces_every_vector() {
+fn an_implementation_from_the_pages_reproduces_every_vector() {
     let Some(said) = peer(&["vectors", directory().to_str().unwrap()], String::new()) else {
         return;
     };
