@@ -68,7 +68,7 @@ impl Loads {
 
     /// The most that the loss of a single region under `policy` puts on a region of weight 0;
     /// [`Load::percent`] is then of all tenants. Of equal ones, as in [`worst`](Self::worst). `None` where
-    /// that is nobody, and where all weights are 0, which count as 1.
+    /// no region has weight 0, or all have, which counts as 1.
     pub fn onto_weight_0(&self, policy: FailoverPolicy) -> Option<Load> {
         let all: u64 = self
             .shares
@@ -81,7 +81,7 @@ impl Loads {
         };
         let (taken, Reverse(lost), Reverse(region)) =
             (0..self.shares.len()).flat_map(after).max()?;
-        (taken > 0).then(|| Load {
+        Some(Load {
             percent: taken.saturating_mul(100).checked_div(all).unwrap_or(0),
             region,
             lost,
