@@ -66,6 +66,12 @@ impl HashKey {
         }
     }
 
+    /// Its 16 bytes. They go where [`to_hex`](Self::to_hex) does, and nowhere else.
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        let (k0, k1) = self.hasher.key();
+        (u128::from(k1) << 64 | u128::from(k0)).to_le_bytes()
+    }
+
     /// The key as [`from_hex`](Self::from_hex) reads it, for a routing table: an edge needs it to place
     /// tenants. It goes nowhere else.
     pub fn to_hex(&self) -> String {
@@ -132,11 +138,13 @@ impl<'a> TenantId<'a> {
     /// The length seen and the lengths allowed.
     #[inline]
     pub fn new(id: &'a str) -> Result<Self, String> {
-        if matches!(id.len(), 1..=TENANT_ID_MAX) {
-            Ok(Self(id))
-        } else {
-            Err(refusal(id))
-        }
+        Self::of(id).ok_or_else(|| refusal(id))
+    }
+
+    /// The same without a message.
+    #[inline]
+    pub fn of(id: &'a str) -> Option<Self> {
+        matches!(id.len(), 1..=TENANT_ID_MAX).then_some(Self(id))
     }
 
     /// The id's text.

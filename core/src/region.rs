@@ -33,6 +33,12 @@ impl RegionName {
     /// # Errors
     /// The name seen and the rule.
     pub fn new(name: &str) -> Result<Self, String> {
+        Self::of(name)
+            .ok_or_else(|| format!("{} is not a region name; allowed: {NAME_RULE}", Seen(name)))
+    }
+
+    /// The same without a message.
+    pub(crate) fn of(name: &str) -> Option<Self> {
         let first = name
             .bytes()
             .next()
@@ -40,14 +46,12 @@ impl RegionName {
         let rest = name
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-        if first && rest && name.len() <= 63 {
-            Ok(Self(Box::from(name)))
-        } else {
-            Err(format!(
-                "{} is not a region name; allowed: {NAME_RULE}",
-                Seen(name)
-            ))
-        }
+        (first && rest && name.len() <= 63).then(|| Self(Box::from(name)))
+    }
+
+    /// Whether two names differ by case at most.
+    pub(crate) fn is_like(&self, other: &RegionName) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
     }
 
     /// The name's text.

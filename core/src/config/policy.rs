@@ -61,6 +61,9 @@ pub enum Sticky {
 }
 
 impl Sticky {
+    /// Every rule.
+    pub const ALL: [Sticky; 3] = [Sticky::Primary, Sticky::Hash, Sticky::Rendezvous];
+
     /// Its name, as `TENANT_STICKY` takes it.
     pub fn name(self) -> &'static str {
         match self {

@@ -90,6 +90,8 @@ pub struct Settings {
     pub build: BuildInfo,
     /// Directory of the journal: `DIR` of `HALCYON_STORE=file:DIR`.
     pub store_dir: String,
+    /// The deployment that routing tables are for.
+    pub deployment: String,
     /// Milliseconds between two probes of a region, 10 to 3,600,000.
     pub probe_interval_ms: u64,
     /// Milliseconds one probe may take, 1 to 60,000.
@@ -152,6 +154,7 @@ impl Settings {
                 build_date: text("BUILD_DATE", "unknown"),
             },
             store_dir: read_store(lookup, problems),
+            deployment: text("HALCYON_DEPLOYMENT", "default"),
             probe_interval_ms: read_number(
                 lookup,
                 "PROBE_INTERVAL_MS",

@@ -116,6 +116,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("BUILD_DATE", "unknown", "build metadata shown by /__meta"),
     variable("HALCYON_STORE", "file:logs", "the journal: file:DIR"),
     variable(
+        "HALCYON_DEPLOYMENT",
+        "default",
+        "the deployment that routing tables are for; an edge takes no other's",
+    ),
+    variable(
         "PROBE_INTERVAL_MS",
         "1000",
         "how often each region is probed while a step bakes, 10 to 3600000 ms",
@@ -146,7 +151,6 @@ pub const UNSUPPORTED: &[(&str, &str)] = &[
     ("HALCYON_TOKEN_FILE", "a control plane"),
     ("HALCYON_TOKENS_FILE", "the control API"),
     ("HALCYON_SIGNING_KEY_FILE", "signed routing tables"),
-    ("HALCYON_DEPLOYMENT", "routing tables"),
     ("DASHBOARD_PORT", "the dashboard"),
     ("DASHBOARD_BIND", "the dashboard"),
     ("DASHBOARD_HOSTS", "the dashboard"),

@@ -23,15 +23,10 @@ impl Divisor {
         if !matches!(n, 1..=65_536) {
             return None;
         }
-        // ceil(2^64 part / n), for a part below n.
-        let fraction = |part: u64| {
-            let whole = (u128::from(part) << 64).div_ceil(u128::from(n));
-            u64::try_from(whole & u128::from(u64::MAX)).unwrap_or(0)
-        };
         Some(Self {
             n,
-            low: fraction(1),
-            high: fraction((1_u64 << 32).checked_rem(n)?),
+            low: fraction(1, n)?.0,
+            high: fraction((1_u64 << 32).checked_rem(n)?, n)?.0,
         })
     }
 
@@ -79,9 +74,22 @@ impl Divisor {
 
     /// What `fraction(h)` is below exactly when `h mod n` is below `part`, for a part up to `n`.
     pub(super) fn fraction_of(self, part: u64) -> u64 {
-        let whole = (u128::from(part) << 64).div_ceil(u128::from(self.n.max(1)));
-        u64::try_from(whole).unwrap_or(u64::MAX)
+        match fraction(part, self.n) {
+            Some((fraction, false)) => fraction,
+            // All of it.
+            _ => u64::MAX,
+        }
     }
+}
+
+/// `ceil(2^64 part / n)` mod 2^64, and whether that took 2^64 away; for a part and an `n` up to 2^16. By hand
+/// in two steps: a division of 128 bits is a kilobyte of code where a processor has none.
+fn fraction(part: u64, n: u64) -> Option<(u64, bool)> {
+    let upper = part << 32;
+    let (high, rest) = (upper.checked_div(n)?, upper.checked_rem(n)? << 32);
+    let low = rest.div_ceil(n);
+    let (sum, over) = (high << 32).overflowing_add(low);
+    Some((sum, over || high >> 32 > 0))
 }
 
 #[cfg(test)]

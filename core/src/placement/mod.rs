@@ -54,6 +54,19 @@ pub struct Placement<'r> {
     pub reason: Reason,
 }
 
+/// Where one tenant goes, by places in [`Router::regions`] instead of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// The region that serves it now.
+    pub region: usize,
+    /// Its first choice, health aside.
+    pub preferred: usize,
+    /// Which pool of the region.
+    pub slot: Slot,
+    /// What decided.
+    pub reason: Reason,
+}
+
 /// The placement rules of one configuration, for any number of tenants.
 ///
 /// ```
@@ -82,6 +95,7 @@ pub struct Router {
     first: RegionName,
     weights: Vec<u16>,
     primary: usize,
+    has_primary: bool,
     sticky: Sticky,
     policy: FailoverPolicy,
     key: HashKey,
@@ -117,7 +131,9 @@ impl Router {
     /// The rules of a configuration that was read without errors. `None` where it has no region.
     pub fn from_config(config: RegionConfig) -> Option<Self> {
         let place = |name: &RegionName| config.regions.iter().position(|region| region == name);
-        let primary = config.primary.as_ref().and_then(place).unwrap_or(0);
+        let primary = config.primary.as_ref().and_then(place);
+        let has_primary = primary.is_some();
+        let primary = primary.unwrap_or(0);
         let weighted = config.regions.iter().zip(config.weights.iter().copied());
         let rendezvous = Rendezvous::new(&config.key, weighted);
         Some(Self {
@@ -131,6 +147,7 @@ impl Router {
             regions: config.regions,
             weights: config.weights,
             primary,
+            has_primary,
             sticky: config.sticky,
             policy: config.policy,
             key: config.key,
@@ -163,6 +180,25 @@ impl Router {
     /// The rules for single tenants.
     pub fn rules(&self) -> &TenantRules {
         &self.rules
+    }
+
+    pub(crate) fn key(&self) -> &HashKey {
+        &self.key
+    }
+
+    pub(crate) fn sticky(&self) -> Sticky {
+        self.sticky
+    }
+
+    pub(crate) fn policy(&self) -> FailoverPolicy {
+        self.policy
+    }
+
+    /// The primary's place, if there is one.
+    pub(crate) fn primary_place(&self) -> Option<u16> {
+        self.has_primary
+            .then_some(self.primary)
+            .and_then(|place| u16::try_from(place).ok())
     }
 
     /// How many regions there are, 1 to 1,024.
@@ -262,37 +298,61 @@ impl Router {
         health: &[RegionStatus],
         slots: &SlotRule,
     ) -> Result<Placement<'_>, ResidencyUnavailable> {
+        let Decision {
+            region,
+            preferred,
+            slot,
+            reason,
+        } = self.decide(tenant, health, slots)?;
+        Ok(Placement {
+            region: self.name(region),
+            preferred: self.name(preferred),
+            slot,
+            reason,
+        })
+    }
+
+    /// The same by the regions' places: for whoever has their names elsewhere.
+    ///
+    /// # Errors
+    /// When no region may serve it.
+    #[inline]
+    pub fn decide(
+        &self,
+        tenant: TenantId<'_>,
+        health: &[RegionStatus],
+        slots: &SlotRule,
+    ) -> Result<Decision, ResidencyUnavailable> {
         let h = self.hash(tenant);
         // The way of nearly every decision: no rules, all up.
         if !self.has_rules {
             let place = self.everybody.choice(h, &self.rendezvous);
             if health.get(place).copied().unwrap_or_default() == RegionStatus::Up {
-                let region = self.name(place);
-                return Ok(Placement {
-                    region,
-                    preferred: region,
+                return Ok(Decision {
+                    region: place,
+                    preferred: place,
                     slot: slots.slot(h),
                     reason: self.reason,
                 });
             }
         }
-        self.route_by_rules(tenant, h, health, slots)
+        self.decide_by_rules(tenant, h, health, slots)
     }
 
     #[inline(never)]
-    fn route_by_rules(
+    fn decide_by_rules(
         &self,
         tenant: TenantId<'_>,
         h: u64,
         health: &[RegionStatus],
         slots: &SlotRule,
-    ) -> Result<Placement<'_>, ResidencyUnavailable> {
+    ) -> Result<Decision, ResidencyUnavailable> {
         let (allowed, pin) = self.bounds(tenant);
         let first = self.first_choice(h, allowed, pin)?;
         let served = self.past_health(h, first, allowed, health)?;
-        Ok(Placement {
-            region: self.name(served.place),
-            preferred: self.name(first.place),
+        Ok(Decision {
+            region: served.place,
+            preferred: first.place,
             slot: self.slot(tenant, h, slots),
             reason: served.reason,
         })

@@ -67,11 +67,12 @@ impl Rendezvous {
         key: &HashKey,
         regions: impl Iterator<Item = (&'r RegionName, u16)>,
     ) -> Self {
-        let mut named: Vec<(&RegionName, u16, u16)> = regions
-            .zip(0_u16..)
-            .map(|((name, weight), place)| (name, weight, place))
-            .collect();
-        named.sort_unstable();
+        let mut named: Vec<(&RegionName, u16, u16)> = Vec::new();
+        for ((name, weight), place) in regions.zip(0_u16..) {
+            // Sorted as they come: there are a thousand at most, and a sort is as much code as all of this.
+            let at = named.partition_point(|(before, ..)| *before < name);
+            named.insert(at, (name, weight, place));
+        }
         let candidates = |of_weight: fn(u16) -> bool| {
             let chosen = named.iter().filter(|(_, weight, _)| of_weight(*weight));
             let candidate = |(name, weight, place): &(&RegionName, u16, u16)| {

@@ -33,6 +33,8 @@ pub struct TableRelease {
     id: String,
     state: Phase,
     weight: Weight,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_until: Option<Timestamp>,
 }
 
 /// Everything in a table but its epoch and when it was issued.
@@ -125,8 +127,21 @@ impl TableContent {
                 id: view.id.to_string(),
                 state: view.phase,
                 weight: view.weight,
+                valid_until: None,
             }),
         }
+    }
+
+    /// The same with an end to green's share, if there is a canary: an edge that hears nothing new until
+    /// then gives blue everything.
+    #[must_use]
+    pub fn valid_until(mut self, until: Timestamp) -> Self {
+        if let Some(release) = &mut self.release
+            && release.state == Phase::Canary
+        {
+            release.valid_until = Some(until);
+        }
+        self
     }
 
     /// The table's JSON: one line of ASCII, the same bytes for the same content, epoch and time.

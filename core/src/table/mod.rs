@@ -4,7 +4,10 @@
 //! with every change. Two tables of one epoch are the same bytes, so an edge that holds epoch *n* knows
 //! what it holds.
 
+mod binary;
 mod content;
+mod held;
+mod read;
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +15,10 @@ mod tests;
 use alloc::string::String;
 use serde::Serialize;
 
+pub use binary::{BYTES_MAX, BinaryError};
 pub use content::{TableContent, TableRegion, TableRelease};
+pub use held::{Refusal, Table};
+pub use read::TableError;
 
 use crate::time::Timestamp;
 
@@ -100,6 +106,11 @@ impl Publisher {
             last,
             published: None,
         }
+    }
+
+    /// The JSON of a table whose epoch was issued elsewhere.
+    pub fn json_of(content: &TableContent, epoch: Epoch, now: Timestamp) -> String {
+        content.to_json(epoch, now)
     }
 
     /// The table of `content`: the last one if nothing changed, else a new one of a greater epoch. It is

@@ -116,6 +116,8 @@ impl From<JournalError> for Failure {
             | JournalError::Full { .. }
             | JournalError::Io { .. }
             | JournalError::ReadOnly { .. }
+            | JournalError::Epoch { .. }
+            | JournalError::NoMoreEpochs { .. }
             | JournalError::Locked { .. } => Exit::Failed,
         };
         Self::new(exit, error.to_string())

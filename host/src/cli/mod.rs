@@ -17,6 +17,7 @@ mod serve;
 mod settle;
 mod status;
 mod style;
+mod table;
 mod telemetry;
 
 use std::ffi::OsString;
@@ -90,6 +91,8 @@ enum Command {
     Failover(regions::FailoverArgs),
     /// Check the region configuration
     Regions(regions::Args),
+    /// Print the routing table that edges decide by
+    Table(table::Args),
     /// Verify or read the audit log
     Audit(audit::Args),
     /// Ask a health server whether it is ready (the image's HEALTHCHECK)
@@ -124,6 +127,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Route(args) => route::run(&args, &invocation),
         Command::Failover(args) => regions::failover(&args, &invocation),
         Command::Regions(args) => regions::run(args, &invocation),
+        Command::Table(args) => table::run(&args, &invocation),
         Command::Audit(args) => audit::run(args, &invocation),
         Command::Healthcheck(args) => {
             healthcheck::run(args, crate::health::environment(), cli.output)

@@ -6,6 +6,7 @@
 
 mod append;
 mod entry;
+mod epoch;
 mod error;
 mod file;
 mod lock;
@@ -16,6 +17,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use entry::Entry;
+pub use epoch::next_epoch;
 pub use error::JournalError;
 pub use file::{DirStorage, LogFile, Storage};
 pub use lock::{DriverLock, HookLock, driver_alive};

@@ -72,6 +72,7 @@ fn every_variable_has_the_default_of_the_reference() {
                 build_date: "unknown".into()
             },
             store_dir: "logs".into(),
+            deployment: "default".into(),
             probe_interval_ms: 1000,
             probe_timeout_ms: 500,
             drain_ms: 5000,

@@ -1,3 +1,7 @@
+mod binary;
+mod held;
+mod read;
+
 use alloc::format;
 use alloc::string::ToString;
 

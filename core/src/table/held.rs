@@ -1,0 +1,243 @@
+//! A table as an edge holds it, and which one it takes next.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::Epoch;
+use crate::config::RegionConfig;
+use crate::hash::TenantId;
+use crate::placement::{
+    Placement, RegionStatus, ReleaseView, ResidencyUnavailable, Router, SlotRule,
+};
+use crate::release::{Phase, Weight};
+use crate::text::Seen;
+use crate::time::Timestamp;
+
+/// How far ahead of an edge's clock a table's epoch may be, in milliseconds: a day.
+const AHEAD_MAX: u64 = 86_400_000;
+
+/// A routing table, ready to decide.
+///
+/// ```
+/// use halcyon_core::hash::TenantId;
+/// use halcyon_core::table::Table;
+/// use halcyon_core::time::Timestamp;
+///
+/// let json = r#"{"format":1,"epoch":7,"issued_at":"2026-01-01T00:00:00.000Z","deployment":"shop",
+///     "regions":[{"name":"us-east","weight":1,"status":"up"},{"name":"us-west","weight":1,"status":"down"}],
+///     "primary":"us-east","sticky":"hash","failover":"ordered"}"#;
+/// let table = Table::from_json(json).unwrap();
+/// let acme = TenantId::new("acme").unwrap();
+/// let found = table.route(acme, Timestamp(0)).unwrap();
+/// assert_eq!(found.region.as_str(), "us-east");
+///
+/// // The same from its binary form.
+/// let again = Table::from_binary(&table.to_binary()).unwrap();
+/// assert_eq!(again.route(acme, Timestamp(0)), Ok(found));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub(super) epoch: Epoch,
+    pub(super) deployment: String,
+    pub(super) router: Router,
+    /// One for each region, in their order.
+    pub(super) health: Vec<RegionStatus>,
+    /// Where each region's pools are, blue and green by role; empty where that is not known.
+    pub(super) pools: Vec<[String; 2]>,
+    pub(super) release: Option<ReleaseOf>,
+    slots: SlotRule,
+    /// All blue: what holds once the release's share has run out.
+    run_out: SlotRule,
+}
+
+/// The release under way in a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReleaseOf {
+    pub(super) id: String,
+    pub(super) state: Phase,
+    pub(super) weight: Weight,
+    /// Only in a canary: until when green has its share.
+    pub(super) valid_until: Option<Timestamp>,
+}
+
+/// What a table is made of, however it was written.
+pub(super) struct Parts {
+    pub(super) epoch: Epoch,
+    pub(super) deployment: String,
+    pub(super) config: RegionConfig,
+    pub(super) health: Vec<RegionStatus>,
+    pub(super) pools: Vec<[String; 2]>,
+    pub(super) release: Option<ReleaseOf>,
+}
+
+/// Why an edge keeps the table it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is older than the one that is held.
+    Older {
+        /// The epoch of the table held.
+        held: Epoch,
+        /// That of the table offered.
+        seen: Epoch,
+    },
+    /// It has the epoch of the one held, and says something else.
+    SameEpoch(Epoch),
+    /// It is another deployment's.
+    OtherDeployment {
+        /// The deployment of the table held.
+        held: String,
+        /// That of the table offered.
+        seen: String,
+    },
+    /// Its epoch is more than a day ahead of the clock.
+    TooFarAhead {
+        /// Its epoch.
+        seen: Epoch,
+        /// The clock.
+        now: Timestamp,
+    },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Older { held, seen } => write!(
+                f,
+                "table of epoch {}: older than epoch {}, which is held; allowed: a greater epoch",
+                seen.number(),
+                held.number()
+            ),
+            Refusal::SameEpoch(seen) => write!(
+                f,
+                "table of epoch {}: another table of that epoch is held; allowed: a greater epoch",
+                seen.number()
+            ),
+            Refusal::OtherDeployment { held, seen } => write!(
+                f,
+                "table of deployment {}: allowed: {}, whose table is held",
+                Seen(seen),
+                Seen(held)
+            ),
+            Refusal::TooFarAhead { seen, now } => write!(
+                f,
+                "table of epoch {}: more than a day ahead of the clock; allowed: up to {}",
+                seen.number(),
+                now.plus(AHEAD_MAX).0
+            ),
+        }
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+impl Table {
+    /// `None` where there is no region.
+    pub(super) fn of(parts: Parts) -> Option<Self> {
+        let router = Router::from_config(parts.config)?;
+        let view = parts.release.as_ref().map(|release| ReleaseView {
+            id: &release.id,
+            phase: release.state,
+            weight: release.weight,
+        });
+        Some(Self {
+            slots: router.slot_rule(view),
+            run_out: router.slot_rule(None),
+            epoch: parts.epoch,
+            deployment: parts.deployment,
+            router,
+            health: parts.health,
+            pools: parts.pools,
+            release: parts.release,
+        })
+    }
+
+    /// Its number.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Whose table it is.
+    pub fn deployment(&self) -> &str {
+        &self.deployment
+    }
+
+    /// Its rules of placement.
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// The health it knows of its regions, in their order.
+    pub fn health(&self) -> &[RegionStatus] {
+        &self.health
+    }
+
+    /// The slot rule that holds at `now`.
+    #[inline]
+    pub fn slots(&self, now: Timestamp) -> &SlotRule {
+        let until = self
+            .release
+            .as_ref()
+            .and_then(|release| release.valid_until);
+        match until {
+            Some(until) if now > until => &self.run_out,
+            _ => &self.slots,
+        }
+    }
+
+    /// Where the tenant goes at `now`.
+    ///
+    /// # Errors
+    /// When no region may serve it.
+    #[inline]
+    pub fn route(
+        &self,
+        tenant: TenantId<'_>,
+        now: Timestamp,
+    ) -> Result<Placement<'_>, ResidencyUnavailable> {
+        self.router.route(tenant, &self.health, self.slots(now))
+    }
+
+    /// Whether an edge that holds `held` may take this table instead. Taking the very one it holds is
+    /// allowed and changes nothing.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn may_follow(&self, held: Option<&Table>, now: Timestamp) -> Result<(), Refusal> {
+        let newer = self.is_newer(held, now)?;
+        if let Some(held) = held.filter(|_| !newer)
+            && self.to_binary() != held.to_binary()
+        {
+            return Err(Refusal::SameEpoch(self.epoch));
+        }
+        Ok(())
+    }
+
+    /// Whether this table is newer than `held`. False where it has the same epoch: whoever knows the bytes
+    /// of both has to see that they are the same.
+    ///
+    /// # Errors
+    /// As [`may_follow`](Self::may_follow), but for two of one epoch.
+    pub fn is_newer(&self, held: Option<&Table>, now: Timestamp) -> Result<bool, Refusal> {
+        if self.epoch.number() > now.plus(AHEAD_MAX).0 {
+            let seen = self.epoch;
+            return Err(Refusal::TooFarAhead { seen, now });
+        }
+        let Some(held) = held else {
+            return Ok(true);
+        };
+        if held.deployment != self.deployment {
+            return Err(Refusal::OtherDeployment {
+                held: held.deployment.clone(),
+                seen: self.deployment.clone(),
+            });
+        }
+        if self.epoch < held.epoch {
+            return Err(Refusal::Older {
+                held: held.epoch,
+                seen: self.epoch,
+            });
+        }
+        Ok(self.epoch > held.epoch)
+    }
+}

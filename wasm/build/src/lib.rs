@@ -1,0 +1,142 @@
+//! Builds the modules of `halcyon-wasm`, with cargo alone.
+//!
+//! Used by the packaging command of this crate and by whoever needs a module while it is built or tested.
+//! The build is a cargo of its own: flags of the outer one (coverage, a linter's wrapper, another target)
+//! would end up in the modules, and its lock on the target folder would never be free.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What all modules are compiled for.
+pub const TARGET: &str = "wasm32-unknown-unknown";
+
+/// A module, by the feature of `halcyon-wasm` that it is built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Module {
+    /// `halcyon_edge.wasm`, the one with a C ABI.
+    Abi,
+}
+
+impl Module {
+    fn feature(self) -> &'static str {
+        match self {
+            Module::Abi => "abi",
+        }
+    }
+}
+
+/// The folder of the workspace.
+pub fn workspace() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.ancestors().nth(2).unwrap_or(here);
+    root.to_path_buf()
+}
+
+/// Builds a module below `target` (a target folder that no running cargo uses) and answers its bytes.
+///
+/// # Errors
+/// What failed, with what cargo said.
+pub fn build(module: Module, target: &Path) -> Result<Vec<u8>, String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    have_target()?;
+    let mut command = clean(&cargo);
+    command
+        .current_dir(workspace())
+        .args(["build", "--quiet", "--locked", "--profile", "edge"])
+        .args(["--package", "halcyon-wasm", "--features", module.feature()])
+        .args(["--target", TARGET, "--target-dir"])
+        .arg(target)
+        // Nobody reads names there, and they are a third of the module.
+        .env(
+            "CARGO_PROFILE_EDGE_STRIP",
+            std::env::var("KEEP").unwrap_or("symbols".into()),
+        )
+        .env("CARGO_ENCODED_RUSTFLAGS", flags());
+    run(&mut command)?;
+    let file = target.join(TARGET).join("edge/halcyon_wasm.wasm");
+    fs::read(&file).map_err(|why| format!("{}: {why}", file.display()))
+}
+
+/// The same module wherever its sources lie.
+fn flags() -> OsString {
+    let mut flags = OsString::new();
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
+    let places = [(Some(workspace()), "halcyon"), (home, "cargo")];
+    for (from, to) in places {
+        if let Some(from) = from {
+            if !flags.is_empty() {
+                flags.push("\u{1f}");
+            }
+            flags.push("--remap-path-prefix=");
+            flags.push(from);
+            flags.push("=");
+            flags.push(to);
+        }
+    }
+    flags
+}
+
+/// A cargo that knows nothing of the one it is called from.
+fn clean(cargo: &OsString) -> Command {
+    let mut command = Command::new(cargo);
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        let of_the_outer = name.starts_with("CARGO_BUILD_")
+            || name.starts_with("CARGO_PROFILE_")
+            || name.starts_with("CARGO_TARGET_")
+            || name.starts_with("CARGO_FEATURE_")
+            || name.starts_with("CARGO_CFG_")
+            || matches!(
+                &*name,
+                "RUSTFLAGS"
+                    | "CARGO_ENCODED_RUSTFLAGS"
+                    | "RUSTC"
+                    | "RUSTC_WRAPPER"
+                    | "RUSTC_WORKSPACE_WRAPPER"
+                    | "RUSTDOCFLAGS"
+                    | "LLVM_PROFILE_FILE"
+            );
+        if of_the_outer {
+            command.env_remove(&*name);
+        }
+    }
+    command
+}
+
+/// Adds the target through rustup where it is missing, unless building offline.
+fn have_target() -> Result<(), String> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut asked = Command::new(rustc);
+    asked.args(["--print", "target-libdir", "--target", TARGET]);
+    let libraries = run(&mut asked)?;
+    if Path::new(libraries.trim()).is_dir() {
+        return Ok(());
+    }
+    let missing =
+        format!("the target {TARGET} is not installed; add it: rustup target add {TARGET}");
+    let offline = env::var("CARGO_NET_OFFLINE").is_ok_and(|value| value == "true");
+    if offline {
+        return Err(missing);
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", TARGET]);
+    run(&mut rustup)
+        .map(drop)
+        .map_err(|why| format!("{missing} ({why})"))
+}
+
+/// Runs a command to its end; answers what it wrote to stdout.
+fn run(command: &mut Command) -> Result<String, String> {
+    let named = format!("{command:?}");
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|why| format!("{named}: {why}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{named}: {}\n{said}", output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
