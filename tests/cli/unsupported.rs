@@ -6,12 +6,11 @@ use halcyon_tests::store::Store;
 use crate::REGIONS;
 
 /// What the contract names and this version does not have.
-const ABSENT: [&str; 14] = [
+const ABSENT: [&str; 13] = [
     "HALCYON_SERVER",
     "HALCYON_TOKEN_FILE",
     "HALCYON_TOKENS_FILE",
     "HALCYON_SIGNING_KEY_FILE",
-    "HALCYON_DEPLOYMENT",
     "DASHBOARD_PORT",
     "DASHBOARD_BIND",
     "DASHBOARD_HOSTS",

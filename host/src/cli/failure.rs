@@ -116,8 +116,6 @@ impl From<JournalError> for Failure {
             | JournalError::Full { .. }
             | JournalError::Io { .. }
             | JournalError::ReadOnly { .. }
-            | JournalError::Epoch { .. }
-            | JournalError::NoMoreEpochs { .. }
             | JournalError::Locked { .. } => Exit::Failed,
         };
         Self::new(exit, error.to_string())

@@ -82,7 +82,8 @@ fn issue(args: &Args, invocation: &Invocation) -> Result<Vec<u8>, Failure> {
     let now = clock::now();
     let content = TableContent::of(&config, journal.release(), &[], &settings.deployment)
         .valid_until(now.plus(CANARY_MS));
-    let epoch = next_epoch(dir, now)?;
+    let epoch = next_epoch(dir, now);
+    let epoch = epoch.map_err(|why| Failure::new(Exit::Failed, why.to_string()))?;
     let json = Publisher::json_of(&content, epoch, now);
     if !args.binary {
         return Ok(format!("{json}\n").into_bytes());

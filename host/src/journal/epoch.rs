@@ -14,16 +14,50 @@ use super::lock::append_lock;
 
 const NAME: &str = "table_epoch";
 
+/// Why no epoch was issued.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EpochError {
+    /// The last one cannot be read.
+    #[error(
+        "{path} says {seen}; allowed: the epoch of the last routing table, 1 to 9007199254740991"
+    )]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What stands in it, in quotes.
+        seen: String,
+    },
+    /// There is no greater one.
+    #[error("{path}: the greatest epoch, 9007199254740991, has been issued")]
+    RunOut {
+        /// The file.
+        path: String,
+    },
+    /// The system refused.
+    #[error("cannot {doing} {path}: {why}")]
+    Io {
+        /// What was attempted.
+        doing: &'static str,
+        /// The file.
+        path: String,
+        /// The system's words.
+        why: String,
+    },
+    /// The store is locked, or cannot be.
+    #[error(transparent)]
+    Lock(#[from] JournalError),
+}
+
 /// Issues the epoch of the next table of the store in `dir`, which is made where it is missing. It is
 /// greater than every one before, whatever the clock says, and durable when this returns.
 ///
 /// # Errors
 /// When the last one cannot be read, the next one not written, or the store is locked.
-pub fn next_epoch(dir: &Path, now: Timestamp) -> Result<Epoch, JournalError> {
+pub fn next_epoch(dir: &Path, now: Timestamp) -> Result<Epoch, EpochError> {
     let path = dir.join(NAME);
     let shown = || for_screen(&path.display().to_string());
     let io = |doing: &'static str| {
-        move |why: std::io::Error| JournalError::Io {
+        move |why: std::io::Error| EpochError::Io {
             doing,
             path: shown(),
             why: why.to_string(),
@@ -32,15 +66,14 @@ pub fn next_epoch(dir: &Path, now: Timestamp) -> Result<Epoch, JournalError> {
     fs::create_dir_all(dir).map_err(io("make the directory of"))?;
     let _lock = append_lock(dir)?;
     let last = match fs::read(&path) {
-        Ok(bytes) => Some(read(&bytes).ok_or_else(|| JournalError::Epoch {
+        Ok(bytes) => Some(read(&bytes).ok_or_else(|| EpochError::Unreadable {
             path: shown(),
             seen: Seen(&String::from_utf8_lossy(&bytes)).to_string(),
         })?),
         Err(why) if why.kind() == ErrorKind::NotFound => None,
         Err(why) => return Err(io("read")(why)),
     };
-    let next =
-        Epoch::after(last, now).ok_or_else(|| JournalError::NoMoreEpochs { path: shown() })?;
+    let next = Epoch::after(last, now).ok_or_else(|| EpochError::RunOut { path: shown() })?;
     // The new one is whole before it takes the old one's place, and both are durable before it counts.
     let new = dir.join("table_epoch.new");
     let mut file = File::options()

@@ -46,22 +46,6 @@ pub enum JournalError {
         /// What failed.
         why: String,
     },
-    /// The epoch of the last routing table cannot be read.
-    #[error(
-        "{path} says {seen}; allowed: the epoch of the last routing table, 1 to 9007199254740991"
-    )]
-    Epoch {
-        /// The file.
-        path: String,
-        /// What stands in it, in quotes.
-        seen: String,
-    },
-    /// There is no greater epoch.
-    #[error("{path}: the greatest epoch, 9007199254740991, has been issued")]
-    NoMoreEpochs {
-        /// The file.
-        path: String,
-    },
     /// Another process has held the append lock for too long.
     #[error(
         "journal {dir} is locked: another process has held {dir}/{name} for {seconds} s; is it stopped?"

@@ -1,3 +1,5 @@
+#![allow(clippy::string_slice, clippy::arithmetic_side_effects, clippy::as_conversions)]
+
 mod binary;
 mod held;
 mod read;

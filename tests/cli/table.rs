@@ -1,0 +1,151 @@
+//! `halcyon table`: what edges decide by.
+
+use halcyon_core::table::Table;
+use halcyon_core::time::Timestamp;
+use halcyon_tests::store::Store;
+use serde_json::Value;
+
+const REGIONS: [(&str, &str); 2] = [
+    ("REGIONS", "us-east,us-west,eu-west"),
+    ("TENANT_STICKY", "hash"),
+];
+
+fn table(store: &Store, environment: &[(&str, &str)]) -> Value {
+    let ran = store.run_with(&["table"], environment).exits(0);
+    assert!(
+        ran.stdout.ends_with("}\n") && ran.stdout.lines().count() == 1 && ran.stdout.is_ascii()
+    );
+    ran.json()
+}
+
+#[test]
+fn a_table_has_the_configuration_and_is_read_by_an_edge() {
+    let store = Store::new();
+    let environment = [
+        &REGIONS[..],
+        &[
+            ("REGION_WEIGHTS", "us-west=7"),
+            ("PRIMARY_REGION", "us-west"),
+            ("FAILOVER_POLICY", "round_robin"),
+            ("HALCYON_DEPLOYMENT", "shop"),
+            ("TENANT_HASH_KEY", "000102030405060708090a0b0c0d0e0f"),
+        ],
+    ]
+    .concat();
+    let json = table(&store, &environment);
+    assert_eq!(json["deployment"], "shop");
+    assert_eq!(json["regions"][1]["weight"], 7);
+    assert_eq!(
+        (&json["sticky"], &json["failover"]),
+        (&"hash".into(), &"round_robin".into())
+    );
+    assert_eq!(json["hash_key"], "000102030405060708090a0b0c0d0e0f");
+    assert!(json.get("release").is_none());
+    let table = Table::from_json(&json.to_string()).unwrap();
+    assert_eq!(table.router().len(), 3);
+    let named = store
+        .run_with(&["table", "--deployment", "other"], &environment)
+        .exits(0);
+    assert_eq!(named.json()["deployment"], "other", "a flag wins");
+    assert_eq!(self::table(&store, &REGIONS)["deployment"], "default");
+}
+
+#[test]
+fn every_table_has_a_greater_epoch_than_the_one_before() {
+    let store = Store::new();
+    let epoch = || table(&store, &REGIONS)["epoch"].as_u64().unwrap();
+    let first = epoch();
+    let file = store.logs().join("table_epoch");
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        format!("{first}\n")
+    );
+    assert!(epoch() > first);
+    std::fs::write(&file, "9000000000000000\n").unwrap();
+    assert_eq!(epoch(), 9_000_000_000_000_001, "the clock is behind");
+    std::fs::write(&file, "soon\n").unwrap();
+    store
+        .run_with(&["table"], &REGIONS)
+        .exits(1)
+        .says("table_epoch says \"soon\\n\"; allowed: the epoch of the last routing table");
+}
+
+#[test]
+fn a_canary_is_in_the_table_and_ends_by_itself() {
+    let store = Store::new();
+    let region = halcyon_tests::region::Region::ready();
+    let at = region.at();
+    let driver = store.start(&[
+        "release",
+        "--image-blue",
+        "app:1",
+        "--image-green",
+        "app:2",
+        "--canary-seq",
+        "25,100",
+        "--timeout-s",
+        "30",
+        "--region",
+        &at,
+    ]);
+    store.wait_for("start_canary");
+    let json = table(&store, &REGIONS);
+    let release = &json["release"];
+    assert_eq!(
+        (&release["state"], &release["weight"]),
+        (&"canary".into(), &25.into())
+    );
+    let moment = |text: &Value| Timestamp::parse(text.as_str().unwrap()).unwrap();
+    let until = moment(&release["valid_until"]);
+    assert_eq!(until.since(moment(&json["issued_at"])), 180_000);
+    drop(driver);
+}
+
+#[test]
+fn bytes_and_json_say_the_same() {
+    let store = Store::new();
+    let out = store.dir().join("edge.table");
+    let arguments = ["table", "--binary", "--out", out.to_str().unwrap()];
+    let ran = store.run_with(&arguments, &REGIONS).exits(0);
+    assert_eq!((&*ran.stdout, &*ran.stderr), ("", ""));
+    let binary = Table::from_binary(&std::fs::read(&out).unwrap()).unwrap();
+    let mut json = table(&store, &REGIONS);
+    json["epoch"] = binary.epoch().number().into();
+    assert_eq!(
+        Table::from_json(&json.to_string()).unwrap().to_binary(),
+        binary.to_binary()
+    );
+    let left: Vec<_> = std::fs::read_dir(store.dir())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("edge.table"))
+        .collect();
+    assert_eq!(left, ["edge.table"], "whole, and nothing beside it");
+}
+
+#[test]
+fn what_is_wrong_is_said_at_once_and_no_epoch_is_spent() {
+    let store = Store::new();
+    let ran = store
+        .run_with(
+            &["table"],
+            &[
+                ("REGIONS", "us-east,us east"),
+                ("DRAIN_MS", "soon"),
+                ("TENANT_STICKY", "primary"),
+            ],
+        )
+        .exits(2);
+    for part in [
+        "REGIONS: \"us east\"",
+        "DRAIN_MS: ",
+        "PRIMARY_REGION: unset",
+    ] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    assert!(!store.logs().exists());
+    store
+        .run_with(&["table", "--out", "/nowhere/edge.table"], &REGIONS)
+        .exits(1)
+        .says("--out: /nowhere/edge.table cannot be written");
+}
