@@ -198,3 +198,11 @@ fn a_kind_of_value_that_no_tree_holds_is_refused_by_its_name() {
         "invalid type: byte array, expected any value"
     );
 }
+
+#[test]
+fn what_has_nothing_in_common_with_a_name_is_like_no_name() {
+    let known = ["a", "ab", "us-east"];
+    assert_eq!((nearest("c", known), nearest("", known)), (None, None));
+    assert_eq!(nearest("ac", known), Some("ab"), "half of it is left");
+    assert_eq!(nearest("us-eat", known), Some("us-east"));
+}
