@@ -1,4 +1,8 @@
-#![allow(clippy::string_slice, clippy::arithmetic_side_effects, clippy::as_conversions)]
+#![allow(
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
 
 mod binary;
 mod held;
