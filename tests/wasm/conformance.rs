@@ -10,7 +10,7 @@ use crate::edge::{Answer, Edge};
 
 /// The vector files that ask where a tenant goes. The others are about the hash alone, crowds of these
 /// same answers, and machines that no edge has.
-const FILES: [&str; 5] = [
+pub(crate) const FILES: [&str; 5] = [
     "placement.json",
     "orders.json",
     "rules.json",
@@ -23,7 +23,7 @@ const RANDOM: usize = 1_000_000;
 const TOGETHER: usize = 500;
 
 /// What an answer of the C ABI says, as far as the case says something of it.
-fn differs(group: &Group, answer: Answer, expected: &Expected) -> bool {
+pub(crate) fn differs(group: &Group, answer: Answer, expected: &Expected) -> bool {
     let regions = group.regions();
     match &expected.region {
         Err(()) => !matches!(answer.error, 5 | 6),
@@ -59,11 +59,9 @@ fn compare(edge: &mut Edge, epoch: &mut u64, group: &Group) -> usize {
 
 #[test]
 fn the_module_answers_every_vector_like_the_core() {
-    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
     let (mut edge, mut epoch) = (Edge::new(), 0);
     for name in FILES {
-        let text = std::fs::read_to_string(vectors.join(name)).unwrap();
-        let groups = of_file(name, &text);
+        let groups = vectors(name);
         let cases: usize = groups
             .iter()
             .map(|group| compare(&mut edge, &mut epoch, group))
@@ -75,11 +73,7 @@ fn the_module_answers_every_vector_like_the_core() {
 
 #[test]
 fn the_module_answers_1_000_000_random_cases_like_the_core() {
-    let given = std::env::var("HALCYON_RANDOM_SEED").ok();
-    let seed = given.map_or_else(new_seed, |seed| seed.parse().expect("a number"));
-    // Past the capture of the test runner: a seed nobody has seen repeats nothing.
-    let say = format!("random cases: {RANDOM}, HALCYON_RANDOM_SEED={seed}");
-    writeln!(std::io::stderr(), "{say}").unwrap();
+    let seed = seed("module", RANDOM);
     let compared: usize = std::thread::scope(|scope| {
         let part = |part: u64| {
             scope.spawn(move || {
@@ -101,7 +95,24 @@ fn the_module_answers_1_000_000_random_cases_like_the_core() {
     assert_eq!(compared, RANDOM);
 }
 
-fn new_seed() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap().as_nanos() as u64 & 0xffff_ffff
+/// The questions of a vector file.
+pub(crate) fn vectors(name: &str) -> Vec<Group> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("vectors")
+        .join(name);
+    of_file(name, &std::fs::read_to_string(path).unwrap())
+}
+
+/// The seed of random cases, shown past the capture of the test runner: one that nobody has seen repeats
+/// nothing.
+pub(crate) fn seed(of: &str, cases: usize) -> u64 {
+    let given = std::env::var("HALCYON_RANDOM_SEED").ok();
+    let now = || {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        since.unwrap().as_nanos() as u64 & 0xffff_ffff
+    };
+    let seed = given.map_or_else(now, |seed| seed.parse().expect("a number"));
+    let say = format!("random cases for the {of}: {cases}, HALCYON_RANDOM_SEED={seed}");
+    writeln!(std::io::stderr(), "{say}").unwrap();
+    seed
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use halcyon_tests::store::Store;
 
@@ -45,7 +46,7 @@ fn folder() -> (Store, PathBuf) {
 const PEERS: &str = "HALCYON_TEST_PEERS";
 
 /// Whether a program is there. Without it a test says so and passes, but never in the full test run.
-fn is_there(program: &str) -> bool {
+pub(crate) fn is_there(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output();
     let found = found.is_ok_and(|output| output.status.success());
     assert!(
@@ -98,19 +99,21 @@ fn the_program_in_python_runs() {
 }
 
 /// A Python that has the package `wasmtime`, made once below the target folder.
-fn python_with_wasmtime() -> PathBuf {
-    let home = crate::edge::target().join("python");
-    let python = home.join("bin/python");
-    let has = |python: &Path| {
-        let mut command = Command::new(python);
-        let import = command.args(["-c", "import wasmtime"]).output();
-        import.is_ok_and(|output| output.status.success())
+pub(crate) fn python_with_wasmtime() -> PathBuf {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let home = crate::edge::target().join("python");
+        let python = home.join("bin/python");
+        let mut import = Command::new(&python);
+        let import = import.args(["-c", "import wasmtime"]).output();
+        if !import.is_ok_and(|output| output.status.success()) {
+            says(Command::new("python3").args(["-m", "venv"]).arg(&home));
+            let install = ["-m", "pip", "install", "--quiet", "wasmtime==48.0.0"];
+            says(Command::new(&python).args(install));
+        }
+        python
     };
-    if !has(&python) {
-        says(Command::new("python3").args(["-m", "venv"]).arg(&home));
-        says(Command::new(&python).args(["-m", "pip", "install", "--quiet", "wasmtime==48.0.0"]));
-    }
-    python
+    PYTHON.get_or_init(make).clone()
 }
 
 #[test]

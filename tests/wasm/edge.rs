@@ -46,6 +46,18 @@ pub(crate) struct Answer {
     pub(crate) error: u32,
 }
 
+impl Answer {
+    /// From its bits.
+    pub(crate) fn of(packed: u64) -> Self {
+        Self {
+            region: (packed & 0xffff) as usize,
+            slot: (packed >> 16) as u8,
+            reason: (packed >> 24) as u8,
+            error: (packed >> 32) as u32,
+        }
+    }
+}
+
 impl Edge {
     pub(crate) fn new() -> Self {
         Self::with_memory(usize::MAX)
@@ -98,12 +110,7 @@ impl Edge {
             .route
             .call(&mut self.store, (length, now))
             .expect("no trap");
-        Answer {
-            region: (packed & 0xffff) as usize,
-            slot: (packed >> 16) as u8,
-            reason: (packed >> 24) as u8,
-            error: (packed >> 32) as u32,
-        }
+        Answer::of(packed)
     }
 
     /// Where a tenant goes.

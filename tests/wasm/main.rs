@@ -7,6 +7,7 @@ mod cases;
 mod conformance;
 mod documented;
 mod edge;
+mod hosts;
 mod random;
 
 // What the vectors are made of.
