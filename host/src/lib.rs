@@ -7,3 +7,4 @@ pub mod driver;
 pub mod health;
 pub mod journal;
 pub mod net;
+mod replace;

@@ -149,3 +149,76 @@ fn what_is_wrong_is_said_at_once_and_no_epoch_is_spent() {
         .exits(1)
         .says("--out: /nowhere/edge.table cannot be written");
 }
+
+#[test]
+fn a_file_that_is_no_file_is_refused_before_a_number_is_spent() {
+    let store = Store::new();
+    let (link, target) = (store.dir().join("link"), store.dir().join("target"));
+    std::fs::write(&target, "mine").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    for out in [
+        link.to_str().unwrap(),
+        "/dev/null",
+        store.dir().to_str().unwrap(),
+    ] {
+        store
+            .run_with(&["table", "--out", out], &REGIONS)
+            .exits(1)
+            .says("it is there and no regular file; allowed: a regular file, or nothing");
+    }
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "mine");
+    assert!(!store.logs().exists());
+    store
+        .run_with(&["table", "--binary", "-o", "json"], &REGIONS)
+        .exits(2)
+        .says("--binary: bytes are no JSON");
+}
+
+/// Else the table would say what was before with a number that comes after.
+#[test]
+fn a_table_waits_for_whoever_appends_and_says_what_is_then() {
+    let store = Store::new();
+    let region = halcyon_tests::region::Region::ready();
+    let at = region.at();
+    let release = [
+        "release",
+        "--image-blue",
+        "app:1",
+        "--image-green",
+        "app:2",
+        "--canary-seq",
+        "25,100",
+        "--timeout-s",
+        "30",
+        "--region",
+        &at,
+    ];
+    let driver = store.start(&release);
+    store.wait_for("start_canary");
+    let during = store.bytes();
+    store.run(&["rollback", "--reason", "x"]).exits(0);
+    let _ = driver.ended();
+    let after = store.bytes();
+    // A writer at work: it has the lock, and its records are not there yet.
+    std::fs::write(store.log(), during).unwrap();
+    let lock = std::fs::File::open(store.logs().join("append.lock")).unwrap();
+    lock.lock().unwrap();
+    let out = store.dir().join("edge.json");
+    let waiting = std::thread::scope(|scope| {
+        let table = scope.spawn(|| {
+            let arguments = ["table", "--out", out.to_str().unwrap()];
+            store.run_with(&arguments, &REGIONS).exits(0);
+        });
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        assert!(!out.exists(), "it waits");
+        std::fs::write(store.log(), after).unwrap();
+        drop(lock);
+        table.join()
+    });
+    waiting.unwrap();
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
+    assert_eq!(
+        json.get("release").map(|release| &release["state"]),
+        Some(&"idle".into())
+    );
+}

@@ -72,6 +72,8 @@ impl Edge {
             self.buffer = Vec::new();
             self.buffer.try_reserve_exact(length.max(256)).ok()?;
         }
+        // Nothing of what the last caller wrote.
+        self.buffer.clear();
         self.buffer.resize(length, 0);
         Some(&mut self.buffer)
     }

@@ -62,13 +62,15 @@ impl core::fmt::Display for BinaryError {
             BinaryError::NoTable => {
                 "these bytes are no routing table; allowed: one that begins with \"halcyon\""
             }
-            BinaryError::Format => "a routing table of a newer format; allowed: format 1",
+            BinaryError::Format => "a routing table of another format; allowed: format 1",
             BinaryError::Damaged => {
                 "a routing table that was cut or changed: its checksum does not hold"
             }
-            BinaryError::Malformed => "a routing table with a value that is not allowed",
+            BinaryError::Malformed => {
+                "a routing table with a value that is not allowed; allowed: what docs/table.md says"
+            }
             BinaryError::NoRegion => "a routing table without a region; allowed: 1 to 1024",
-            BinaryError::TooLong => "a routing table of more than 16 MiB",
+            BinaryError::TooLong => "a routing table of more than 16 MiB, which is allowed",
         })
     }
 }
@@ -245,6 +247,11 @@ impl<'b> Reader<'b> {
             pins: self.patterns(|reader| reader.place(count))?,
             slots: self.patterns(|reader| reader.one_of(&SLOTS))?,
         };
+        // As in JSON: only a canary ends by itself, and what is no release says nothing of one.
+        let nothing = until == NEVER && state == Phase::Idle && weight == Weight::ZERO;
+        if (until != NEVER && state != Phase::Canary) || (id.is_empty() && !nothing) {
+            return None;
+        }
         let valid_until = (until != NEVER).then_some(Timestamp(until));
         let release = (!id.is_empty()).then_some(ReleaseOf {
             id,
@@ -327,8 +334,18 @@ impl<'b> Reader<'b> {
 
     fn patterns<T>(&mut self, value: impl Fn(&mut Self) -> Option<T>) -> Option<Patterns<T>> {
         let mut patterns = Patterns::default();
-        for _ in 0..self.count()? {
+        // Literals first, each kind by its bytes: one table is one row of bytes.
+        let mut before = (false, "");
+        for place in 0..self.count()? {
             let pattern = self.text()?;
+            let order = (
+                pattern.ends_with('*'),
+                pattern.strip_suffix('*').unwrap_or(pattern),
+            );
+            if place > 0 && order <= before {
+                return None;
+            }
+            before = order;
             let value = value(self)?;
             patterns.add(pattern, value).ok()?;
         }

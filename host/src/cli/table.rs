@@ -1,17 +1,17 @@
 //! `halcyon table`: what an edge decides by.
 
-use std::fs::{self, File};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use halcyon_core::config::RegionConfig;
 use halcyon_core::placement::Router;
-use halcyon_core::table::{Publisher, Table, TableContent};
+use halcyon_core::table::{BYTES_MAX, Publisher, Table, TableContent};
 use halcyon_core::text::for_screen;
 
-use super::{Exit, Failure, Invocation};
+use super::{Exit, Failure, Invocation, Output};
 use crate::clock;
-use crate::journal::{Journal, next_epoch};
+use crate::journal::{EpochError, Epochs, Journal};
+use crate::replace::{may_replace, replace};
 
 /// How long an edge that hears nothing new gives green its share, in milliseconds: three minutes.
 const CANARY_MS: u64 = 180_000;
@@ -39,9 +39,13 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
         ("HALCYON_STORE", args.store.clone()),
         ("HALCYON_DEPLOYMENT", args.deployment.clone()),
     ]);
+    if let Some(file) = &args.out {
+        // Before a number is spent on it.
+        may_replace(file).map_err(|why| cannot_write(file, &why))?;
+    }
     let bytes = issue(args, invocation)?;
     match &args.out {
-        Some(file) => replace(file, &bytes)?,
+        Some(file) => replace(file, &bytes).map_err(|why| cannot_write(file, &why))?,
         None => {
             let mut stdout = std::io::stdout().lock();
             stdout.write_all(&bytes)?;
@@ -51,9 +55,21 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
+fn cannot_write(file: &Path, why: &std::io::Error) -> Failure {
+    let file = for_screen(&file.display().to_string());
+    Failure::new(
+        Exit::Failed,
+        format!("--out: {file} cannot be written: {why}"),
+    )
+}
+
 fn issue(args: &Args, invocation: &Invocation) -> Result<Vec<u8>, Failure> {
     if args.binary && args.out.is_none() && std::io::stdout().is_terminal() {
         let why = "--binary: stdout is a terminal; allowed: a pipe, a file, or --out FILE";
+        return Err(Failure::new(Exit::Usage, why));
+    }
+    if args.binary && args.out.is_none() && invocation.output != Output::Human {
+        let why = "--binary: bytes are no JSON; allowed with -o json: --out FILE";
         return Err(Failure::new(Exit::Usage, why));
     }
     let mut problems = Vec::new();
@@ -78,35 +94,27 @@ fn issue(args: &Args, invocation: &Invocation) -> Result<Vec<u8>, Failure> {
         .iter()
         .for_each(|warning| invocation.warn(warning));
     let dir = Path::new(&settings.store_dir);
+    let failed = |why: EpochError| Failure::new(Exit::Failed, why.to_string());
+    // The journal is read while nobody can append: a table of a greater number is never of an older state.
+    let mut epochs = Epochs::lock(dir).map_err(failed)?;
     let journal = Journal::open(dir)?;
     let now = clock::now();
     let content = TableContent::of(&config, journal.release(), &[], &settings.deployment)
         .valid_until(now.plus(CANARY_MS));
-    let epoch = next_epoch(dir, now);
-    let epoch = epoch.map_err(|why| Failure::new(Exit::Failed, why.to_string()))?;
+    let epoch = epochs.next(now).map_err(failed)?;
     let json = Publisher::json_of(&content, epoch, now);
     if !args.binary {
         return Ok(format!("{json}\n").into_bytes());
     }
     let table = Table::from_json(&json);
     let table = table.map_err(|why| Failure::new(Exit::Failed, why.to_string()))?;
-    Ok(table.to_binary())
-}
-
-/// Whoever reads the file meanwhile has the old table or the new one.
-fn replace(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |why: std::io::Error| {
-        let file = for_screen(&file.display().to_string());
-        Failure::new(
-            Exit::Failed,
-            format!("--out: {file} cannot be written: {why}"),
-        )
-    };
-    let mut name = file.as_os_str().to_owned();
-    name.push(".new");
-    let new = PathBuf::from(name);
-    let mut written = File::create(&new).map_err(failed)?;
-    written.write_all(bytes).map_err(failed)?;
-    written.sync_all().map_err(failed)?;
-    fs::rename(&new, file).map_err(failed)
+    let bytes = table.to_binary();
+    if bytes.len() > BYTES_MAX {
+        let why = format!(
+            "--binary: the table has {} bytes; allowed: at most {BYTES_MAX}",
+            bytes.len()
+        );
+        return Err(Failure::new(Exit::Failed, why));
+    }
+    Ok(bytes)
 }

@@ -1,15 +1,16 @@
 //! The epoch of the last routing table, kept beside the journal.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use halcyon_core::table::Epoch;
 use halcyon_core::text::{Seen, for_screen};
 use halcyon_core::time::Timestamp;
 
 use super::JournalError;
+use super::file::{DirStorage, Storage};
 use super::lock::append_lock;
 
 const NAME: &str = "table_epoch";
@@ -48,51 +49,94 @@ pub enum EpochError {
     Lock(#[from] JournalError),
 }
 
-/// Issues the epoch of the next table of the store in `dir`, which is made where it is missing. It is
-/// greater than every one before, whatever the clock says, and durable when this returns.
-///
-/// # Errors
-/// When the last one cannot be read, the next one not written, or the store is locked.
-pub fn next_epoch(dir: &Path, now: Timestamp) -> Result<Epoch, EpochError> {
-    let path = dir.join(NAME);
-    let shown = || for_screen(&path.display().to_string());
-    let io = |doing: &'static str| {
-        move |why: std::io::Error| EpochError::Io {
-            doing,
-            path: shown(),
-            why: why.to_string(),
-        }
-    };
-    fs::create_dir_all(dir).map_err(io("make the directory of"))?;
-    let _lock = append_lock(dir)?;
-    let last = match fs::read(&path) {
-        Ok(bytes) => Some(read(&bytes).ok_or_else(|| EpochError::Unreadable {
-            path: shown(),
-            seen: Seen(&String::from_utf8_lossy(&bytes)).to_string(),
-        })?),
-        Err(why) if why.kind() == ErrorKind::NotFound => None,
-        Err(why) => return Err(io("read")(why)),
-    };
-    let next = Epoch::after(last, now).ok_or_else(|| EpochError::RunOut { path: shown() })?;
-    // The new one is whole before it takes the old one's place, and both are durable before it counts.
-    let new = dir.join("table_epoch.new");
-    let mut file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o640)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
-        .open(&new)
-        .map_err(io("write"))?;
-    writeln!(file, "{}", next.number()).map_err(io("write"))?;
-    file.sync_all().map_err(io("fsync"))?;
-    fs::rename(&new, &path).map_err(io("replace"))?;
-    let directory = File::open(dir).and_then(|dir| dir.sync_all());
-    directory.map_err(io("fsync the directory of"))?;
-    Ok(next)
+/// Issues epochs for the tables of one store, and holds its append lock meanwhile: what is read of the
+/// journal after [`Epochs::lock`] cannot be older than what a table of a smaller epoch says.
+#[derive(Debug)]
+pub struct Epochs {
+    path: PathBuf,
+    storage: DirStorage,
+    _lock: File,
 }
 
-fn read(bytes: &[u8]) -> Option<Epoch> {
+impl Epochs {
+    /// Takes the lock of the store in `dir`, which is made where it is missing.
+    ///
+    /// # Errors
+    /// When the store cannot be made or is locked for too long.
+    pub fn lock(dir: &Path) -> Result<Self, EpochError> {
+        let path = dir.join(NAME);
+        fs::create_dir_all(dir).map_err(io("make the directory of", &path))?;
+        Ok(Self {
+            _lock: append_lock(dir)?,
+            storage: DirStorage::new(dir),
+            path,
+        })
+    }
+
+    /// The epoch of the next table: greater than every one before, whatever the clock says, and durable
+    /// when this returns.
+    ///
+    /// # Errors
+    /// When the last one cannot be read, or the next one not written.
+    pub fn next(&mut self, now: Timestamp) -> Result<Epoch, EpochError> {
+        let last = self.last()?;
+        let run_out = || EpochError::RunOut {
+            path: shown(&self.path),
+        };
+        let next = Epoch::after(last, now).ok_or_else(run_out)?;
+        let bytes = format!("{}\n", next.number());
+        crate::replace::replace(&self.path, bytes.as_bytes()).map_err(io("write", &self.path))?;
+        // Whoever made the store's directories may not have synced their names.
+        let synced = self.storage.sync_names();
+        synced.map_err(io("fsync the directory of", &self.path))?;
+        Ok(next)
+    }
+
+    fn last(&self) -> Result<Option<Epoch>, EpochError> {
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let file = File::options()
+            .read(true)
+            .custom_flags(flags.bits() as i32)
+            .open(&self.path);
+        let file = match file {
+            Ok(file) => file,
+            Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(why) => return Err(io("read", &self.path)(why)),
+        };
+        let mut bytes = Vec::new();
+        let regular = file.metadata().map(|found| found.is_file());
+        let read = regular.and_then(|regular| match regular {
+            true => file.take(LONGEST).read_to_end(&mut bytes),
+            false => Err(std::io::Error::other("it is no regular file")),
+        });
+        read.map_err(io("read", &self.path))?;
+        match read_epoch(&bytes) {
+            Some(epoch) => Ok(Some(epoch)),
+            None => Err(EpochError::Unreadable {
+                path: shown(&self.path),
+                seen: Seen(&String::from_utf8_lossy(&bytes)).to_string(),
+            }),
+        }
+    }
+}
+
+/// More than the longest epoch has.
+const LONGEST: u64 = 256;
+
+fn shown(path: &Path) -> String {
+    for_screen(&path.display().to_string())
+}
+
+fn io(doing: &'static str, path: &Path) -> impl Fn(std::io::Error) -> EpochError {
+    let path = shown(path);
+    move |why| EpochError::Io {
+        doing,
+        path: path.clone(),
+        why: why.to_string(),
+    }
+}
+
+fn read_epoch(bytes: &[u8]) -> Option<Epoch> {
     let text = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits).and_then(Epoch::new)
@@ -104,7 +148,7 @@ mod tests {
     use tempfile::TempDir;
 
     fn next(dir: &Path, now: u64) -> Result<u64, String> {
-        let found = next_epoch(dir, Timestamp(now));
+        let found = Epochs::lock(dir).and_then(|mut epochs| epochs.next(Timestamp(now)));
         found.map(Epoch::number).map_err(|why| why.to_string())
     }
 
@@ -157,5 +201,32 @@ mod tests {
                 .unwrap_err()
                 .contains("the greatest epoch")
         );
+    }
+
+    #[test]
+    fn what_is_no_file_is_an_error_and_nobody_waits_for_it() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join(NAME);
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        assert!(next(dir.path(), 1).unwrap_err().contains("no regular file"));
+        fs::remove_file(&path).unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        fs::write(&elsewhere, "7\n").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert!(next(dir.path(), 1).unwrap_err().contains("cannot read"));
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "7\n");
+    }
+
+    #[test]
+    fn nobody_appends_while_an_epoch_is_issued() {
+        let dir = TempDir::new().unwrap();
+        let epochs = Epochs::lock(dir.path()).unwrap();
+        assert!(matches!(
+            append_lock(dir.path()),
+            Err(JournalError::Locked { .. })
+        ));
+        drop(epochs);
+        assert!(append_lock(dir.path()).is_ok());
     }
 }

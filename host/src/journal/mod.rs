@@ -17,7 +17,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use entry::Entry;
-pub use epoch::{EpochError, next_epoch};
+pub use epoch::{EpochError, Epochs};
 pub use error::JournalError;
 pub use file::{DirStorage, LogFile, Storage};
 pub use lock::{DriverLock, HookLock, driver_alive};

@@ -50,10 +50,7 @@ pub fn build(module: Module, target: &Path) -> Result<Vec<u8>, String> {
         .args(["--target", TARGET, "--target-dir"])
         .arg(target)
         // Nobody reads names there, and they are a third of the module.
-        .env(
-            "CARGO_PROFILE_EDGE_STRIP",
-            std::env::var("KEEP").unwrap_or("symbols".into()),
-        )
+        .env("CARGO_PROFILE_EDGE_STRIP", "symbols")
         .env("CARGO_ENCODED_RUSTFLAGS", flags());
     run(&mut command)?;
     let file = target.join(TARGET).join("edge/halcyon_wasm.wasm");
@@ -90,6 +87,7 @@ fn clean(cargo: &OsString) -> Command {
             || name.starts_with("CARGO_TARGET_")
             || name.starts_with("CARGO_FEATURE_")
             || name.starts_with("CARGO_CFG_")
+            || name.starts_with("CARGO_UNSTABLE_")
             || matches!(
                 &*name,
                 "RUSTFLAGS"
@@ -97,6 +95,8 @@ fn clean(cargo: &OsString) -> Command {
                     | "RUSTC"
                     | "RUSTC_WRAPPER"
                     | "RUSTC_WORKSPACE_WRAPPER"
+                    | "RUSTC_BOOTSTRAP"
+                    | "CARGO_INCREMENTAL"
                     | "RUSTDOCFLAGS"
                     | "LLVM_PROFILE_FILE"
             );
