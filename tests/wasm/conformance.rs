@@ -112,7 +112,7 @@ pub(crate) fn seed(of: &str, cases: usize) -> u64 {
         since.unwrap().as_nanos() as u64 & 0xffff_ffff
     };
     let seed = given.map_or_else(now, |seed| seed.parse().expect("a number"));
-    let say = format!("random cases for the {of}: {cases}, HALCYON_RANDOM_SEED={seed}");
-    writeln!(std::io::stderr(), "{say}").unwrap();
+    let say = format!("random cases for the {of}: {cases}, HALCYON_RANDOM_SEED={seed}\n");
+    std::io::stderr().write_all(say.as_bytes()).unwrap();
     seed
 }
