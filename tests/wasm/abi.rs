@@ -60,7 +60,7 @@ fn the_module_imports_nothing_and_exports_its_four_functions_and_a_memory() {
 #[test]
 fn two_builds_are_the_same_bytes() {
     let other = tempfile::tempdir_in(target().parent().unwrap()).unwrap();
-    let again = halcyon_wasm_build::build(halcyon_wasm_build::Module::Abi, other.path()).unwrap();
+    let again = halcyon_wasm_build::build_abi(other.path()).unwrap();
     assert!(
         again == bytes(),
         "{} bytes and {}",

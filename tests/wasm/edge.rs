@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use halcyon_wasm_build::{Module as Kind, build, workspace};
+use halcyon_wasm_build::{build_abi, workspace};
 use wasmtime::{
     Config, Engine, Instance, Memory, Module, Store, StoreLimits, StoreLimitsBuilder, TypedFunc,
 };
@@ -16,7 +16,7 @@ pub(crate) fn target() -> PathBuf {
 /// The module's bytes.
 pub(crate) fn bytes() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| build(Kind::Abi, &target()).unwrap_or_else(|why| panic!("{why}")))
+    BYTES.get_or_init(|| build_abi(&target()).unwrap_or_else(|why| panic!("{why}")))
 }
 
 /// The module, compiled.

@@ -6,11 +6,21 @@
 //! | feature | what comes of it |
 //! |---|---|
 //! | `abi` | `halcyon_edge.wasm`: a C ABI without imports, for wasmtime, wazero and the like |
-#![cfg_attr(all(feature = "abi", target_arch = "wasm32"), no_std)]
+//! | `edge` | the package `@halcyon/edge`, for JavaScript |
+#![cfg_attr(
+    all(any(feature = "abi", feature = "edge"), target_arch = "wasm32"),
+    no_std
+)]
 
 extern crate alloc;
 
 pub mod edge;
+pub mod router;
+pub mod value;
 
 #[cfg(all(feature = "abi", target_arch = "wasm32"))]
 mod abi;
+#[cfg(all(feature = "edge", target_arch = "wasm32"))]
+mod js;
+#[cfg(all(feature = "edge", target_arch = "wasm32"))]
+mod runtime;

@@ -1,5 +1,6 @@
 //! A table as an edge holds it, and which one it takes next.
 
+use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -90,6 +91,13 @@ pub enum Refusal {
         /// That of the table offered.
         seen: String,
     },
+    /// It is not of the deployment this edge is set to.
+    NotOurs {
+        /// The deployment of `HALCYON_DEPLOYMENT`.
+        ours: String,
+        /// That of the table offered.
+        seen: String,
+    },
     /// Its epoch is more than a day ahead of the clock.
     TooFarAhead {
         /// Its epoch.
@@ -118,6 +126,12 @@ impl fmt::Display for Refusal {
                 "table of deployment {}: allowed: {}, whose table is held",
                 Seen(seen),
                 Seen(held)
+            ),
+            Refusal::NotOurs { ours, seen } => write!(
+                f,
+                "table of deployment {}: allowed: {}, which HALCYON_DEPLOYMENT names",
+                Seen(seen),
+                Seen(ours)
             ),
             Refusal::TooFarAhead { seen, now } => write!(
                 f,
@@ -172,14 +186,29 @@ impl Table {
         &self.health
     }
 
+    /// Until when a canary's share holds, if this table has one that ends.
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        self.release.as_ref()?.valid_until
+    }
+
+    /// Whether an edge of this deployment may take the table; one without a deployment takes any.
+    ///
+    /// # Errors
+    /// [`Refusal::NotOurs`].
+    pub fn is_for(&self, deployment: Option<&str>) -> Result<(), Refusal> {
+        match deployment {
+            Some(ours) if ours != self.deployment => Err(Refusal::NotOurs {
+                ours: ours.to_owned(),
+                seen: self.deployment.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// The slot rule that holds at `now`.
     #[inline]
     pub fn slots(&self, now: Timestamp) -> &SlotRule {
-        let until = self
-            .release
-            .as_ref()
-            .and_then(|release| release.valid_until);
-        match until {
+        match self.valid_until() {
             Some(until) if now > until => &self.run_out,
             _ => &self.slots,
         }

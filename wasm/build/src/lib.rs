@@ -1,14 +1,21 @@
-//! Builds the modules of `halcyon-wasm`, with cargo alone.
+//! Builds the modules and packages of `halcyon-wasm`, with cargo alone.
 //!
 //! Used by the packaging command of this crate and by whoever needs a module while it is built or tested.
 //! The build is a cargo of its own: flags of the outer one (coverage, a linter's wrapper, another target)
 //! would end up in the modules, and its lock on the target folder would never be free.
+//!
+//! `HALCYON_WASM_OPT` may name an optimiser with the arguments of Binaryen's `wasm-opt`; every module goes
+//! through it then.
 
-use std::env;
-use std::ffi::OsString;
+mod bind;
+mod cargo;
+mod optimise;
+mod package;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+
+pub use package::VERSION;
 
 /// What all modules are compiled for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -18,12 +25,15 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 pub enum Module {
     /// `halcyon_edge.wasm`, the one with a C ABI.
     Abi,
+    /// That of the package `@halcyon/edge`.
+    Edge,
 }
 
 impl Module {
     fn feature(self) -> &'static str {
         match self {
             Module::Abi => "abi",
+            Module::Edge => "edge",
         }
     }
 }
@@ -35,108 +45,46 @@ pub fn workspace() -> PathBuf {
     root.to_path_buf()
 }
 
-/// Builds a module below `target` (a target folder that no running cargo uses) and answers its bytes.
+/// Builds `halcyon_edge.wasm` below `target` (a target folder that no running cargo uses) and answers its
+/// bytes.
 ///
 /// # Errors
 /// What failed, with what cargo said.
-pub fn build(module: Module, target: &Path) -> Result<Vec<u8>, String> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    have_target()?;
-    let mut command = clean(&cargo);
-    command
-        .current_dir(workspace())
-        .args(["build", "--quiet", "--locked", "--profile", "edge"])
-        .args(["--package", "halcyon-wasm", "--features", module.feature()])
-        .args(["--target", TARGET, "--target-dir"])
-        .arg(target)
-        // Nobody reads names there, and they are a third of the module.
-        .env("CARGO_PROFILE_EDGE_STRIP", "symbols")
-        .env("CARGO_ENCODED_RUSTFLAGS", flags());
-    run(&mut command)?;
-    let file = target.join(TARGET).join("edge/halcyon_wasm.wasm");
-    fs::read(&file).map_err(|why| format!("{}: {why}", file.display()))
+pub fn build_abi(target: &Path) -> Result<Vec<u8>, String> {
+    optimise::optimised(cargo::compile(Module::Abi, target)?, target)
 }
 
-/// The same module wherever its sources lie.
-fn flags() -> OsString {
-    let mut flags = OsString::new();
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
-    let places = [(Some(workspace()), "halcyon"), (home, "cargo")];
-    for (from, to) in places {
-        if let Some(from) = from {
-            if !flags.is_empty() {
-                flags.push("\u{1f}");
-            }
-            flags.push("--remap-path-prefix=");
-            flags.push(from);
-            flags.push("=");
-            flags.push(to);
-        }
+/// Builds everything below `target` and writes it to `folder`: `edge/`, `halcyon-edge-VERSION.tgz`,
+/// `halcyon_edge.wasm`. Answers what it wrote, with the lengths in bytes.
+///
+/// # Errors
+/// What failed, with what cargo said.
+pub fn write_all(folder: &Path, target: &Path) -> Result<Vec<(PathBuf, usize)>, String> {
+    let named = |why: std::io::Error| format!("{}: {why}", folder.display());
+    fs::create_dir_all(folder).map_err(named)?;
+    let abi = build_abi(target)?;
+    let edge = package::edge(bound(Module::Edge, target)?);
+    package::write(&edge, &folder.join("edge"))?;
+    let packed = package::pack(&edge)?;
+    let mut written = vec![(
+        folder.join("edge"),
+        edge.iter().map(|(_, file)| file.len()).sum(),
+    )];
+    for (name, bytes) in [
+        (format!("halcyon-edge-{VERSION}.tgz"), packed),
+        (String::from("halcyon_edge.wasm"), abi),
+    ] {
+        let file = folder.join(name);
+        fs::write(&file, &bytes).map_err(|why| format!("{}: {why}", file.display()))?;
+        written.push((file, bytes.len()));
     }
-    flags
+    Ok(written)
 }
 
-/// A cargo that knows nothing of the one it is called from.
-fn clean(cargo: &OsString) -> Command {
-    let mut command = Command::new(cargo);
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy();
-        let of_the_outer = name.starts_with("CARGO_BUILD_")
-            || name.starts_with("CARGO_PROFILE_")
-            || name.starts_with("CARGO_TARGET_")
-            || name.starts_with("CARGO_FEATURE_")
-            || name.starts_with("CARGO_CFG_")
-            || name.starts_with("CARGO_UNSTABLE_")
-            || matches!(
-                &*name,
-                "RUSTFLAGS"
-                    | "CARGO_ENCODED_RUSTFLAGS"
-                    | "RUSTC"
-                    | "RUSTC_WRAPPER"
-                    | "RUSTC_WORKSPACE_WRAPPER"
-                    | "RUSTC_BOOTSTRAP"
-                    | "CARGO_INCREMENTAL"
-                    | "RUSTDOCFLAGS"
-                    | "LLVM_PROFILE_FILE"
-            );
-        if of_the_outer {
-            command.env_remove(&*name);
-        }
-    }
-    command
-}
-
-/// Adds the target through rustup where it is missing, unless building offline.
-fn have_target() -> Result<(), String> {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let mut asked = Command::new(rustc);
-    asked.args(["--print", "target-libdir", "--target", TARGET]);
-    let libraries = run(&mut asked)?;
-    if Path::new(libraries.trim()).is_dir() {
-        return Ok(());
-    }
-    let missing =
-        format!("the target {TARGET} is not installed; add it: rustup target add {TARGET}");
-    let offline = env::var("CARGO_NET_OFFLINE").is_ok_and(|value| value == "true");
-    if offline {
-        return Err(missing);
-    }
-    let mut rustup = Command::new("rustup");
-    rustup.args(["target", "add", TARGET]);
-    run(&mut rustup)
-        .map(drop)
-        .map_err(|why| format!("{missing} ({why})"))
-}
-
-/// Runs a command to its end; answers what it wrote to stdout.
-fn run(command: &mut Command) -> Result<String, String> {
-    let named = format!("{command:?}");
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|why| format!("{named}: {why}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{named}: {}\n{said}", output.status));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+/// A module of a package.
+fn bound(module: Module, target: &Path) -> Result<bind::Bound, String> {
+    let scratch = target.join("bound").join(module.feature());
+    let mut bound = bind::bind("halcyon", cargo::compile(module, target)?, &scratch)?;
+    bound.wasm = optimise::optimised(bound.wasm, target)?;
+    Ok(bound)
 }

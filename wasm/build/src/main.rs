@@ -1,10 +1,9 @@
-//! `cargo run --release -p halcyon-wasm-build -- DIR`: builds every module and writes it to DIR.
+//! `cargo run --release -p halcyon-wasm-build -- DIR`: builds every module and package and writes it to DIR.
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use halcyon_wasm_build::{Module, build, workspace};
+use halcyon_wasm_build::{workspace, write_all};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -12,22 +11,16 @@ fn main() -> ExitCode {
         eprintln!("usage: halcyon-wasm-build DIR");
         return ExitCode::from(2);
     };
-    match write(Path::new(&directory)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match write_all(Path::new(&directory), &workspace().join("target/wasm")) {
+        Ok(written) => {
+            for (path, length) in written {
+                println!("{} ({length} bytes)", path.display());
+            }
+            ExitCode::SUCCESS
+        }
         Err(why) => {
             eprintln!("error: {why}");
             ExitCode::FAILURE
         }
     }
-}
-
-fn write(directory: &Path) -> Result<(), String> {
-    let named = |why: std::io::Error| format!("{}: {why}", directory.display());
-    fs::create_dir_all(directory).map_err(named)?;
-    let target = workspace().join("target/wasm");
-    let file = directory.join("halcyon_edge.wasm");
-    let bytes = build(Module::Abi, &target)?;
-    fs::write(&file, &bytes).map_err(|why| format!("{}: {why}", file.display()))?;
-    println!("{} ({} bytes)", file.display(), bytes.len());
-    Ok(())
 }

@@ -1,0 +1,83 @@
+//! The npm packages: our JavaScript, the bound module, and what npm wants to know.
+
+use std::fs;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::bind::Bound;
+
+/// A file of a package: its name, and what is in it.
+pub(crate) type File = (&'static str, Vec<u8>);
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_bytes!(concat!("../../js/edge/", $name)))),*]
+    };
+}
+
+/// What is ours in `@halcyon/edge`.
+const EDGE: &[(&str, &[u8])] = files![
+    "README.md",
+    "browser.js",
+    "bundler.js",
+    "edge.js",
+    "index.d.ts",
+    "names.js",
+    "node.js",
+    "value.js",
+    "workerd.js",
+];
+
+const LICENSES: [(&str, &[u8]); 2] = [
+    ("LICENSE-APACHE", include_bytes!("../../../LICENSE-APACHE")),
+    ("LICENSE-MIT", include_bytes!("../../../LICENSE-MIT")),
+];
+
+/// The version of everything here.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The files of `@halcyon/edge`, in the order of their names.
+pub(crate) fn edge(module: Bound) -> Vec<File> {
+    let manifest = include_str!("../../js/edge/package.json").replace("0.0.0", VERSION);
+    let mut files: Vec<File> = vec![
+        ("package.json", manifest.into_bytes()),
+        ("halcyon_bg.js", module.js.into_bytes()),
+        ("halcyon_bg.wasm", module.wasm),
+    ];
+    let ours = EDGE.iter().chain(&LICENSES);
+    files.extend(ours.map(|(name, content)| (*name, content.to_vec())));
+    files.sort();
+    files
+}
+
+/// Writes a package's files to a folder, and takes away what an earlier version had.
+pub(crate) fn write(files: &[File], folder: &Path) -> Result<(), String> {
+    let named = |why: std::io::Error| format!("{}: {why}", folder.display());
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(named)?;
+    }
+    fs::create_dir_all(folder).map_err(named)?;
+    for (name, content) in files {
+        fs::write(folder.join(name), content).map_err(named)?;
+    }
+    Ok(())
+}
+
+/// The package as npm packs one: the same bytes for the same files.
+pub(crate) fn pack(files: &[File]) -> Result<Vec<u8>, String> {
+    let packed = || {
+        let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::best()));
+        for (name, content) in files {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            // Of no one and of no time: what npm writes too.
+            header.set_mtime(499_162_500);
+            tar.append_data(&mut header, Path::new("package").join(name), &content[..])?;
+        }
+        tar.into_inner()?.finish()
+    };
+    packed().map_err(|why: std::io::Error| format!("cannot pack: {why}"))
+}

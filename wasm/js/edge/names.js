@@ -1,0 +1,10 @@
+// What the package exports, whatever loaded the module.
+
+export {
+  activeRegions,
+  HalcyonError,
+  nextFailover,
+  preferredRegion,
+  Router,
+  validateRegionConfig,
+} from "./edge.js";

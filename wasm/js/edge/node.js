@@ -1,0 +1,11 @@
+// Node and Deno: the module is a file.
+
+import { readFileSync } from "node:fs";
+import { imports, use } from "./edge.js";
+
+const module = new WebAssembly.Module(readFileSync(new URL("halcyon_bg.wasm", import.meta.url)));
+use(new WebAssembly.Instance(module, imports));
+
+/** There is nothing to wait for here. */
+export default async function init() {}
+export * from "./names.js";

@@ -1,0 +1,58 @@
+// A value as bytes, for the module: src/value.rs has the format.
+
+const text = new TextEncoder();
+
+/** The bytes of a value that JSON can have; members without a value are left out, as JSON does. */
+export function encode(value) {
+  let bytes = new Uint8Array(1024);
+  let length = 0;
+
+  const room = (count) => {
+    if (length + count > bytes.length) {
+      const longer = new Uint8Array(2 * (length + count));
+      longer.set(bytes);
+      bytes = longer;
+    }
+  };
+  const tag = (kind) => {
+    room(1);
+    bytes[length++] = kind;
+  };
+  const count = (number) => {
+    room(4);
+    for (let shift = 0; shift < 32; shift += 8) bytes[length++] = number >>> shift;
+  };
+  const write = (string) => {
+    room(4 + 3 * string.length);
+    const { written } = text.encodeInto(string, bytes.subarray(length + 4));
+    count(written);
+    length += written;
+  };
+  const add = (value) => {
+    if (typeof value === "string") {
+      tag(4);
+      write(value);
+    } else if (typeof value === "number") {
+      tag(3);
+      write(String(value));
+    } else if (typeof value === "boolean") {
+      tag(value ? 2 : 1);
+    } else if (Array.isArray(value)) {
+      tag(5);
+      count(value.length);
+      value.forEach(add);
+    } else if (typeof value === "object" && value !== null) {
+      const members = Object.entries(value).filter(([, member]) => member !== undefined);
+      tag(6);
+      count(members.length);
+      for (const [name, member] of members) {
+        write(name);
+        add(member);
+      }
+    } else {
+      tag(0);
+    }
+  };
+  add(value);
+  return bytes.subarray(0, length);
+}

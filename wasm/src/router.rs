@@ -1,0 +1,250 @@
+//! What the edge package's `Router` does, without JavaScript: values in, numbers and lines of text out.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use halcyon_core::config::Environment;
+use halcyon_core::document::Document;
+use halcyon_core::hash::TenantId;
+use halcyon_core::placement::{Decision, RegionStatus, ResidencyUnavailable, SlotRule};
+use halcyon_core::region::RegionName;
+use halcyon_core::regions::ConfigError;
+use halcyon_core::table::Table;
+use halcyon_core::time::Timestamp;
+
+use crate::edge::{reason_code, slot_code};
+
+/// Why something is refused: a word for programs, and everything that is wrong, a line each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Stable.
+    pub code: &'static str,
+    /// At least one.
+    pub problems: Vec<String>,
+}
+
+impl Failure {
+    /// With one problem.
+    pub fn new(code: &'static str, problem: impl ToString) -> Self {
+        let problems = alloc::vec![problem.to_string()];
+        Self { code, problems }
+    }
+
+    /// The code and the problems, a line each.
+    pub fn lines(&self) -> String {
+        format!("{}\n{}", self.code, self.problems.join("\n"))
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let code = "bad_config";
+        Self {
+            code,
+            problems: error.0,
+        }
+    }
+}
+
+/// A router over a table, or over variables until it gets one.
+#[derive(Debug, Clone)]
+pub struct Routing {
+    source: Rc<Source>,
+    /// What this edge knows of its regions: the table's word, unless somebody here knew better.
+    health: Vec<RegionStatus>,
+    /// Whose tables are taken; `None`: the first one's.
+    deployment: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    Table(Table),
+    /// Without a release: all blue.
+    Variables(halcyon_core::placement::Router, SlotRule),
+}
+
+impl Routing {
+    /// Over a table.
+    ///
+    /// # Errors
+    /// `bad_table`, with everything that is wrong with it; `refused_table`, where it is far ahead of the
+    /// clock.
+    pub fn of_table(document: &Document, now: Timestamp) -> Result<Self, Failure> {
+        let table = table(document)?;
+        let taken = table.may_follow(None, now);
+        taken.map_err(|why| Failure::new("refused_table", why))?;
+        Ok(Self {
+            health: table.health().to_vec(),
+            source: Rc::new(Source::Table(table)),
+            deployment: None,
+        })
+    }
+
+    /// Over the variables of section 1 of the contract.
+    ///
+    /// # Errors
+    /// `bad_config`, with everything that is wrong.
+    pub fn of_variables(variables: &dyn Environment) -> Result<Self, Failure> {
+        let router = halcyon_core::placement::Router::from_lookup(variables)?;
+        let deployment = variables.variable("HALCYON_DEPLOYMENT");
+        let slots = router.slot_rule(None);
+        Ok(Self {
+            health: alloc::vec![RegionStatus::Up; router.len()],
+            source: Rc::new(Source::Variables(router, slots)),
+            deployment: deployment.filter(|name| !name.is_empty()),
+        })
+    }
+
+    /// Takes another table, or says why not and keeps what it has.
+    ///
+    /// # Errors
+    /// As [`Routing::of_table`]; `refused_table` also where it may not follow the one that is held.
+    pub fn update(&mut self, document: &Document, now: Timestamp) -> Result<(), Failure> {
+        let table = table(document)?;
+        let held = match &*self.source {
+            Source::Table(held) => Some(held),
+            Source::Variables(..) => None,
+        };
+        let taken = table
+            .is_for(self.deployment.as_deref())
+            .and_then(|()| table.may_follow(held, now));
+        taken.map_err(|why| Failure::new("refused_table", why))?;
+        self.health = table.health().to_vec();
+        self.source = Rc::new(Source::Table(table));
+        Ok(())
+    }
+
+    /// The same with another status of a region, for what an edge sees by itself; the next table's word
+    /// holds again.
+    ///
+    /// # Errors
+    /// `bad_region` and `bad_status`.
+    pub fn with_health(&self, region: &str, status: &str) -> Result<Self, Failure> {
+        let router = self.router();
+        let known = router.regions().position(|name| name.as_str() == region);
+        let place = known.ok_or_else(|| {
+            let name = RegionName::new(region).map(|name| name.as_str().to_owned());
+            let names: Vec<&str> = router.regions().take(8).map(RegionName::as_str).collect();
+            let more = match router.len().saturating_sub(names.len()) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let problem = match name {
+                Ok(name) => format!("{name} is no region; allowed: {}{more}", names.join(", ")),
+                Err(why) => why,
+            };
+            Failure::new("bad_region", problem)
+        })?;
+        let status = RegionStatus::parse(status).map_err(|why| Failure::new("bad_status", why))?;
+        let mut other = self.clone();
+        if let Some(known) = other.health.get_mut(place) {
+            *known = status;
+        }
+        Ok(other)
+    }
+
+    /// Its placement rules.
+    pub fn router(&self) -> &halcyon_core::placement::Router {
+        match &*self.source {
+            Source::Table(table) => table.router(),
+            Source::Variables(router, _) => router,
+        }
+    }
+
+    /// The names of its regions in their order, a line each.
+    pub fn regions(&self) -> String {
+        let names: Vec<&str> = self.router().regions().map(RegionName::as_str).collect();
+        names.join("\n")
+    }
+
+    /// Until when answers hold, if no table comes: the end of a canary's share.
+    pub fn valid_until(&self) -> Option<Timestamp> {
+        match &*self.source {
+            Source::Table(table) => table.valid_until(),
+            Source::Variables(..) => None,
+        }
+    }
+
+    /// The epoch of its table, if it has one.
+    pub fn epoch(&self) -> Option<u64> {
+        match &*self.source {
+            Source::Table(table) => Some(table.epoch().number()),
+            Source::Variables(..) => None,
+        }
+    }
+
+    /// The region a tenant belongs to, health aside.
+    ///
+    /// # Errors
+    /// `bad_tenant` and `residency_unavailable`.
+    pub fn preferred(&self, tenant: &str) -> Result<String, Failure> {
+        let tenant = TenantId::new(tenant).map_err(|why| Failure::new("bad_tenant", why))?;
+        let region = self.router().preferred(tenant);
+        let region = region.map_err(|why| Failure::new("residency_unavailable", why))?;
+        Ok(region.as_str().to_owned())
+    }
+
+    /// Where a tenant goes, packed.
+    ///
+    /// ```text
+    /// bits  0..10  the region's place       20      1 for green
+    /// bits 10..20  the first choice's place 21..24  the reason, as in the C ABI
+    /// bits 24..    what is wrong: 1 the id, 2 no region is allowed, 3 all that are, are forbidden
+    /// ```
+    #[inline]
+    pub fn packed(&self, tenant: &[u8], now: Timestamp) -> u32 {
+        let tenant = core::str::from_utf8(tenant).ok().and_then(TenantId::of);
+        let Some(tenant) = tenant else {
+            return BAD_TENANT << 24;
+        };
+        match self.decide(tenant, now) {
+            Ok(found) => {
+                let place = |place: usize| u32::try_from(place & 0x3ff).unwrap_or(0);
+                place(found.region)
+                    | place(found.preferred) << 10
+                    | u32::from(slot_code(found.slot)) << 20
+                    | u32::from(reason_code(found.reason)) << 21
+            }
+            Err(ResidencyUnavailable::NoneAllowed) => NONE_ALLOWED << 24,
+            Err(ResidencyUnavailable::AllForbidden) => ALL_FORBIDDEN << 24,
+        }
+    }
+
+    #[inline]
+    fn decide(
+        &self,
+        tenant: TenantId<'_>,
+        now: Timestamp,
+    ) -> Result<Decision, ResidencyUnavailable> {
+        match &*self.source {
+            Source::Table(table) => table
+                .router()
+                .decide(tenant, &self.health, table.slots(now)),
+            Source::Variables(router, slots) => router.decide(tenant, &self.health, slots),
+        }
+    }
+
+    /// What is wrong where [`packed`](Self::packed) said so.
+    pub fn failure(&self, tenant: &str, now: Timestamp) -> Failure {
+        let found = TenantId::new(tenant).map_err(|why| Failure::new("bad_tenant", why));
+        match found.map(|tenant| self.decide(tenant, now)) {
+            Err(failure) => failure,
+            Ok(Err(why)) => Failure::new("residency_unavailable", why),
+            Ok(Ok(_)) => Failure::new("bad_tenant", "the tenant id is no text"),
+        }
+    }
+}
+
+const BAD_TENANT: u32 = 1;
+const NONE_ALLOWED: u32 = 2;
+const ALL_FORBIDDEN: u32 = 3;
+
+fn table(document: &Document) -> Result<Table, Failure> {
+    Table::from_document(document).map_err(|why| Failure {
+        code: "bad_table",
+        problems: why.problems,
+    })
+}
