@@ -1,11 +1,10 @@
 //! Addresses of things to talk to, parsed without touching the network.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-use crate::text::Seen;
+use crate::text::{before_authority, count, cut, digits, message};
 
 /// How an endpoint is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +18,8 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    const ALL: [Scheme; 3] = [Scheme::Tcp, Scheme::Http, Scheme::Https];
+
     fn name(self) -> &'static str {
         match self {
             Scheme::Tcp => "tcp",
@@ -65,54 +66,62 @@ impl Endpoint {
     }
 
     fn parse_as(text: &str, tcp: &str) -> Result<Self, String> {
-        let wrong = |why: &str| {
-            format!(
-                "{} {why}; allowed: {tcp}http://host[:port][/path], https://host[:port][/path]",
-                seen(text)
+        Self::read(text, !tcp.is_empty()).map_err(|why| {
+            message!(
+                "{} {}; allowed: {}http://host[:port][/path], https://host[:port][/path]",
+                &seen(text),
+                why,
+                tcp
             )
+            .text()
+        })
+    }
+
+    /// The endpoint, or what is wrong with the text.
+    fn read(text: &str, tcp: bool) -> Result<Self, &'static str> {
+        let (name, Some(rest)) = before_authority(text) else {
+            return Err("has no scheme");
         };
-        let (scheme, rest) = text
-            .split_once("://")
-            .ok_or_else(|| wrong("has no scheme"))?;
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "tcp" if tcp.is_empty() => return Err(wrong("is not HTTP")),
-            "tcp" => Scheme::Tcp,
-            "http" => Scheme::Http,
-            "https" => Scheme::Https,
-            _ => return Err(wrong("has an unknown scheme")),
-        };
+        let mut schemes = Scheme::ALL.into_iter();
+        let scheme = schemes.find(|scheme| name.eq_ignore_ascii_case(scheme.name()));
+        let scheme = scheme.ok_or("has an unknown scheme")?;
+        if scheme == Scheme::Tcp && !tcp {
+            return Err("is not HTTP");
+        }
         if !rest.bytes().all(|b| (0x21..0x7f).contains(&b)) {
-            return Err(wrong("holds a character that no URL has"));
+            return Err("holds a character that no URL has");
         }
-        let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        if authority.contains('@') {
-            return Err(wrong("carries credentials, which would end up in logs"));
+        let mut bytes = rest.bytes();
+        let end = bytes.position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+        let (authority, path) = end
+            .and_then(|end| rest.split_at_checked(end))
+            .unwrap_or((rest, ""));
+        if cut(authority, b'@').is_some() {
+            return Err("carries credentials, which would end up in logs");
         }
-        if path.contains('#') {
-            return Err(wrong("has a fragment"));
+        if cut(path, b'#').is_some() {
+            return Err("has a fragment");
         }
         if scheme == Scheme::Tcp && !path.is_empty() {
-            return Err(wrong("has a path"));
+            return Err("has a path");
         }
-        let (host, port) =
-            split_port(authority).ok_or_else(|| wrong("has no valid host and port"))?;
+        let (host, port) = split_port(authority).ok_or("has no valid host and port")?;
         let port = match (port, scheme) {
             (Some(port), _) => port,
             (None, Scheme::Http) => 80,
             (None, Scheme::Https) => 443,
-            (None, Scheme::Tcp) => return Err(wrong("has no port")),
+            (None, Scheme::Tcp) => return Err("has no port"),
         };
-        let path = match (scheme, path.starts_with('/')) {
-            (Scheme::Tcp, _) => String::new(),
-            (_, true) => path.to_string(),
-            (_, false) => format!("/{path}"),
-        };
+        let mut rooted = String::new();
+        if scheme != Scheme::Tcp && path.as_bytes().first() != Some(&b'/') {
+            rooted.push('/');
+        }
+        rooted.push_str(path);
         Ok(Self {
             scheme,
-            host: host.to_string(),
+            host: String::from(host),
             port,
-            path,
+            path: rooted,
         })
     }
 
@@ -127,18 +136,20 @@ impl Endpoint {
     /// # Errors
     /// What was seen and the forms allowed.
     pub fn parse_region(text: &str, default_port: u16) -> Result<Self, String> {
-        let allowed = "allowed: a name from the topology or REGION_ENDPOINTS, host, host:port, [v6]:port, http(s)://host[:port]";
-        if text.contains("://") {
-            return match Self::parse(text) {
-                Ok(found) if found.scheme != Scheme::Tcp => found.health_base(),
-                _ => Err(format!(
-                    "{} is not a region's address; {allowed}",
-                    seen(text)
-                )),
-            };
-        }
-        let (host, port) = split_port(text)
-            .ok_or_else(|| format!("{} is not a region's address; {allowed}", seen(text)))?;
+        let found = match before_authority(text) {
+            (_, Some(_)) => match Self::parse(text) {
+                Ok(found) if found.scheme != Scheme::Tcp => return found.health_base(),
+                _ => None,
+            },
+            _ => split_port(text),
+        };
+        let Some((host, port)) = found else {
+            return Err(message!(
+                "{} is not a region's address; allowed: a name from the topology or REGION_ENDPOINTS, host, host:port, [v6]:port, http(s)://host[:port]",
+                &seen(text)
+            )
+            .text());
+        };
         Ok(Self {
             scheme: Scheme::Http,
             host: host.to_string(),
@@ -159,22 +170,24 @@ impl Endpoint {
     /// # Errors
     /// When it is no HTTP, or has a query, which would end up before `/ready`.
     pub fn health_base(self) -> Result<Self, String> {
-        if self.scheme == Scheme::Tcp || self.path.contains('?') {
-            let shown = self.to_string();
-            return Err(format!(
-                "{} is no base of a health server; allowed: http(s)://host[:port][/path] without a query",
-                Seen(&shown)
-            ));
+        if self.scheme == Scheme::Tcp || cut(&self.path, b'?').is_some() {
+            return Err(message!(
+                "{?} is no base of a health server; allowed: http(s)://host[:port][/path] without a query",
+                &self.text()
+            )
+            .text());
         }
-        let path = self.path.trim_end_matches('/');
+        let path = without_slashes(&self.path);
         let path = path
             .strip_suffix("/ready")
             .or(path.strip_suffix("/readyz"))
-            .unwrap_or(path)
-            .trim_end_matches('/');
-        let path = if path.is_empty() { "/" } else { path };
+            .unwrap_or(path);
+        let path = match without_slashes(path) {
+            "" => "/",
+            path => path,
+        };
         Ok(Self {
-            path: path.to_string(),
+            path: String::from(path),
             ..self
         })
     }
@@ -203,47 +216,66 @@ impl Endpoint {
     /// `http://h/base/ready`.
     pub fn join(&self, suffix: &str) -> Self {
         Self {
-            path: format!("{}{suffix}", self.path.trim_end_matches('/')),
+            path: message!("{}{}", without_slashes(&self.path), suffix).text(),
             ..self.clone()
         }
     }
 
     /// `host:port` as a `Host` header and a URL write it; an IPv6 address in brackets.
     pub fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
+        let port = count(self.port.into());
+        match cut(&self.host, b':') {
+            Some(_) => message!("[{}]:{}", &self.host, &port).text(),
+            None => message!("{}:{}", &self.host, &port).text(),
         }
     }
+
+    /// What it displays.
+    pub(crate) fn text(&self) -> String {
+        let path = if self.path == "/" { "" } else { &self.path };
+        message!("{}://{}{}", self.scheme.name(), &self.authority(), path).text()
+    }
+}
+
+fn without_slashes(path: &str) -> &str {
+    let mut path = path;
+    while let Some(shorter) = path.strip_suffix('/') {
+        path = shorter;
+    }
+    path
 }
 
 /// The text as a message shows it. One without a scheme may be the rest of a URL whose user and password
 /// stand before an `@`.
 fn seen(text: &str) -> String {
-    let at = text.rfind('@').filter(|_| !text.contains("://"));
-    match at.and_then(|at| text.get(at..)) {
-        Some(host) => Seen(&format!("***{host}")).to_string(),
-        None => Seen(text).to_string(),
+    if before_authority(text).1.is_none()
+        && let Some(at) = text.bytes().rposition(|byte| byte == b'@')
+        && let Some(host) = text.get(at..)
+    {
+        let shown = message!("***{}", host).text();
+        return message!("{?}", &shown).text();
     }
+    message!("{?}", text).text()
 }
 
 /// Splits `host`, `host:port`, `[v6]` and `[v6]:port`; the port 1 to 65535, digits only.
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
-    let number = |text: &str| match text.parse() {
-        Ok(port) if port > 0_u16 && text.bytes().all(|b| b.is_ascii_digit()) => Some(port),
-        _ => None,
+    let number = |text: &str| {
+        let port = u16::try_from(digits(text)?).ok()?;
+        (port > 0).then_some(port)
     };
     if let Some(rest) = authority.strip_prefix('[') {
-        let (host, after) = rest.split_once(']')?;
-        host.parse::<core::net::Ipv6Addr>().ok()?;
+        let (host, after) = cut(rest, b']')?;
+        if !is_v6(host) {
+            return None;
+        }
         return match after.strip_prefix(':') {
             Some(port) => Some((host, Some(number(port)?))),
             None if after.is_empty() => Some((host, None)),
             None => None,
         };
     }
-    let (host, port) = match authority.split_once(':') {
+    let (host, port) = match cut(authority, b':') {
         Some((host, port)) => (host, Some(number(port)?)),
         None => (authority, None),
     };
@@ -254,11 +286,75 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
         .then_some((host, port))
 }
 
+/// Whether the text is an IPv6 address as RFC 4291, section 2.2, writes one.
+///
+/// By hand: the library's reader is 4 KB of an edge's module, and nobody here needs the address itself.
+fn is_v6(text: &str) -> bool {
+    let mut place = 0_usize;
+    for two in text.as_bytes().windows(2) {
+        if two == b"::" {
+            let (Some(before), Some(behind)) =
+                (text.get(..place), text.get(place.saturating_add(2)..))
+            else {
+                return false;
+            };
+            // The two colons stand for at least one group.
+            return match (groups(before, false), groups(behind, true)) {
+                (Some(before), Some(behind)) => before.saturating_add(behind) < 8,
+                _ => false,
+            };
+        }
+        place = place.saturating_add(1);
+    }
+    groups(text, true) == Some(8)
+}
+
+/// How many groups of 16 bits there are; the last two may be written as an IPv4 address.
+fn groups(text: &str, v4_allowed: bool) -> Option<usize> {
+    let mut count = 0_usize;
+    let mut rest = Some(text).filter(|text| !text.is_empty());
+    while let Some(text) = rest {
+        let group;
+        (group, rest) = match cut(text, b':') {
+            Some((group, rest)) => (group, Some(rest)),
+            None => (text, None),
+        };
+        if rest.is_none() && v4_allowed && is_v4(group) {
+            return count.checked_add(2);
+        }
+        if !matches!(group.len(), 1..=4) || !group.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        count = count.checked_add(1)?;
+    }
+    Some(count)
+}
+
+/// Four numbers from 0 to 255, without leading zeros.
+fn is_v4(text: &str) -> bool {
+    let mut rest = text;
+    let mut numbers = 1_u8;
+    loop {
+        let (number, behind) = match cut(rest, b'.') {
+            Some((number, behind)) => (number, Some(behind)),
+            None => (rest, None),
+        };
+        let small = digits(number).is_some_and(|number| number < 256);
+        if !small || (number.len() > 1 && number.starts_with('0')) {
+            return false;
+        }
+        match behind {
+            None => return numbers == 4,
+            Some(behind) => rest = behind,
+        }
+        numbers = numbers.saturating_add(1);
+    }
+}
+
 /// As [`parse`](Endpoint::parse) reads it, to the same endpoint: a journal keeps addresses so.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = if self.path == "/" { "" } else { &self.path };
-        write!(f, "{}://{}{path}", self.scheme.name(), self.authority())
+        f.write_str(&self.text())
     }
 }
 

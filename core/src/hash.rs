@@ -6,7 +6,7 @@ use alloc::string::String;
 use core::fmt;
 use sip::Sip13;
 
-use crate::text::Seen;
+use crate::text::{count, message};
 
 /// The 128-bit key of the tenant hash; 32 zeros where none is configured.
 ///
@@ -47,13 +47,18 @@ impl HashKey {
     /// # Errors
     /// What is wrong with the text, without showing it.
     pub fn from_hex(text: &str) -> Result<Self, String> {
-        let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        match (digits, u128::from_str_radix(text, 16)) {
-            (true, Ok(number)) => Ok(Self::from_bytes(number.to_be_bytes())),
-            _ => Err(alloc::format!(
-                "(not shown, {} bytes) is not a key; allowed: exactly 32 hex digits",
-                text.len()
-            )),
+        let mut key = [0; 16];
+        let mut digits = text.bytes().map(|byte| char::from(byte).to_digit(16));
+        for byte in &mut key {
+            if let (Some(Some(high)), Some(Some(low))) = (digits.next(), digits.next()) {
+                *byte = u8::try_from(high << 4 | low).unwrap_or_default();
+            } else {
+                return Err(no_key(text));
+            }
+        }
+        match digits.next() {
+            None => Ok(Self::from_bytes(key)),
+            Some(_) => Err(no_key(text)),
         }
     }
 
@@ -88,6 +93,14 @@ impl HashKey {
     pub fn sip13(&self, bytes: &[u8]) -> u64 {
         self.hasher.hash(bytes)
     }
+}
+
+fn no_key(text: &str) -> String {
+    message!(
+        "(not shown, {} bytes) is not a key; allowed: exactly 32 hex digits",
+        &count(text.len())
+    )
+    .text()
 }
 
 impl fmt::Debug for HashKey {
@@ -160,10 +173,12 @@ impl<'a> TenantId<'a> {
 fn refusal(id: &str) -> String {
     match id.len() {
         0 => String::from("tenant id \"\" is empty; allowed: 1 to 16384 bytes"),
-        n => alloc::format!(
-            "tenant id {} has {n} bytes; allowed: 1 to 16384 bytes",
-            Seen(id)
-        ),
+        bytes => message!(
+            "tenant id {?} has {} bytes; allowed: 1 to 16384 bytes",
+            id,
+            &count(bytes)
+        )
+        .text(),
     }
 }
 

@@ -1,12 +1,12 @@
 //! Region names.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-use crate::text::Seen;
+use crate::text::message;
 
 /// The most regions a configuration may have.
 pub const REGIONS_MAX: usize = 1024;
@@ -33,8 +33,9 @@ impl RegionName {
     /// # Errors
     /// The name seen and the rule.
     pub fn new(name: &str) -> Result<Self, String> {
-        Self::of(name)
-            .ok_or_else(|| format!("{} is not a region name; allowed: {NAME_RULE}", Seen(name)))
+        Self::of(name).ok_or_else(|| {
+            message!("{?} is not a region name; allowed: {}", name, NAME_RULE).text()
+        })
     }
 
     /// The same without a message.
@@ -52,6 +53,34 @@ impl RegionName {
     /// Whether two names differ by case at most.
     pub(crate) fn is_like(&self, other: &RegionName) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
+    }
+
+    /// The place of the region `name` among `regions`.
+    ///
+    /// ```
+    /// use halcyon_core::region::RegionName;
+    /// let regions = ["us-east", "us-west"].map(|name| RegionName::new(name).unwrap());
+    /// assert_eq!(RegionName::place_of("us-west", &mut regions.iter()), Ok(1));
+    /// let why = RegionName::place_of("eu-west", &mut regions.iter()).unwrap_err();
+    /// assert_eq!(why, "eu-west is no region; allowed: us-east, us-west");
+    /// ```
+    ///
+    /// # Errors
+    /// The name seen, and those of the regions.
+    pub fn place_of(
+        name: &str,
+        regions: &mut dyn Iterator<Item = &RegionName>,
+    ) -> Result<usize, String> {
+        let mut known = Vec::new();
+        for (place, region) in regions.enumerate() {
+            if region.as_str() == name {
+                return Ok(place);
+            }
+            known.push(region.clone());
+        }
+        Self::new(name)?;
+        let known = crate::config::listed(&known);
+        Err(message!("{} is no region; allowed: {}", name, &known).text())
     }
 
     /// The name's text.

@@ -1,15 +1,15 @@
 //! The region functions under the names the earlier system gave them.
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::config::{
-    FailoverPolicy, Lookup, Problems, RegionConfig, RegionReport, Topology, read_regions,
+    FailoverPolicy, Lookup, Problems, RegionConfig, RegionReport, Topology, is_about, read_regions,
 };
 use crate::hash::TenantId;
 use crate::placement::Router;
 use crate::region::RegionName;
+use crate::text::message;
 
 /// What is wrong with the configuration, every problem at once; each string begins with the
 /// variable's name.
@@ -55,22 +55,17 @@ pub fn active_regions(lookup: Lookup<'_>) -> Result<Vec<RegionName>, ConfigError
 /// # Errors
 /// When it is unset or not in `REGIONS`, or `REGIONS` itself is wrong.
 pub fn primary_region(lookup: Lookup<'_>) -> Result<RegionName, ConfigError> {
-    let report = RegionReport::read(lookup);
-    let about = |variables: &[&str]| -> Vec<String> {
-        let named = |error: &&String| {
-            let variable = error.split(':').next();
-            variable.is_some_and(|variable| variables.contains(&variable))
-        };
-        report.errors.iter().filter(named).cloned().collect()
-    };
-    match &report.primary {
-        Some(primary) if about(&["REGIONS", "PRIMARY_REGION"]).is_empty() => Ok(primary.clone()),
-        // The regions may be a topology's.
-        _ => Err(ConfigError(about(&[
-            "HALCYON_TOPOLOGY",
-            "REGIONS",
-            "PRIMARY_REGION",
-        ]))),
+    let mut report = RegionReport::read(lookup);
+    let of_regions =
+        |error: &String| is_about(error, "REGIONS") || is_about(error, "PRIMARY_REGION");
+    match report.primary {
+        Some(primary) if !report.errors.iter().any(of_regions) => Ok(primary),
+        _ => {
+            // The regions may be a topology's.
+            let ours = |error: &String| of_regions(error) || is_about(error, "HALCYON_TOPOLOGY");
+            report.errors.retain(ours);
+            Err(ConfigError(report.errors))
+        }
     }
 }
 
@@ -112,10 +107,10 @@ pub fn failover_policy(lookup: Lookup<'_>) -> (FailoverPolicy, Vec<String>) {
 /// empty or longer than 16,384 bytes, or its residency allows no region.
 pub fn preferred_region(lookup: Lookup<'_>, tenant: &str) -> Result<RegionName, ConfigError> {
     let router = Router::from_lookup(lookup)?;
-    let tenant = TenantId::new(tenant).map_err(|why| ConfigError(alloc::vec![why]))?;
+    let tenant = TenantId::new(tenant).map_err(|why| ConfigError(Vec::from([why])))?;
     match router.preferred(tenant) {
         Ok(region) => Ok(region.clone()),
-        Err(why) => Err(ConfigError(alloc::vec![why.to_string()])),
+        Err(why) => Err(ConfigError(Vec::from([String::from(why.text())]))),
     }
 }
 
@@ -123,11 +118,20 @@ pub fn preferred_region(lookup: Lookup<'_>, tenant: &str) -> Result<RegionName, 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FailoverError {
     /// Only one region is configured.
-    #[error("No failover available: {0} is the only region in REGIONS")]
+    #[error("{}", single_region(.0))]
     SingleRegion(RegionName),
     /// The configuration has errors.
     #[error(transparent)]
     Config(#[from] ConfigError),
+}
+
+/// What [`FailoverError::SingleRegion`] displays.
+pub fn single_region(region: &RegionName) -> String {
+    message!(
+        "No failover available: {} is the only region in REGIONS",
+        region.as_str()
+    )
+    .text()
 }
 
 /// The region after `current` in `REGIONS`, wrapping; for a `current` that is not listed, the
@@ -144,26 +148,23 @@ pub enum FailoverError {
 pub fn next_failover(lookup: Lookup<'_>, current: &str) -> Result<RegionName, FailoverError> {
     let (config, problems) = RegionConfig::read(lookup);
     Result::from(problems)?;
-    if let ([only], true) = (config.regions.as_slice(), config.regions.len() == 1) {
+    if let [only] = config.regions.as_slice() {
         return Err(FailoverError::SingleRegion(only.clone()));
     }
-    let mut after = config
-        .regions
-        .iter()
-        .cycle()
-        .skip_while(|region| region.as_str() != current);
-    let listed = config
-        .regions
-        .iter()
-        .any(|region| region.as_str() == current);
+    let mut regions = config.regions.iter();
+    let listed = regions.any(|region| region.as_str() == current);
     let next = match (listed, config.policy) {
-        (true, _) => after.nth(1).cloned(),
-        (false, FailoverPolicy::RoundRobin) => config.regions.first().cloned(),
+        // Behind the last one comes the first.
+        (true, _) => regions.next().or(config.regions.first()),
+        (false, FailoverPolicy::RoundRobin) => config.regions.first(),
         (false, FailoverPolicy::Ordered | FailoverPolicy::Rendezvous) => {
-            Some(primary_region(lookup)?)
+            return Ok(primary_region(lookup)?);
         }
     };
-    next.ok_or_else(|| ConfigError(alloc::vec![format!("REGIONS: names no region")]).into())
+    match next {
+        Some(next) => Ok(next.clone()),
+        None => Err(ConfigError(Vec::from([String::from("REGIONS: names no region")])).into()),
+    }
 }
 
 /// Checks the whole region configuration and reports everything at once: errors, fallbacks, and what

@@ -1,7 +1,12 @@
 //! Text from outside, made safe to show: escaped, bounded, without credentials.
 
+mod message;
+
 use alloc::string::{String, ToString};
 use core::fmt::{self, Write};
+
+pub use message::number;
+pub(crate) use message::{Message, count, list, listed, message, with_holes};
 
 /// How many characters of a value an error message shows at most.
 pub const SEEN_MAX: usize = 64;
@@ -22,21 +27,37 @@ pub struct Seen<'a>(pub &'a str);
 
 impl fmt::Display for Seen<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Escaping never shortens, so a bounded prefix is enough to look at: a 1 MB value costs nothing.
-        let prefix: String = self.0.chars().take(4 * SEEN_MAX).collect();
-        let cut_short = prefix.len() < self.0.len();
-        let safe = printable(&without_userinfo(&prefix, cut_short));
-        f.write_char('"')?;
-        if cut_short || safe.chars().count() > SEEN_MAX {
-            for c in safe.chars().take(SEEN_MAX.saturating_sub(3)) {
-                f.write_char(c)?;
-            }
-            f.write_str("...")?;
-        } else {
-            f.write_str(&safe)?;
-        }
-        f.write_char('"')
+        let mut shown = String::new();
+        see(self.0, &mut shown);
+        f.write_str(&shown)
     }
+}
+
+/// Adds `text` as [`Seen`] shows it.
+#[inline(never)]
+pub(crate) fn see(text: &str, shown: &mut String) {
+    // Escaping never shortens, so a bounded prefix is enough to look at: a 1 MB value costs nothing.
+    let (prefix, rest) = beginning(text, 4 * SEEN_MAX);
+    let safe = printable(&without_userinfo(prefix, !rest.is_empty()));
+    shown.push('"');
+    if rest.is_empty() && safe.len() <= SEEN_MAX {
+        shown.push_str(&safe);
+    } else {
+        shown.push_str(beginning(&safe, SEEN_MAX - 3).0);
+        shown.push_str("...");
+    }
+    shown.push('"');
+}
+
+/// The first characters of `text`, so many at most, and the rest.
+pub fn beginning(text: &str, characters: usize) -> (&str, &str) {
+    let mut rest = text.chars();
+    for _ in 0..characters {
+        rest.next();
+    }
+    let rest = rest.as_str();
+    let length = text.len().saturating_sub(rest.len());
+    text.split_at_checked(length).unwrap_or((text, ""))
 }
 
 /// Replaces the user information of every `scheme://user:password@host` in `text` by `***`.
@@ -45,21 +66,66 @@ impl fmt::Display for Seen<'_> {
 /// `#` and `,` into passwords unescaped. With `truncated`, the rest of the text does too: its `@`
 /// may stand behind the cut.
 fn without_userinfo(text: &str, truncated: bool) -> String {
-    let mut parts = text.split("://").peekable();
-    let mut shown = String::from(parts.next().unwrap_or_default());
-    while let Some(part) = parts.next() {
+    let mut shown = String::new();
+    let (mut part, mut rest) = before_authority(text);
+    shown.push_str(part);
+    while let Some(behind) = rest {
         shown.push_str("://");
-        let host = part.rfind('@').and_then(|at| part.get(at..));
-        match host {
-            _ if truncated && parts.peek().is_none() => shown.push_str("***"),
-            Some(host) => {
-                shown.push_str("***");
-                shown.push_str(host);
-            }
-            None => shown.push_str(part),
+        (part, rest) = before_authority(behind);
+        if truncated && rest.is_none() {
+            shown.push_str("***");
+        } else if let Some(at) = part.bytes().rposition(|byte| byte == b'@') {
+            shown.push_str("***");
+            shown.push_str(part.get(at..).unwrap_or_default());
+        } else {
+            shown.push_str(part);
         }
     }
     shown
+}
+
+/// What stands before the first `://`, and what behind it.
+pub(crate) fn before_authority(text: &str) -> (&str, Option<&str>) {
+    let mut place = 0_usize;
+    for three in text.as_bytes().windows(3) {
+        if three == b"://" {
+            let before = text.get(..place).unwrap_or_default();
+            return (before, text.get(place.saturating_add(3)..));
+        }
+        place = place.saturating_add(1);
+    }
+    (text, None)
+}
+
+/// What stands before and behind the first `byte`, an ASCII character.
+pub(crate) fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let place = text.bytes().position(|known| known == byte)?;
+    Some((text.get(..place)?, text.get(place.saturating_add(1)..)?))
+}
+
+/// `text` without the ASCII blanks around it.
+pub(crate) fn trim(text: &str) -> &str {
+    let is_no_blank = |byte: u8| !matches!(byte, b' ' | b'\t');
+    let begin = text.bytes().position(is_no_blank).unwrap_or(text.len());
+    let end = text.bytes().rposition(is_no_blank);
+    let end = end.map_or(begin, |last| last.saturating_add(1));
+    text.get(begin..end).unwrap_or_default()
+}
+
+/// A number from its decimal digits. `None` where there are none, others, or too many for 64 bits.
+pub(crate) fn digits(text: &str) -> Option<u64> {
+    let mut number = 0_u64;
+    for byte in text.bytes() {
+        let digit = byte.is_ascii_digit().then_some(byte & 0x0f)?;
+        number = number.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    (!text.is_empty()).then_some(number)
+}
+
+/// One copy of what a character takes to be added.
+#[inline(never)]
+pub(crate) fn add_char(c: char, text: &mut String) {
+    text.push(c);
 }
 
 /// `text` with everything but printable ASCII escaped as Rust does (`\n`, `\u{1b}`), so that a
@@ -72,9 +138,25 @@ fn without_userinfo(text: &str, truncated: bool) -> String {
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        match c {
-            '\\' | '\'' | '"' => shown.push(c),
-            _ => shown.extend(c.escape_default()),
+        let escaped = match c {
+            ' '..='~' => {
+                add_char(c, &mut shown);
+                continue;
+            }
+            '\t' => "\\t",
+            '\r' => "\\r",
+            '\n' => "\\n",
+            _ => "\\u{",
+        };
+        shown.push_str(escaped);
+        if escaped.len() > 2 {
+            let code = u32::from(c);
+            let digits = 8_u32.saturating_sub(code.leading_zeros() / 4).max(1);
+            for place in (0..digits).rev() {
+                let digit = code >> place.saturating_mul(4) & 0xf;
+                add_char(char::from_digit(digit, 16).unwrap_or('0'), &mut shown);
+            }
+            add_char('}', &mut shown);
         }
     }
     shown
@@ -188,6 +270,70 @@ mod tests {
         assert_eq!(printable(text), text);
         assert_eq!(for_screen(text), text);
         assert_eq!(printable("a\tü"), r"a\t\u{fc}");
+    }
+
+    #[test]
+    fn every_character_is_escaped_as_the_library_does() {
+        let mut text = String::new();
+        for c in '\0'..=char::MAX {
+            text.clear();
+            text.push(c);
+            let library = match c {
+                '\\' | '\'' | '"' => text.clone(),
+                _ => c.escape_default().to_string(),
+            };
+            assert_eq!(printable(&text), library);
+        }
+    }
+
+    #[test]
+    fn digits_are_read_as_the_library_does() {
+        for text in [
+            "0",
+            "007",
+            "65535",
+            "18446744073709551615",
+            "18446744073709551616",
+            "99999999999999999999999",
+        ] {
+            assert_eq!(digits(text), text.parse().ok(), "{text}");
+        }
+        for text in ["", "-1", "+1", " 1", "1_0", "\u{661}"] {
+            assert_eq!(digits(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_are_cut_and_trimmed_as_the_library_does() {
+        for text in [
+            "",
+            " ",
+            "a",
+            " a ",
+            "\t a\tb \t",
+            "a=b=c",
+            "=",
+            "ü=ü",
+            "://",
+            "a://b://c",
+            ":/",
+            "a:/b://ü",
+            "\u{a0}a\u{a0}",
+            "\na\n",
+            "üüü",
+        ] {
+            assert_eq!(cut(text, b'='), text.split_once('='));
+            assert_eq!(trim(text), text.trim_matches([' ', '\t']));
+            let whole = (text, None);
+            let at_authority = text.split_once("://");
+            let at_authority =
+                at_authority.map_or(whole, |(before, behind)| (before, Some(behind)));
+            assert_eq!(before_authority(text), at_authority);
+            for length in 0..5 {
+                let first: String = text.chars().take(length).collect();
+                assert_eq!(beginning(text, length), (&first[..], &text[first.len()..]));
+            }
+        }
     }
 
     #[test]

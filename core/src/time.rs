@@ -1,11 +1,10 @@
 //! Wall-clock time as a value that comes in.
 
-use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::text::Seen;
+use crate::text::message;
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in UTC with milliseconds and `Z`.
 ///
@@ -41,11 +40,11 @@ impl Timestamp {
     /// # Errors
     /// When the text is no RFC 3339 moment, or one before 1970.
     pub fn parse(text: &str) -> Result<Self, String> {
-        match read(text) {
-            None => Err(format!("{} is no RFC 3339 timestamp", Seen(text))),
-            Some(ms) => u64::try_from(ms)
-                .map(Timestamp)
-                .map_err(|_| format!("{} is before 1970", Seen(text))),
+        let ms = read(text);
+        match ms.and_then(|ms| u64::try_from(ms).ok()) {
+            Some(ms) => Ok(Timestamp(ms)),
+            None if ms.is_some() => Err(message!("{?} is before 1970", text).text()),
+            None => Err(message!("{?} is no RFC 3339 timestamp", text).text()),
         }
     }
 }

@@ -1,14 +1,13 @@
 //! The lists of `name=address`.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::settings::{Dependency, RegionEndpoint};
-use super::{Lookup, Problems, items, value};
+use super::{Lookup, Problems, count_of, items, value};
 use crate::endpoint::Endpoint;
 use crate::region::{REGIONS_MAX, RegionName};
-use crate::text::Seen;
+use crate::text::{before_authority, count, cut, message, trim};
 
 /// No list has more entries.
 const ENTRIES_MAX: usize = REGIONS_MAX;
@@ -18,15 +17,18 @@ pub(super) fn read_dependencies(lookup: Lookup<'_>, problems: &mut Problems) -> 
         "allowed: name=tcp://host:port, name=http://host[:port][/path], name=https://…";
     let parse = |item: &str, known: &[Dependency]| {
         let (name, url) =
-            split(item).ok_or_else(|| format!("{} has no name; {FORMS}", Seen(item)))?;
+            split(item).ok_or_else(|| message!("{?} has no name; {}", item, FORMS).text())?;
         let name =
             RegionName::new(name).map_err(|why| why.replace("a region name", "a check's name"))?;
         if known.iter().any(|known| known.name == name.as_str()) {
-            return Err(format!(
-                "\"{name}\" is listed twice; allowed: each name once"
-            ));
+            let what = message!(
+                "\"{}\" is listed twice; allowed: each name once",
+                name.as_str()
+            );
+            return Err(what.text());
         }
-        let endpoint = Endpoint::parse(url).map_err(|why| format!("{name}: {why}"))?;
+        let endpoint =
+            Endpoint::parse(url).map_err(|why| message!("{}: {}", name.as_str(), &why).text())?;
         Ok(Dependency {
             name: name.to_string(),
             endpoint,
@@ -42,16 +44,18 @@ pub(super) fn read_region_endpoints(
     const FORMS: &str = "allowed: region=http://host[:port][/path], region=https://…";
     let parse = |item: &str, known: &[RegionEndpoint]| {
         let (name, url) =
-            split(item).ok_or_else(|| format!("{} names no region; {FORMS}", Seen(item)))?;
+            split(item).ok_or_else(|| message!("{?} names no region; {}", item, FORMS).text())?;
         let name = RegionName::new(name)?;
         if known.iter().any(|known| known.name == name) {
-            return Err(format!(
-                "\"{name}\" is listed twice; allowed: each region once"
-            ));
+            let what = message!(
+                "\"{}\" is listed twice; allowed: each region once",
+                name.as_str()
+            );
+            return Err(what.text());
         }
         match Endpoint::parse_http(url).and_then(Endpoint::health_base) {
             Ok(endpoint) => Ok(RegionEndpoint { name, endpoint }),
-            Err(why) => Err(format!("{name}: {why}")),
+            Err(why) => Err(message!("{}: {}", name.as_str(), &why).text()),
         }
     };
     read_list(lookup, "REGION_ENDPOINTS", FORMS, problems, parse)
@@ -69,12 +73,14 @@ fn read_list<T>(
     let mut found = Vec::new();
     // Counted before anything is parsed: a list of thousands is refused in no time, with one problem. It
     // is not shown, as a cut could show half a password.
-    let count = items(&list).filter(|item| !item.is_empty()).count();
-    if count > ENTRIES_MAX {
-        problems.error(
-            variable,
-            format_args!("(not shown) has {count} entries; allowed: at most {ENTRIES_MAX}"),
+    let entries = count_of(&list);
+    if entries > ENTRIES_MAX {
+        let what = message!(
+            "(not shown) has {} entries; allowed: at most {}",
+            &count(entries),
+            &count(ENTRIES_MAX)
         );
+        problems.error(variable, what);
         return found;
     }
     for (index, item) in items(&list)
@@ -84,13 +90,15 @@ fn read_list<T>(
         match parse(item, &found) {
             Ok(parsed) => found.push(parsed),
             Err(_) if may_hold_half_a_password(&list, item) => {
-                let place = index.saturating_add(1);
-                problems.error(
-                    variable,
-                    format_args!("item {place} (not shown: the list has an @, so it may hold a password) is wrong; {forms}"),
+                let place = count(index.saturating_add(1));
+                let what = message!(
+                    "item {} (not shown: the list has an @, so it may hold a password) is wrong; {}",
+                    &place,
+                    forms
                 );
+                problems.error(variable, what);
             }
-            Err(why) => problems.error(variable, why),
+            Err(why) => problems.error(variable, message!("{}", &why)),
         }
     }
     found
@@ -99,15 +107,13 @@ fn read_list<T>(
 /// A comma in a password cuts it in two, and neither half looks like one: the first has no `@`, the
 /// second no `://`.
 fn may_hold_half_a_password(list: &str, item: &str) -> bool {
-    let whole_address = item
-        .split_once("://")
-        .is_some_and(|(_, rest)| rest.contains('@'));
-    list.contains('@') && !whole_address
+    let has_at = |text: &str| cut(text, b'@').is_some();
+    let whole_address = before_authority(item).1.is_some_and(has_at);
+    has_at(list) && !whole_address
 }
 
 /// The name and the address of an item, without the blanks around them.
 fn split(item: &str) -> Option<(&str, &str)> {
-    let blanks = [' ', '\t'];
-    item.split_once('=')
-        .map(|(name, url)| (name.trim_matches(blanks), url.trim_matches(blanks)))
+    let (name, url) = cut(item, b'=')?;
+    Some((trim(name), trim(url)))
 }

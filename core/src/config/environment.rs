@@ -1,8 +1,12 @@
 //! Where configuration comes from: variables, and files that variables name.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
+use super::Topology;
 use crate::document::Document;
+use crate::placement::TenantRules;
+use crate::region::RegionName;
 
 /// Variables by name, and the files they name.
 ///
@@ -29,6 +33,30 @@ pub trait Environment {
         Err(String::from(
             "names a file, and no file is read here; give its content to the program that reads it",
         ))
+    }
+
+    /// What the topology file at `path` says, and everything that is wrong with it.
+    ///
+    /// Here, and not where it is asked for: so a program that reads no file has no reader of files in it.
+    ///
+    /// # Errors
+    /// As [`document`](Self::document).
+    fn topology(&self, path: &str) -> Result<(Topology, Vec<String>), String> {
+        let document = self.document("HALCYON_TOPOLOGY", path)?;
+        Ok(Topology::from_document(&document))
+    }
+
+    /// What the file of tenant rules at `path` says of `regions`, and everything that is wrong with it.
+    ///
+    /// # Errors
+    /// As [`document`](Self::document).
+    fn rules(
+        &self,
+        path: &str,
+        regions: &[RegionName],
+    ) -> Result<(TenantRules, Vec<String>), String> {
+        let document = self.document("TENANT_RULES_FILE", path)?;
+        Ok(TenantRules::from_document(&document, regions))
     }
 }
 

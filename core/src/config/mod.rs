@@ -19,10 +19,9 @@ mod weights;
 #[cfg(test)]
 mod tests;
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Display;
+use core::fmt::{Display, Write};
 
 pub use environment::{Environment, Lookup};
 pub use policy::{FailoverPolicy, Sticky};
@@ -32,6 +31,8 @@ pub use settings::{
 };
 pub use topology::{Topology, TopologyRegion};
 pub use variables::{UNSUPPORTED, VARIABLES, Variable};
+
+use crate::text::{Message, cut, message, trim};
 
 pub(crate) use regions::{listed, read_regions, unset_primary};
 
@@ -62,24 +63,63 @@ pub struct Problems {
 }
 
 impl Problems {
-    pub(crate) fn error(&mut self, variable: &str, what: impl Display) {
-        self.errors.push(format!("{variable}: {what}"));
+    pub(crate) fn error(&mut self, variable: &str, what: impl Say) {
+        what.say(variable, &mut self.errors);
     }
 
-    pub(crate) fn warn(&mut self, variable: &str, what: impl Display) {
-        self.warnings.push(format!("{variable}: {what}"));
+    pub(crate) fn warn(&mut self, variable: &str, what: impl Say) {
+        what.say(variable, &mut self.warnings);
     }
 
     /// Whether an error is about this variable.
     pub(crate) fn about(&self, variable: &str) -> bool {
         let mut errors = self.errors.iter();
-        errors.any(|error| error.split(':').next() == Some(variable))
+        errors.any(|error| is_about(error, variable))
     }
 
     /// Takes over everything `other` found.
     pub fn merge(&mut self, other: Problems) {
         self.errors.extend(other.errors);
         self.warnings.extend(other.warnings);
+    }
+}
+
+/// Whether a problem is about this variable.
+pub(crate) fn is_about(problem: &str, variable: &str) -> bool {
+    problem
+        .strip_prefix(variable)
+        .is_some_and(|rest| rest.as_bytes().first() == Some(&b':'))
+}
+
+/// What a line can say of a variable.
+pub(crate) trait Say {
+    /// Adds the line.
+    fn say(self, variable: &str, lines: &mut Vec<String>);
+}
+
+/// Of what an edge may have to say, with what goes before it: one copy for all of them.
+impl Say for Message<'_> {
+    #[inline(always)]
+    fn say(self, variable: &str, lines: &mut Vec<String>) {
+        self.say_of(variable, lines);
+    }
+}
+
+/// A finished text.
+pub(crate) struct Said(String);
+
+impl Say for Said {
+    fn say(self, variable: &str, lines: &mut Vec<String>) {
+        message!("{}", &self.0).say_of(variable, lines);
+    }
+}
+
+impl<T: Display> Say for T {
+    fn say(self, variable: &str, lines: &mut Vec<String>) {
+        let mut line = String::from(variable);
+        // Writing to a String cannot fail.
+        let _ = write!(line, ": {self}");
+        lines.push(line);
     }
 }
 
@@ -114,27 +154,70 @@ pub fn startup_problems(lookup: Lookup<'_>) -> Problems {
     problems
 }
 
+/// What the file at `path` says, as far as it could be read; everything wrong with it goes to `problems`.
+pub(crate) fn file<T: Default>(
+    variable: &str,
+    path: &str,
+    read: Result<(T, Vec<String>), String>,
+    problems: &mut Problems,
+) -> T {
+    let (content, found) = match read {
+        Ok(read) => read,
+        Err(why) => (T::default(), Vec::from([why])),
+    };
+    for why in &found {
+        problems.error(variable, message!("{?} {}", path, why));
+    }
+    content
+}
+
 /// The value of `name`, with an empty one counting as unset.
 pub(crate) fn value(lookup: Lookup<'_>, name: &str) -> Option<String> {
     lookup.variable(name).filter(|value| !value.is_empty())
 }
 
 /// The items of a comma-separated list: ASCII blanks (space, tab) around an item dropped.
-pub(crate) fn items(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(|item| item.trim_matches([' ', '\t']))
+pub(crate) fn items(list: &str) -> Items<'_> {
+    Items(Some(list))
+}
+
+/// What is left of a list.
+#[derive(Clone)]
+pub(crate) struct Items<'l>(Option<&'l str>);
+
+impl<'l> Iterator for Items<'l> {
+    type Item = &'l str;
+
+    fn next(&mut self) -> Option<&'l str> {
+        let list = self.0?;
+        let (item, rest) = match cut(list, b',') {
+            Some((item, rest)) => (item, Some(rest)),
+            None => (list, None),
+        };
+        self.0 = rest;
+        Some(trim(item))
+    }
+}
+
+/// How many items there are that are not empty.
+pub(crate) fn count_of(list: &str) -> usize {
+    let mut count = 0_usize;
+    for item in items(list) {
+        count = count.saturating_add(usize::from(!item.is_empty()));
+    }
+    count
 }
 
 /// Reports every variable that is set and asks for something this version does not have.
 pub(crate) fn refuse_unsupported(lookup: Lookup<'_>, problems: &mut Problems) {
     for (name, feature) in UNSUPPORTED {
         if let Some(seen) = value(lookup, name) {
-            problems.error(
-                name,
-                format_args!(
-                    "{} asks for {feature}, which this version does not have; unset it",
-                    crate::text::Seen(&seen)
-                ),
+            let what = message!(
+                "{?} asks for {}, which this version does not have; unset it",
+                &seen,
+                feature
             );
+            problems.error(name, what);
         }
     }
 }

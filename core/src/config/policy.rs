@@ -4,7 +4,7 @@ use core::fmt;
 use serde::{Serialize, Serializer};
 
 use super::{Lookup, Problems, value};
-use crate::text::Seen;
+use crate::text::message;
 
 /// Where the tenants of a region go while it is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -86,43 +86,36 @@ impl fmt::Display for Sticky {
     }
 }
 
-const POLICIES: &str = "allowed: ordered, round_robin, rendezvous";
-
 pub(super) fn read_policy(lookup: Lookup<'_>, problems: &mut Problems) -> FailoverPolicy {
     let Some(text) = value(lookup, "FAILOVER_POLICY") else {
         return FailoverPolicy::default();
     };
-    match text.to_ascii_lowercase().as_str() {
-        "ordered" => FailoverPolicy::Ordered,
-        "round_robin" => FailoverPolicy::RoundRobin,
-        "rendezvous" => FailoverPolicy::Rendezvous,
-        _ => {
-            problems.warn(
-                "FAILOVER_POLICY",
-                format_args!("{} is unknown, ordered is used; {POLICIES}", Seen(&text)),
-            );
-            FailoverPolicy::default()
+    for policy in FailoverPolicy::ALL {
+        if text.eq_ignore_ascii_case(policy.name()) {
+            return policy;
         }
     }
+    let what = message!(
+        "{?} is unknown, ordered is used; allowed: ordered, round_robin, rendezvous",
+        &text
+    );
+    problems.warn("FAILOVER_POLICY", what);
+    FailoverPolicy::default()
 }
 
 pub(super) fn read_sticky(lookup: Lookup<'_>, problems: &mut Problems) -> Sticky {
     let Some(text) = value(lookup, "TENANT_STICKY") else {
         return Sticky::default();
     };
-    match text.to_ascii_lowercase().as_str() {
-        "hash" => Sticky::Hash,
-        "primary" => Sticky::Primary,
-        "rendezvous" => Sticky::Rendezvous,
-        _ => {
-            problems.warn(
-                "TENANT_STICKY",
-                format_args!(
-                    "{} is unknown, tenants go to the primary; allowed: hash, rendezvous, primary",
-                    Seen(&text)
-                ),
-            );
-            Sticky::default()
+    for sticky in Sticky::ALL {
+        if text.eq_ignore_ascii_case(sticky.name()) {
+            return sticky;
         }
     }
+    let what = message!(
+        "{?} is unknown, tenants go to the primary; allowed: hash, rendezvous, primary",
+        &text
+    );
+    problems.warn("TENANT_STICKY", what);
+    Sticky::default()
 }

@@ -1,19 +1,17 @@
 //! The variables that decide where tenants go.
 
-use alloc::collections::BTreeMap;
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::policy::{FailoverPolicy, Sticky, read_policy, read_sticky};
 use super::rules::read_rules;
 use super::weights::read_weights;
-use super::{Lookup, Problems, Topology, items, refuse_unsupported, value};
+use super::{Lookup, Problems, Said, Topology, count_of, items, refuse_unsupported, value};
 use crate::hash::HashKey;
 use crate::placement::TenantRules;
 use crate::region::{REGIONS_MAX, RegionName};
-use crate::text::Seen;
+use crate::text::{count, list, message};
 
 /// The region variables, read and checked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -108,7 +106,7 @@ pub(crate) fn read_regions(
     topology: &Topology,
     problems: &mut Problems,
 ) -> Vec<RegionName> {
-    let Some(list) = value(lookup, "REGIONS") else {
+    let Some(names) = value(lookup, "REGIONS") else {
         if !topology.regions.is_empty() {
             return topology
                 .regions
@@ -117,76 +115,69 @@ pub(crate) fn read_regions(
                 .collect();
         }
         // Where the topology could not be read, that is the error, and not that REGIONS is unset.
-        if problems.about("HALCYON_TOPOLOGY") {
-            return Vec::new();
+        if !problems.about("HALCYON_TOPOLOGY") {
+            let what = message!(
+                "unset; allowed: a comma-separated list of region names, such as us-east,us-west"
+            );
+            problems.error("REGIONS", what);
         }
-        problems.error(
-            "REGIONS",
-            "unset; allowed: a comma-separated list of region names, such as us-east,us-west",
-        );
         return Vec::new();
     };
     // Counted before anything is parsed: a list of thousands is refused in no time and not echoed.
-    let count = count(&list);
-    if count > REGIONS_MAX {
-        problems.error(
-            "REGIONS",
-            format_args!(
-                "{} has {count} regions; allowed: at most {REGIONS_MAX}",
-                Seen(&list)
-            ),
+    let named = count_of(&names);
+    if named > REGIONS_MAX {
+        let what = message!(
+            "{?} has {} regions; allowed: at most {}",
+            &names,
+            &count(named),
+            &count(REGIONS_MAX)
         );
+        problems.error("REGIONS", what);
         return Vec::new();
     }
-    let mut regions: Vec<RegionName> = Vec::with_capacity(count);
-    let mut first_spelling: BTreeMap<String, &str> = BTreeMap::new();
+    let mut regions: Vec<RegionName> = Vec::with_capacity(named);
     let mut empty = 0_usize;
-    for item in items(&list) {
+    for item in items(&names) {
         if item.is_empty() {
             empty = empty.saturating_add(1);
             continue;
         }
-        match RegionName::new(item) {
-            Err(why) => problems.error("REGIONS", why),
-            Ok(name) => match first_spelling.get(&item.to_ascii_lowercase()).copied() {
-                None => {
-                    first_spelling.insert(item.to_ascii_lowercase(), item);
-                    regions.push(name);
-                }
-                Some(before) if before == item => {
-                    problems.error(
-                        "REGIONS",
-                        format_args!("{} is listed twice; allowed: each region once", Seen(item)),
-                    );
-                }
-                Some(before) => problems.error(
-                    "REGIONS",
-                    format_args!(
-                        "{} and {} differ only by case; allowed: each region once",
-                        Seen(before),
-                        Seen(item)
-                    ),
+        let name = match RegionName::new(item) {
+            Ok(name) => name,
+            Err(why) => {
+                problems.error("REGIONS", message!("{}", &why));
+                continue;
+            }
+        };
+        match regions.iter().find(|known| known.is_like(&name)) {
+            None => regions.push(name),
+            Some(before) if *before == name => problems.error(
+                "REGIONS",
+                message!("{?} is listed twice; allowed: each region once", item),
+            ),
+            Some(before) => problems.error(
+                "REGIONS",
+                message!(
+                    "{?} and {?} differ only by case; allowed: each region once",
+                    before.as_str(),
+                    item
                 ),
-            },
+            ),
         }
     }
-    if count == 0 {
-        problems.error(
-            "REGIONS",
-            format_args!("{} names no region; allowed: at least one", Seen(&list)),
-        );
+    if named == 0 {
+        let what = message!("{?} names no region; allowed: at least one", &names);
+        problems.error("REGIONS", what);
     } else if empty > 0 {
-        problems.warn(
-            "REGIONS",
-            format_args!("{} has {empty} empty item(s), skipped", Seen(&list)),
-        );
+        let what = message!("{?} has {} empty item(s), skipped", &names, &count(empty));
+        problems.warn("REGIONS", what);
     }
     regions
 }
 
-/// How many regions a list names.
-fn count(list: &str) -> usize {
-    items(list).filter(|item| !item.is_empty()).count()
+/// The region of this name.
+fn named<'r>(regions: &'r [RegionName], name: &str) -> Option<&'r RegionName> {
+    regions.iter().find(|region| region.as_str() == name)
 }
 
 fn read_primary(
@@ -196,50 +187,44 @@ fn read_primary(
 ) -> Option<RegionName> {
     let text = value(lookup, "PRIMARY_REGION")?;
     // Of a list or a file that was not read, nobody can say that the primary is not in it.
-    let too_many = || value(lookup, "REGIONS").is_some_and(|list| count(&list) > REGIONS_MAX);
+    let too_many = || value(lookup, "REGIONS").is_some_and(|list| count_of(&list) > REGIONS_MAX);
     if regions.is_empty() && (problems.about("HALCYON_TOPOLOGY") || too_many()) {
         return None;
     }
-    let found = regions
-        .iter()
-        .find(|region| region.as_str() == text)
-        .cloned();
+    let found = named(regions, &text);
     if found.is_none() {
-        problems.error(
-            "PRIMARY_REGION",
-            format_args!(
-                "{} is not in REGIONS; allowed: {}",
-                Seen(&text),
-                listed(regions)
-            ),
-        );
+        let regions = listed(regions);
+        let what = message!("{?} is not in REGIONS; allowed: {}", &text, &regions);
+        problems.error("PRIMARY_REGION", what);
     }
-    found
+    found.cloned()
 }
 
 /// Region names for a message: all of a few, the first eight of many.
 pub(crate) fn listed(regions: &[RegionName]) -> String {
-    let names: Vec<&str> = regions.iter().take(8).map(RegionName::as_str).collect();
-    match (names.len(), regions.len()) {
-        (0, _) => String::from("(none: no region could be read)"),
-        (shown, all) if shown < all => format!(
-            "{} and {} more",
-            names.join(", "),
-            all.saturating_sub(shown)
-        ),
-        _ => names.join(", "),
+    const FEW: usize = 8;
+    if regions.is_empty() {
+        return String::from("(none: no region could be read)");
     }
+    let mut names = String::new();
+    for region in regions.iter().take(FEW) {
+        list(region.as_str(), &mut names);
+    }
+    if regions.len() > FEW {
+        let more = count(regions.len().saturating_sub(FEW));
+        message!(" and {} more", &more).add_to(&mut names);
+    }
+    names
 }
 
 fn read_key(lookup: Lookup<'_>, problems: &mut Problems) -> HashKey {
-    match value(lookup, "TENANT_HASH_KEY").map(|text| HashKey::from_hex(&text)) {
-        None => HashKey::default(),
-        Some(Ok(key)) => key,
-        Some(Err(why)) => {
-            problems.error("TENANT_HASH_KEY", why);
-            HashKey::default()
-        }
-    }
+    let Some(text) = value(lookup, "TENANT_HASH_KEY") else {
+        return HashKey::default();
+    };
+    HashKey::from_hex(&text).unwrap_or_else(|why| {
+        problems.error("TENANT_HASH_KEY", message!("{}", &why));
+        HashKey::default()
+    })
 }
 
 fn warn_of_a_foreign_current_region(
@@ -249,16 +234,11 @@ fn warn_of_a_foreign_current_region(
 ) {
     if let Some(text) = value(lookup, "CURRENT_REGION")
         && !regions.is_empty()
-        && !regions.iter().any(|region| region.as_str() == text)
+        && named(regions, &text).is_none()
     {
-        problems.warn(
-            "CURRENT_REGION",
-            format_args!(
-                "{} is not in REGIONS; allowed: {}",
-                Seen(&text),
-                listed(regions)
-            ),
-        );
+        let regions = listed(regions);
+        let what = message!("{?} is not in REGIONS; allowed: {}", &text, &regions);
+        problems.warn("CURRENT_REGION", what);
     }
 }
 
@@ -281,6 +261,6 @@ impl RegionReport {
 }
 
 /// The message for an unset `PRIMARY_REGION`, without the variable's name.
-pub(crate) fn unset_primary(regions: &[RegionName]) -> String {
-    format!("unset; allowed: one of REGIONS: {}", listed(regions)).to_string()
+pub(crate) fn unset_primary(regions: &[RegionName]) -> Said {
+    Said(message!("unset; allowed: one of REGIONS: {}", &listed(regions)).text())
 }

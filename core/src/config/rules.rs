@@ -1,9 +1,8 @@
 //! `TENANT_RULES_FILE`.
 
-use super::{Lookup, Problems, value};
+use super::{Lookup, Problems, file, value};
 use crate::placement::TenantRules;
 use crate::region::RegionName;
-use crate::text::Seen;
 
 const VARIABLE: &str = "TENANT_RULES_FILE";
 
@@ -16,17 +15,5 @@ pub(super) fn read_rules(
     let Some(path) = value(lookup, VARIABLE) else {
         return TenantRules::default();
     };
-    match lookup.document(VARIABLE, &path) {
-        Err(why) => {
-            problems.error(VARIABLE, format_args!("{} {why}", Seen(&path)));
-            TenantRules::default()
-        }
-        Ok(document) => {
-            let (rules, found) = TenantRules::from_document(&document, regions);
-            found
-                .iter()
-                .for_each(|why| problems.error(VARIABLE, format_args!("{} {why}", Seen(&path))));
-            rules
-        }
-    }
+    file(VARIABLE, &path, lookup.rules(&path, regions), problems)
 }

@@ -1,14 +1,13 @@
 //! The topology: where each region is.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Lookup, Problems, value};
+use super::{Lookup, Problems, file, value};
 use crate::document::{Document, Members, enough, say_if_enough};
 use crate::endpoint::Endpoint;
 use crate::region::{REGIONS_MAX, RegionName};
-use crate::text::Seen;
+use crate::text::{count, message};
 
 const VARIABLE: &str = "HALCYON_TOPOLOGY";
 const KEYS: [&str; 5] = ["name", "weight", "health", "blue", "green"];
@@ -46,19 +45,7 @@ impl Topology {
         let Some(path) = value(lookup, VARIABLE) else {
             return Self::default();
         };
-        match lookup.document(VARIABLE, &path) {
-            Err(why) => {
-                problems.error(VARIABLE, format_args!("{} {why}", Seen(&path)));
-                Self::default()
-            }
-            Ok(document) => {
-                let (topology, found) = Self::from_document(&document);
-                found.iter().for_each(|why| {
-                    problems.error(VARIABLE, format_args!("{} {why}", Seen(&path)))
-                });
-                topology
-            }
-        }
+        file(VARIABLE, &path, lookup.topology(&path), problems)
     }
 
     /// Reads a topology: `[[region]]` tables with `name`, and `weight`, `health`, `blue`, `green`
@@ -81,22 +68,26 @@ impl Topology {
             .and_then(|mut members| members.list("region"))
             .unwrap_or_default();
         if regions.len() > REGIONS_MAX {
-            problems.push(format!(
-                "the file has {} regions; allowed: at most {REGIONS_MAX}",
-                regions.len()
-            ));
+            message!(
+                "the file has {} regions; allowed: at most {}",
+                &count(regions.len()),
+                &count(REGIONS_MAX)
+            )
+            .say(&mut problems);
         }
         for (index, region) in regions.iter().take(REGIONS_MAX).enumerate() {
             if enough(&problems) {
                 break;
             }
-            let place = format!("region {}", index.saturating_add(1));
+            let place = message!("region {}", &count(index.saturating_add(1))).text();
             if let Some(region) = read_region(region, &place, &mut problems) {
                 match topology.like(&region.name) {
-                    Some(before) => problems.push(format!(
-                        "{place} is {} again (\"{before}\"); allowed: each region once",
-                        Seen(region.name.as_str())
-                    )),
+                    Some(before) => message!(
+                        "is {?} again (\"{}\"); allowed: each region once",
+                        region.name.as_str(),
+                        before.as_str()
+                    )
+                    .say_at(&place, &mut problems),
                     None => topology.regions.push(region),
                 }
             }
@@ -126,15 +117,11 @@ fn read_region(
     problems: &mut Vec<String>,
 ) -> Option<TopologyRegion> {
     let mut members = Members::of(document, place, &KEYS, problems)?;
-    let name = members
-        .text("name")
-        .and_then(|name| match RegionName::new(name) {
-            Ok(name) => Some(name),
-            Err(why) => {
-                members.problem(format_args!("has a wrong name: {why}"));
-                None
-            }
-        });
+    let name = members.text("name").map(RegionName::new);
+    let name = name.and_then(|name| {
+        let wrong = |why: String| members.wrong_text("name", &why);
+        name.map_err(wrong).ok()
+    });
     let weight = read_weight(&mut members);
     let mut endpoint = |key: &str| read_endpoint(&mut members, key);
     let (health, blue, green) = (endpoint("health"), endpoint("blue"), endpoint("green"));
@@ -154,10 +141,7 @@ fn read_weight(members: &mut Members<'_, '_>) -> Option<u16> {
         _ => None,
     };
     if weight.is_none() {
-        members.problem(format_args!(
-            "has \"weight\" = {}; allowed: whole numbers from 0 to 65535",
-            document.seen()
-        ));
+        members.wrong("weight", document, "whole numbers from 0 to 65535");
     }
     weight
 }
@@ -166,6 +150,6 @@ fn read_endpoint(members: &mut Members<'_, '_>, key: &str) -> Option<Endpoint> {
     let text = members.text_if_any(key)?;
     Endpoint::parse_http(text)
         .and_then(Endpoint::health_base)
-        .map_err(|why| members.problem(format_args!("has a wrong \"{key}\": {why}")))
+        .map_err(|why| members.problem(message!("has a wrong \"{}\": {}", key, &why)))
         .ok()
 }

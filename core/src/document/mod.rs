@@ -7,16 +7,18 @@
 mod nearest;
 
 use alloc::borrow::ToOwned;
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+pub(crate) use nearest::meant;
 pub use nearest::nearest;
 
-use crate::text::{SEEN_MAX, Seen, printable};
+use crate::text::{
+    Message, SEEN_MAX, beginning, count, digits, list, listed, message, number, printable,
+};
 
 /// A value of a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +27,7 @@ pub enum Document {
     Null,
     /// True or false.
     Bool(bool),
-    /// A whole number.
+    /// A whole number; with or without a sign, it has 64 bits.
     Integer(i128),
     /// A number that is not whole, as its text: no rule of this crate needs one.
     Fraction(String),
@@ -50,24 +52,51 @@ impl Document {
     /// # Errors
     /// What is wrong and where, as one line.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|why| {
-            let why: String = printable(&why.to_string()).chars().take(200).collect();
-            format!("is no JSON: {why}")
-        })
+        serde_json::from_str(text).map_err(|why| Self::no_json(&why.to_string()))
+    }
+
+    /// What is wrong with text that is no JSON, as one line: for whoever has read it with another reader, and
+    /// what that one said.
+    pub fn no_json(why: &str) -> String {
+        let why = printable(why);
+        message!("is no JSON: {}", beginning(&why, 200).0).text()
+    }
+
+    /// A number as JSON writes it.
+    ///
+    /// ```
+    /// use halcyon_core::document::Document;
+    /// assert_eq!(Document::of_number("-7"), Document::Integer(-7));
+    /// assert_eq!(Document::of_number("1e300"), Document::Fraction("1e300".into()));
+    /// ```
+    pub fn of_number(text: &str) -> Self {
+        let (negative, absolute) = match text.strip_prefix('-') {
+            Some(absolute) => (true, absolute),
+            None => (false, text),
+        };
+        match digits(absolute).map(i128::from) {
+            None => Document::Fraction(String::from(text)),
+            Some(number) if negative => Document::Integer(number.saturating_neg()),
+            Some(number) => Document::Integer(number),
+        }
     }
 
     /// What kind of value it is, with the value where that is short: at most 66 characters of ASCII.
     pub fn seen(&self) -> String {
         match self {
             Document::Null => "null".to_owned(),
-            Document::Bool(value) => value.to_string(),
-            Document::Integer(value) => value.to_string(),
+            Document::Bool(true) => "true".to_owned(),
+            Document::Bool(false) => "false".to_owned(),
+            Document::Integer(value) => {
+                let sign = if *value < 0 { "-" } else { "" };
+                let digits = u64::try_from(value.unsigned_abs()).unwrap_or(u64::MAX);
+                message!("{}{}", sign, &number(digits)).text()
+            }
             // Digits need no quotes, and a number such as 1e308 has more of them than anybody reads.
             Document::Fraction(text) if text.len() <= SEEN_MAX => printable(text),
-            Document::Fraction(text) => Seen(text).to_string(),
-            Document::Text(text) => Seen(text).to_string(),
-            Document::List(items) => format!("a list of {}", items.len()),
-            Document::Object(members) => format!("an object of {}", members.len()),
+            Document::Fraction(text) | Document::Text(text) => message!("{?}", text).text(),
+            Document::List(items) => message!("a list of {}", &count(items.len())).text(),
+            Document::Object(members) => message!("an object of {}", &count(members.len())).text(),
         }
     }
 }
@@ -83,10 +112,12 @@ pub(crate) fn enough(problems: &[String]) -> bool {
 /// Says that not everything was looked at, where that is so.
 pub(crate) fn say_if_enough(problems: &mut Vec<String>) {
     if enough(problems) {
-        problems.push(format!(
+        let found = count(problems.len());
+        message!(
             "has {} problems up to here; nothing behind them was looked at",
-            problems.len()
-        ));
+            &found
+        )
+        .say(problems);
     }
 }
 
@@ -110,68 +141,82 @@ impl<'d, 'p> Members<'d, 'p> {
         problems: &'p mut Vec<String>,
     ) -> Option<Self> {
         let Document::Object(members) = document else {
-            problems.push(format!(
-                "{place} is {}; allowed: an object with {}",
-                document.seen(),
-                known.join(", ")
-            ));
+            message!(
+                " is {}; allowed: an object with {}",
+                &document.seen(),
+                &listed(known)
+            )
+            .say_behind(place, problems);
             return None;
         };
-        // Every member is compared with those before it, and no object of a file has many.
-        if members.len() > MEMBERS_MAX {
-            problems.push(format!(
-                "{place} has {} keys; allowed: {}",
-                members.len(),
-                known.join(", ")
-            ));
-        }
-        for (index, (name, _)) in members.iter().take(MEMBERS_MAX).enumerate() {
-            let before = members.iter().take(index);
-            if before.clone().any(|(other, _)| other == name) {
-                problems.push(format!(
-                    "{place} has {} twice; allowed: each key once",
-                    Seen(name)
-                ));
-            } else if !known.contains(&name.as_str()) {
-                let meant = nearest(name, known.iter().copied())
-                    .map(|meant| format!("did you mean \"{meant}\"? "))
-                    .unwrap_or_default();
-                problems.push(format!(
-                    "{place} has the unknown key {}; {meant}allowed: {}",
-                    Seen(name),
-                    known.join(", ")
-                ));
-            }
-        }
-        Some(Self {
+        let mut this = Self {
             place: place.to_owned(),
             members,
             problems,
-        })
+        };
+        // Every member is compared with those before it, and no object of a file has many.
+        if members.len() > MEMBERS_MAX {
+            let found = count(members.len());
+            this.problem(message!("has {} keys; allowed: {}", &found, &listed(known)));
+        }
+        for (index, (name, _)) in members.iter().take(MEMBERS_MAX).enumerate() {
+            let mut before = members.iter().take(index);
+            if before.any(|(other, _)| other == name) {
+                this.problem(message!("has {?} twice; allowed: each key once", name));
+            } else if !known.contains(&name.as_str()) {
+                this.problem(message!(
+                    "has the unknown key {?}; {}allowed: {}",
+                    name,
+                    &meant(name, &mut known.iter().copied()),
+                    &listed(known)
+                ));
+            }
+        }
+        Some(this)
     }
 
     /// Reports a problem of this object.
-    pub(crate) fn problem(&mut self, what: impl fmt::Display) {
-        self.problems.push(format!("{} {what}", self.place));
+    #[inline(always)]
+    pub(crate) fn problem(&mut self, what: Message<'_>) {
+        what.say_at(&self.place, self.problems);
+    }
+
+    /// Reports what a member must not be, and what it may.
+    pub(crate) fn wrong(&mut self, name: &str, value: &Document, allowed: &str) {
+        let seen = value.seen();
+        self.problem(message!(
+            "has \"{}\" = {}; allowed: {}",
+            name,
+            &seen,
+            allowed
+        ));
+    }
+
+    /// Reports why `what` of it is wrong.
+    pub(crate) fn wrong_text(&mut self, what: &str, why: &str) {
+        self.problem(message!("has a wrong {}: {}", what, why));
     }
 
     /// A member, if it is there.
     pub(crate) fn get(&self, name: &str) -> Option<&'d Document> {
         let mut members = self.members.iter();
-        members
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value)
+        let (_, value) = members.find(|(known, _)| known == name)?;
+        Some(value)
+    }
+
+    /// A member that must be there.
+    pub(crate) fn needed(&mut self, name: &str) -> Option<&'d Document> {
+        let value = self.get(name);
+        if value.is_none() {
+            self.problem(message!("has no \"{}\", which it must have", name));
+        }
+        value
     }
 
     /// A member that must be there and be text.
     pub(crate) fn text(&mut self, name: &str) -> Option<&'d str> {
-        match self.get(name) {
-            None => {
-                self.problem(format_args!("has no \"{name}\", which it must have"));
-                None
-            }
-            Some(_) => self.text_if_any(name),
-        }
+        self.needed(name)?;
+        self.text_if_any(name)
     }
 
     /// A member that is text if it is there.
@@ -179,10 +224,7 @@ impl<'d, 'p> Members<'d, 'p> {
         match self.get(name)? {
             Document::Text(text) => Some(text),
             other => {
-                self.problem(format_args!(
-                    "has \"{name}\" = {}; allowed: text",
-                    other.seen()
-                ));
+                self.wrong(name, other, "text");
                 None
             }
         }
@@ -192,30 +234,60 @@ impl<'d, 'p> Members<'d, 'p> {
     pub(crate) fn list_if_any(&mut self, name: &str) -> &'d [Document] {
         match self.get(name) {
             None => &[],
-            Some(Document::List(items)) => items,
-            Some(other) => {
-                self.problem(format_args!(
-                    "has \"{name}\" = {}; allowed: a list",
-                    other.seen()
-                ));
-                &[]
-            }
+            Some(_) => self.list(name).unwrap_or_default(),
         }
     }
 
     /// A member that must be there and be a list.
     pub(crate) fn list(&mut self, name: &str) -> Option<&'d [Document]> {
-        if self.get(name).is_none() {
-            self.problem(format_args!("has no \"{name}\", which it must have"));
-            return None;
-        }
-        match self.get(name) {
-            Some(Document::List(items)) => Some(items),
-            _ => {
-                self.list_if_any(name);
+        match self.needed(name)? {
+            Document::List(items) => Some(items),
+            other => {
+                self.wrong(name, other, "a list");
                 None
             }
         }
+    }
+
+    /// A member that must be there and be one of a few names.
+    pub(crate) fn one_of<T: Copy>(
+        &mut self,
+        name: &str,
+        all: &[T],
+        name_of: fn(T) -> &'static str,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let mut names = String::new();
+        for known in all {
+            if name_of(*known) == text {
+                return Some(*known);
+            }
+            list(name_of(*known), &mut names);
+        }
+        self.problem(message!(
+            "has \"{}\" = {?}; allowed: {}",
+            name,
+            text,
+            &names
+        ));
+        None
+    }
+
+    /// A member that must be there and be a whole number from `least` to `most`.
+    pub(crate) fn whole(&mut self, name: &str, least: u64, most: u64) -> Option<u64> {
+        let seen = self.needed(name)?;
+        if let Document::Integer(found) = seen
+            && let Ok(found) = u64::try_from(*found)
+            && (least..=most).contains(&found)
+        {
+            return Some(found);
+        }
+        let mut allowed = number(least);
+        if least != most {
+            allowed = message!("whole numbers from {} to {}", &allowed, &number(most)).text();
+        }
+        self.wrong(name, seen, &allowed);
+        None
     }
 }
 

@@ -1,6 +1,9 @@
 //! What somebody probably meant.
 
+use alloc::string::String;
 use alloc::vec::Vec;
+
+use crate::text::{beginning, message};
 
 /// The one of `known` that is written most like `seen`, if any is alike: at most a third of its
 /// characters, and at least one, may have to be inserted, deleted, replaced or exchanged with its
@@ -16,51 +19,101 @@ use alloc::vec::Vec;
 /// Source of the distance: Damerau, "A technique for computer detection and correction of spelling
 /// errors" (1964).
 pub fn nearest<'k>(seen: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    nearest_of(seen, &mut known.into_iter())
+}
+
+/// `did you mean "…"? `, if one of `known` was probably meant; else nothing.
+pub(crate) fn meant(seen: &str, known: &mut dyn Iterator<Item = &str>) -> String {
+    match nearest_of(seen, known) {
+        Some(meant) => message!("did you mean \"{}\"? ", meant).text(),
+        None => String::new(),
+    }
+}
+
+fn nearest_of<'k>(seen: &str, known: &mut dyn Iterator<Item = &'k str>) -> Option<&'k str> {
     // A longer text is like nothing, and measuring it would cost its square.
-    let seen: Vec<char> = seen.chars().take(65).collect();
-    let alike = |name: &&str| {
+    let seen: Vec<char> = beginning(seen, 65).0.chars().collect();
+    let mut best: Option<(usize, &str)> = None;
+    for name in known {
         let length = name.chars().count();
         let allowed = length.div_euclid(3).max(1);
         let found = distance(&seen, name);
-        (found <= allowed && found < length.min(seen.len())).then_some(found)
-    };
-    known
-        .into_iter()
-        .filter_map(|name| alike(&name).map(|distance| (distance, name)))
-        .min()
-        .map(|(_, name)| name)
+        let alike = found <= allowed && found < length.min(seen.len());
+        if alike && best.is_none_or(|best| (found, name) < best) {
+            best = Some((found, name));
+        }
+    }
+    best.map(|(_, name)| name)
 }
 
 /// Insertions, deletions, replacements and exchanges of two neighbours that make `to` of `from`.
 fn distance(from: &[char], to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    // A row for each beginning of `to`: its distances from every beginning of `from`.
-    let mut rows: Vec<Vec<usize>> = Vec::with_capacity(to.len().saturating_add(1));
-    rows.push((0..=from.len()).collect());
-    for (i, wanted) in to.iter().enumerate() {
-        let at = |row: usize, column: usize| -> usize {
-            let cell = rows.get(row).and_then(|row: &Vec<usize>| row.get(column));
-            cell.copied().unwrap_or(usize::MAX)
-        };
-        let mut row = Vec::with_capacity(from.len().saturating_add(1));
+    // For each beginning of `to`, its distances from every beginning of `from`: the last one's, and the
+    // one's before.
+    let mut above: Vec<usize> = (0..=from.len()).collect();
+    let mut above_that = above.clone();
+    let mut wanted_before = None;
+    for (i, wanted) in to.chars().enumerate() {
+        let mut row = Vec::with_capacity(above.len());
         let mut left = i.saturating_add(1);
         row.push(left);
+        let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX);
+        let mut found_before = None;
         for (j, found) in from.iter().enumerate() {
-            let same = found.eq_ignore_ascii_case(wanted);
-            let replaced = at(i, j).saturating_add(usize::from(!same));
-            let inserted = at(i, j.saturating_add(1)).saturating_add(1);
+            let same = found.eq_ignore_ascii_case(&wanted);
+            let replaced = at(&above, j).saturating_add(usize::from(!same));
+            let inserted = at(&above, j.saturating_add(1)).saturating_add(1);
             left = replaced.min(inserted).min(left.saturating_add(1));
-            let before = |index: usize| index.checked_sub(1);
-            if let (Some(above), Some(beside)) = (before(i), before(j))
-                && to.get(above) == Some(found)
-                && from.get(beside) == Some(wanted)
-            {
-                left = left.min(at(above, beside).saturating_add(1));
+            // Neighbours exchanged: both are there, the other way round.
+            if wanted_before == Some(*found) && found_before == Some(wanted) {
+                let exchanged = at(&above_that, j.saturating_sub(1)).saturating_add(1);
+                left = left.min(exchanged);
             }
+            found_before = Some(*found);
             row.push(left);
         }
-        rows.push(row);
+        wanted_before = Some(wanted);
+        above_that = above;
+        above = row;
     }
-    let last = rows.last().and_then(|row| row.last());
-    last.copied().unwrap_or_default()
+    above.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition, word by word, without a table.
+    fn by_definition(from: &[char], to: &[char]) -> usize {
+        let (Some((last, rest)), Some((goal, before))) = (from.split_last(), to.split_last())
+        else {
+            return from.len().max(to.len());
+        };
+        let same = usize::from(!last.eq_ignore_ascii_case(goal));
+        let mut least = (by_definition(rest, before) + same)
+            .min(by_definition(from, before) + 1)
+            .min(by_definition(rest, to) + 1);
+        if let ([from @ .., a, b], [to @ .., c, d]) = (from, to)
+            && a == d
+            && b == c
+        {
+            least = least.min(by_definition(from, to) + 1);
+        }
+        least
+    }
+
+    #[test]
+    fn the_distance_is_the_least_number_of_changes() {
+        let texts = [
+            "", "a", "ab", "ba", "abc", "acb", "bca", "aB", "üb", "bü", "abab", "baba", "aabb",
+            "cabba",
+        ];
+        for from in texts {
+            for to in texts {
+                let chars = |text: &str| text.chars().collect::<Vec<char>>();
+                let expected = by_definition(&chars(from), &chars(to));
+                assert_eq!(distance(&chars(from), to), expected, "{from} {to}");
+            }
+        }
+    }
 }

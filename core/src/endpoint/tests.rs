@@ -1,4 +1,5 @@
 use super::*;
+use alloc::vec::Vec;
 
 #[test]
 fn endpoints_are_read_in_every_allowed_form() {
@@ -177,4 +178,67 @@ fn a_host_has_1_to_253_characters() {
     let of = |length: usize| "h".repeat(length);
     assert_eq!(split_port(&of(253)), Some((of(253).as_str(), None)));
     assert_eq!((split_port(&of(254)), split_port(":80")), (None, None));
+}
+
+/// Every text of up to `most` of these pieces.
+fn texts(pieces: &[&str], most: usize) -> Vec<String> {
+    let mut all = alloc::vec![String::new()];
+    let mut from = 0;
+    for _ in 0..most {
+        let before = all[from..].to_vec();
+        from = all.len();
+        for text in before {
+            all.extend(pieces.iter().map(|piece| text.clone() + piece));
+        }
+    }
+    all
+}
+
+#[test]
+fn addresses_are_told_apart_as_the_library_does() {
+    let library = |text: &str| text.parse::<core::net::Ipv6Addr>().is_ok();
+    let mut addresses = 0;
+    let pieces = [
+        "0",
+        ":",
+        "::",
+        "f00d",
+        "12345",
+        "g",
+        ".",
+        "1.2.3.4",
+        "255",
+        ":1:2:3:4:5",
+        "%1",
+    ];
+    for text in texts(&pieces, 5) {
+        assert_eq!(is_v6(&text), library(&text), "{text}");
+        addresses += usize::from(library(&text));
+    }
+    assert!(addresses > 500, "{addresses}");
+    let pieces = [
+        "0", "1.", "01.", "255.", "256.", "00.", ".", "255", "9999.", "a",
+    ];
+    for text in texts(&pieces, 5) {
+        assert_eq!(
+            is_v4(&text),
+            text.parse::<core::net::Ipv4Addr>().is_ok(),
+            "{text}"
+        );
+    }
+    // As many groups as there can be, with the two colons at each place.
+    for groups in 0..=9 {
+        for gap in 0..=groups {
+            for last in ["1", "1.2.3.4"] {
+                let mut all: Vec<&str> = alloc::vec!["ab"; groups];
+                if let Some(end) = all.last_mut() {
+                    *end = last;
+                }
+                let with_gap = alloc::format!("{}::{}", all[..gap].join(":"), all[gap..].join(":"));
+                for text in [all.join(":"), with_gap] {
+                    assert_eq!(is_v6(&text), library(&text), "{text}");
+                }
+            }
+        }
+    }
 }

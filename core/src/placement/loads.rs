@@ -5,7 +5,6 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
 use super::{BUCKETS, Router};
 use crate::config::{FailoverPolicy, Sticky};
@@ -45,10 +44,7 @@ impl Loads {
     /// What each region has while all are up, in the order of [`Router::regions`], in hundredths of a
     /// percent of all tenants (10,000 is everybody), rounded to the nearest.
     pub fn shares(&self) -> impl Iterator<Item = u64> {
-        let all: u64 = self
-            .shares
-            .iter()
-            .fold(0, |sum, share| sum.saturating_add(*share));
+        let all = sum(&self.shares);
         let half = all.checked_div(2).unwrap_or(0);
         let share = move |share: &u64| {
             let hundredths = share.saturating_mul(10_000).saturating_add(half);
@@ -61,48 +57,48 @@ impl Loads {
     /// the one whose loss is the first in the list, and of its survivors the first. One that has no tenants
     /// of its own has a load of 0. `None` with fewer than two regions.
     pub fn worst(&self, policy: FailoverPolicy) -> Option<Load> {
-        (0..self.shares.len())
-            .filter_map(|lost| self.worst_after(policy, lost))
-            .max_by_key(|load| (load.percent, Reverse(load.lost)))
+        self.greatest(policy, &|lost, region, taken| {
+            let had = self.shares.get(region).copied()?;
+            let load = had.saturating_add(taken).saturating_mul(100);
+            (region != lost).then(|| load.checked_div(had).unwrap_or(0))
+        })
     }
 
     /// The most that the loss of a single region under `policy` puts on a region of weight 0;
     /// [`Load::percent`] is then of all tenants. Of equal ones, as in [`worst`](Self::worst). `None` where
     /// no region has weight 0, or all have, which counts as 1.
     pub fn onto_weight_0(&self, policy: FailoverPolicy) -> Option<Load> {
-        let all: u64 = self
-            .shares
-            .iter()
-            .fold(0, |sum, share| sum.saturating_add(*share));
-        let after = |lost: usize| {
-            let taken = self.taken(policy, lost).into_iter().zip(&self.weights);
-            let kept_empty = taken.enumerate().filter(|(_, (_, weight))| **weight == 0);
-            kept_empty.map(move |(region, (taken, _))| (taken, Reverse(lost), Reverse(region)))
-        };
-        let (taken, Reverse(lost), Reverse(region)) =
-            (0..self.shares.len()).flat_map(after).max()?;
-        Some(Load {
-            percent: taken.saturating_mul(100).checked_div(all).unwrap_or(0),
-            region,
-            lost,
-        })
+        let of_weight_0 = |region| self.weights.get(region) == Some(&0);
+        let mut most = self.greatest(policy, &|_, region, taken| {
+            of_weight_0(region).then_some(taken)
+        })?;
+        let hundredfold = most.percent.saturating_mul(100);
+        most.percent = hundredfold.checked_div(sum(&self.shares)).unwrap_or(0);
+        Some(most)
     }
 
-    fn worst_after(&self, policy: FailoverPolicy, lost: usize) -> Option<Load> {
-        let taken = self.taken(policy, lost);
-        let survivors = self.shares.iter().zip(&taken).enumerate();
-        survivors
-            .filter(|(region, _)| *region != lost)
-            .map(|(region, (share, taken))| Load {
-                percent: share
-                    .saturating_add(*taken)
-                    .saturating_mul(100)
-                    .checked_div(*share)
-                    .unwrap_or(0),
-                region,
-                lost,
-            })
-            .max_by_key(|load| (load.percent, Reverse(load.region)))
+    /// The greatest that `measure` finds, asked with the place of the region that is lost, that of another,
+    /// and what the other gets; of equal ones the first.
+    fn greatest(
+        &self,
+        policy: FailoverPolicy,
+        measure: &dyn Fn(usize, usize, u64) -> Option<u64>,
+    ) -> Option<Load> {
+        let mut greatest: Option<Load> = None;
+        for lost in 0..self.shares.len() {
+            for (region, taken) in self.taken(policy, lost).into_iter().enumerate() {
+                if let Some(percent) = measure(lost, region, taken)
+                    && greatest.is_none_or(|greatest| percent > greatest.percent)
+                {
+                    greatest = Some(Load {
+                        percent,
+                        region,
+                        lost,
+                    });
+                }
+            }
+        }
+        greatest
     }
 
     /// What each region gets of what the lost one had.
@@ -110,51 +106,60 @@ impl Loads {
         let count = self.shares.len();
         let had = self.shares.get(lost).copied().unwrap_or(0);
         let mut taken = vec![0_u64; count];
-        let mut give = |region: usize, load: u64| {
-            if let Some(taken) = taken.get_mut(region) {
-                *taken = taken.saturating_add(load);
-            }
-        };
         match policy {
             FailoverPolicy::Ordered => {
                 let next = lost.saturating_add(1);
-                give(if next < count { next } else { 0 }, had);
+                give(&mut taken, if next < count { next } else { 0 }, had);
             }
             FailoverPolicy::RoundRobin => {
                 let each = u64::try_from(count.saturating_sub(1)).unwrap_or(u64::MAX);
                 let each = had.checked_div(each).unwrap_or(0);
-                (0..count)
-                    .filter(|region| *region != lost)
-                    .for_each(|region| give(region, each));
+                for region in (0..count).filter(|region| *region != lost) {
+                    give(&mut taken, region, each);
+                }
             }
             FailoverPolicy::Rendezvous if self.firsts.is_empty() => {
-                let survivors = || {
-                    self.weights
-                        .iter()
-                        .enumerate()
-                        .filter(|(region, _)| *region != lost)
-                };
-                let all = survivors().fold(0_u64, |sum, (_, weight)| sum.saturating_add(*weight));
-                for (region, weight) in survivors() {
-                    give(
-                        region,
-                        had.saturating_mul(*weight).checked_div(all).unwrap_or(0),
-                    );
+                let of_lost = self.weights.get(lost).copied().unwrap_or(0);
+                let all = sum(&self.weights).saturating_sub(of_lost);
+                for (region, weight) in self.weights.iter().enumerate() {
+                    if region != lost {
+                        let part = had.saturating_mul(*weight).checked_div(all).unwrap_or(0);
+                        give(&mut taken, region, part);
+                    }
                 }
             }
             FailoverPolicy::Rendezvous => {
                 // Whoever was there by rendezvous goes to the bucket's second region; whoever was there by
                 // another rule, to the first that is left of any bucket.
                 let displaced = |first: usize| self.sticky != Sticky::Rendezvous || first == lost;
-                let buckets = self.firsts.iter().filter(|(first, _)| displaced(*first));
-                let number = u64::try_from(buckets.clone().count()).unwrap_or(u64::MAX);
+                let mut number = 0_u64;
+                for (first, _) in &self.firsts {
+                    number = number.saturating_add(u64::from(displaced(*first)));
+                }
                 let each = had.checked_div(number).unwrap_or(0);
-                for (first, second) in buckets {
-                    give(if *first == lost { *second } else { *first }, each);
+                for (first, second) in &self.firsts {
+                    if displaced(*first) {
+                        let region = if *first == lost { *second } else { *first };
+                        give(&mut taken, region, each);
+                    }
                 }
             }
         }
         taken
+    }
+}
+
+fn sum(numbers: &[u64]) -> u64 {
+    let mut sum = 0_u64;
+    for number in numbers {
+        sum = sum.saturating_add(*number);
+    }
+    sum
+}
+
+fn give(loads: &mut [u64], region: usize, more: u64) {
+    if let Some(load) = loads.get_mut(region) {
+        *load = load.saturating_add(more);
     }
 }
 
@@ -179,27 +184,27 @@ impl Router {
     pub fn loads(&self) -> Loads {
         let count = self.len();
         let counted = count <= COUNTED_MAX;
-        let buckets = (0..=u16::MAX).filter(|_| counted);
-        let firsts: Vec<(usize, usize)> = buckets.map(|bucket| self.first_two(bucket)).collect();
+        let mut firsts = Vec::new();
+        if counted {
+            firsts.extend((0..=u16::MAX).map(|bucket| self.first_two(bucket)));
+        }
         let weightless = self.weights.iter().all(|weight| *weight == 0);
         let weight = |weight: &u16| if weightless { 1 } else { u64::from(*weight) };
         let weights: Vec<u64> = self.weights.iter().map(weight).collect();
         let everybody = u64::from(BUCKETS).saturating_mul(UNIT);
         let mut shares = vec![0_u64; count];
-        let mut give = |region: usize, load: u64| {
-            if let Some(share) = shares.get_mut(region) {
-                *share = share.saturating_add(load);
-            }
-        };
         match self.sticky {
-            Sticky::Hash => (0..count).for_each(|region| give(region, everybody)),
-            Sticky::Primary => give(self.primary, everybody),
+            Sticky::Hash => shares.fill(everybody),
+            Sticky::Primary => give(&mut shares, self.primary, everybody),
             Sticky::Rendezvous if counted => {
-                firsts.iter().for_each(|(first, _)| give(*first, UNIT))
+                for (first, _) in &firsts {
+                    give(&mut shares, *first, UNIT);
+                }
             }
             Sticky::Rendezvous => {
-                let weights = weights.iter().enumerate();
-                weights.for_each(|(region, weight)| give(region, weight.saturating_mul(UNIT)));
+                for (share, weight) in shares.iter_mut().zip(&weights) {
+                    *share = weight.saturating_mul(UNIT);
+                }
             }
         }
         Loads {

@@ -23,7 +23,7 @@ use alloc::vec::Vec;
 pub use explain::Explanation;
 pub use loads::{Load, Loads};
 pub use rendezvous::BUCKETS;
-pub use rules::{Patterns, TenantRules};
+pub use rules::{InOrder, Patterns, TenantRules};
 pub use slot::{ReleaseView, Slot, SlotRule};
 pub use status::{Reason, RegionStatus, ResidencyUnavailable};
 

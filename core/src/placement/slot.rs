@@ -17,6 +17,9 @@ pub enum Slot {
 }
 
 impl Slot {
+    /// Both.
+    pub const ALL: [Slot; 2] = [Slot::Blue, Slot::Green];
+
     /// Its name in every output.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,11 +1,10 @@
 //! What is known of a region, and why a tenant goes where it goes.
 
-use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use serde::{Serialize, Serializer};
 
-use crate::text::Seen;
+use crate::text::{list, message};
 
 /// What is known of a region's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,14 +50,14 @@ impl RegionStatus {
     /// # Errors
     /// The name seen and every status's.
     pub fn parse(name: &str) -> Result<Self, String> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|status| status.name() == name).ok_or_else(|| {
-            format!(
-                "{} is no status; allowed: {}",
-                Seen(name),
-                Self::ALL.map(Self::name).join(", ")
-            )
-        })
+        let mut names = String::new();
+        for status in Self::ALL {
+            if status.name() == name {
+                return Ok(status);
+            }
+            list(status.name(), &mut names);
+        }
+        Err(message!("{?} is no status; allowed: {}", name, &names).text())
     }
 }
 
@@ -110,12 +109,30 @@ impl Serialize for Reason {
 }
 
 /// Why no region may serve a tenant. The surfaces show it as `residency_unavailable`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResidencyUnavailable {
     /// Its residency rule allows none of the regions.
-    #[error("residency_unavailable: the tenant's residency allows no region")]
     NoneAllowed,
     /// Every region allowed for it is forbidden.
-    #[error("residency_unavailable: every region allowed for this tenant is forbidden")]
     AllForbidden,
 }
+
+impl ResidencyUnavailable {
+    /// What it displays.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NoneAllowed => "residency_unavailable: the tenant's residency allows no region",
+            Self::AllForbidden => {
+                "residency_unavailable: every region allowed for this tenant is forbidden"
+            }
+        }
+    }
+}
+
+impl fmt::Display for ResidencyUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl core::error::Error for ResidencyUnavailable {}

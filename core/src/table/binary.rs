@@ -195,7 +195,7 @@ impl Writer {
     fn patterns<T>(&mut self, patterns: &Patterns<T>, value: impl Fn(&mut Self, &T)) {
         self.count(patterns.len());
         for (pattern, of) in patterns.iter() {
-            self.text(&pattern);
+            self.text(pattern);
             value(self, of);
         }
     }

@@ -165,7 +165,7 @@ fn rules(config: &RegionConfig) -> Rules {
             .residency
             .iter()
             .map(|(tenant, places)| Residency {
-                tenant,
+                tenant: tenant.to_string(),
                 regions: places.iter().filter_map(name).collect(),
             })
             .collect(),
@@ -174,6 +174,7 @@ fn rules(config: &RegionConfig) -> Rules {
             .iter()
             .filter_map(|(tenant, place)| {
                 let region = name(place)?;
+                let tenant = tenant.to_string();
                 Some(Pin { tenant, region })
             })
             .collect(),
@@ -181,7 +182,7 @@ fn rules(config: &RegionConfig) -> Rules {
             .slots
             .iter()
             .map(|(tenant, slot)| SlotOf {
-                tenant,
+                tenant: tenant.to_string(),
                 slot: *slot,
             })
             .collect(),

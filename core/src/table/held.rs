@@ -12,7 +12,7 @@ use crate::placement::{
     Placement, RegionStatus, ReleaseView, ResidencyUnavailable, Router, SlotRule,
 };
 use crate::release::{Phase, Weight};
-use crate::text::Seen;
+use crate::text::{message, number};
 use crate::time::Timestamp;
 
 /// How far ahead of an edge's clock a table's epoch may be, in milliseconds: a day.
@@ -107,39 +107,46 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// What it displays.
+    pub fn text(&self) -> String {
+        match self {
+            Refusal::Older { held, seen } => message!(
+                "table of epoch {}: older than epoch {}, which is held; allowed: a greater epoch",
+                &number(seen.number()),
+                &number(held.number())
+            )
+            .text(),
+            Refusal::SameEpoch(seen) => message!(
+                "table of epoch {}: another table of that epoch is held; allowed: a greater epoch",
+                &number(seen.number())
+            )
+            .text(),
+            Refusal::OtherDeployment { held, seen } => message!(
+                "table of deployment {?}: allowed: {?}, whose table is held",
+                seen,
+                held
+            )
+            .text(),
+            Refusal::NotOurs { ours, seen } => message!(
+                "table of deployment {?}: allowed: {?}, which HALCYON_DEPLOYMENT names",
+                seen,
+                ours
+            )
+            .text(),
+            Refusal::TooFarAhead { seen, now } => message!(
+                "table of epoch {}: more than a day ahead of the clock; allowed: up to {}",
+                &number(seen.number()),
+                &number(now.plus(AHEAD_MAX).0)
+            )
+            .text(),
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::Older { held, seen } => write!(
-                f,
-                "table of epoch {}: older than epoch {}, which is held; allowed: a greater epoch",
-                seen.number(),
-                held.number()
-            ),
-            Refusal::SameEpoch(seen) => write!(
-                f,
-                "table of epoch {}: another table of that epoch is held; allowed: a greater epoch",
-                seen.number()
-            ),
-            Refusal::OtherDeployment { held, seen } => write!(
-                f,
-                "table of deployment {}: allowed: {}, whose table is held",
-                Seen(seen),
-                Seen(held)
-            ),
-            Refusal::NotOurs { ours, seen } => write!(
-                f,
-                "table of deployment {}: allowed: {}, which HALCYON_DEPLOYMENT names",
-                Seen(seen),
-                Seen(ours)
-            ),
-            Refusal::TooFarAhead { seen, now } => write!(
-                f,
-                "table of epoch {}: more than a day ahead of the clock; allowed: up to {}",
-                seen.number(),
-                now.plus(AHEAD_MAX).0
-            ),
-        }
+        f.write_str(&self.text())
     }
 }
 

@@ -1,21 +1,19 @@
 //! Reading a table from its JSON.
 
-use alloc::borrow::ToOwned;
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::held::{Parts, ReleaseOf, Table};
 use super::{Epoch, FORMAT};
 use crate::config::{FailoverPolicy, RegionConfig, Sticky};
-use crate::document::{Document, Members, say_if_enough};
+use crate::document::{Document, Members, enough, say_if_enough};
 use crate::endpoint::Endpoint;
 use crate::hash::HashKey;
 use crate::placement::{RegionStatus, TenantRules};
 use crate::region::{REGIONS_MAX, RegionName};
 use crate::release::{Phase, Weight};
-use crate::text::Seen;
+use crate::text::{count, message};
 use crate::time::Timestamp;
 
 /// Everything that is wrong with a table, a line each.
@@ -55,7 +53,7 @@ impl Table {
     pub fn from_json(text: &str) -> Result<Self, TableError> {
         let document = Document::from_json(text);
         let document = document.map_err(|why| TableError {
-            problems: alloc::vec![format!("the table {why}")],
+            problems: Vec::from([message!("the table {}", &why).text()]),
         })?;
         Self::from_document(&document)
     }
@@ -67,7 +65,7 @@ impl Table {
     pub fn from_document(document: &Document) -> Result<Self, TableError> {
         if let Some(newer) = newer_format(document) {
             return Err(TableError {
-                problems: alloc::vec![newer],
+                problems: Vec::from([newer]),
             });
         }
         let mut problems = Vec::new();
@@ -87,163 +85,165 @@ fn newer_format(document: &Document) -> Option<String> {
     };
     let mut formats = members.iter().filter(|(name, _)| name == "format");
     match formats.next() {
-        Some((_, Document::Integer(format))) if *format > i128::from(FORMAT) => Some(format!(
-            "the table has format {format}, which this version does not know; allowed: {FORMAT}"
-        )),
+        Some((_, format @ Document::Integer(number))) if *number > i128::from(FORMAT) => {
+            let known = crate::text::number(FORMAT);
+            let what = message!(
+                "the table has format {}, which this version does not know; allowed: {}",
+                &format.seen(),
+                &known
+            );
+            Some(what.text())
+        }
         _ => None,
     }
 }
 
 fn read(document: &Document, problems: &mut Vec<String>) -> Option<Parts> {
     let mut members = Members::of(document, "the table", &KEYS, problems)?;
-    let format = whole(&mut members, "format", 1, FORMAT);
-    let epoch = whole(&mut members, "epoch", 1, Epoch::MAX.number()).and_then(Epoch::new);
-    moment(&mut members, "issued_at", true);
-    let deployment = members.text("deployment").map(ToOwned::to_owned);
-    let sticky = one_of(&mut members, "sticky", &Sticky::ALL, Sticky::name);
-    let policy = one_of(
-        &mut members,
-        "failover",
-        &FailoverPolicy::ALL,
-        FailoverPolicy::name,
-    );
+    let format = members.whole("format", 1, FORMAT);
+    let epoch = members.whole("epoch", 1, Epoch::MAX.number());
+    let epoch = epoch.and_then(Epoch::new);
+    members.needed("issued_at");
+    moment(&mut members, "issued_at");
+    let deployment = members.text("deployment");
+    let sticky = members.one_of("sticky", &Sticky::ALL, Sticky::name);
+    let policy = members.one_of("failover", &FailoverPolicy::ALL, FailoverPolicy::name);
     let key = match members.text_if_any("hash_key").map(HashKey::from_hex) {
         None => Some(HashKey::default()),
         Some(Ok(key)) => Some(key),
         Some(Err(why)) => {
-            members.problem(format_args!("has a wrong \"hash_key\": {why}"));
+            members.wrong_text("\"hash_key\"", &why);
             None
         }
     };
-    let regions = members.list("regions").unwrap_or_default();
-    if members.get("regions").is_some() && !(1..=REGIONS_MAX).contains(&regions.len()) {
-        members.problem(format_args!(
-            "has {} regions; allowed: 1 to {REGIONS_MAX}",
-            regions.len()
+    let listed = members.list("regions").unwrap_or_default();
+    if members.get("regions").is_some() && !(1..=REGIONS_MAX).contains(&listed.len()) {
+        members.problem(message!(
+            "has {} regions; allowed: 1 to {}",
+            &count(listed.len()),
+            &count(REGIONS_MAX)
         ));
     }
     let primary = members.text_if_any("primary");
     if sticky == Some(Sticky::Primary) && members.get("primary").is_none() {
-        members.problem("has no \"primary\", which it must have where \"sticky\" is primary");
+        members.problem(message!(
+            "has no \"primary\", which it must have where \"sticky\" is primary"
+        ));
     }
     let (rules, release) = (members.get("rules"), members.get("release"));
-    let (regions, named) = read_regions(regions, problems);
-    // Where a region's name could not be read, nobody can say that it is not the one that is meant.
-    let names = regions.iter().map(|region| region.name.clone());
-    let names: Vec<RegionName> = names.filter(|_| named).collect();
-    let primary = primary.and_then(|primary| {
-        let found = names.iter().find(|name| name.as_str() == primary);
-        if found.is_none() && !names.is_empty() {
-            problems.push(format!(
-                "the table has \"primary\" = {}; allowed: {}",
-                Seen(primary),
-                crate::config::listed(&names)
-            ));
+    let mut regions = Regions::default();
+    regions.read(listed, problems);
+    if regions.unnamed {
+        // Where a region's name could not be read, nobody can say that it is not the one that is meant.
+        regions.names.clear();
+    }
+    let names = regions.names;
+    let mut config = RegionConfig::default();
+    if let Some(primary) = primary {
+        let mut known = names.iter();
+        config.primary = known.find(|name| name.as_str() == primary).cloned();
+        if config.primary.is_none() && !names.is_empty() {
+            message!(
+                "the table has \"primary\" = {?}; allowed: {}",
+                primary,
+                &crate::config::listed(&names)
+            )
+            .say(problems);
         }
-        found.cloned()
-    });
-    let rules = rules.map(|rules| {
+    }
+    if let Some(rules) = rules {
         let (rules, found) = TenantRules::from_document(rules, &names);
-        problems.extend(found.into_iter().map(|why| format!("rules: {why}")));
-        rules
-    });
-    let release = match release {
-        None => None,
-        Some(release) => read_release(release, problems),
-    };
+        config.rules = rules;
+        for why in found {
+            message!("rules: {}", &why).say(problems);
+        }
+    }
+    let release = release.and_then(|release| read_release(release, problems));
     format?;
+    config.regions = names;
+    config.policy = policy?;
+    config.sticky = sticky?;
+    config.key = key?;
+    config.weights = regions.weights;
     Some(Parts {
         epoch: epoch?,
-        deployment: deployment?,
-        config: RegionConfig {
-            primary,
-            policy: policy?,
-            sticky: sticky?,
-            key: key?,
-            weights: regions.iter().map(|region| region.weight).collect(),
-            rules: rules.unwrap_or_default(),
-            regions: names,
-            ..RegionConfig::default()
-        },
-        health: regions.iter().map(|region| region.status).collect(),
-        pools: regions.into_iter().map(|region| region.pools).collect(),
+        deployment: String::from(deployment?),
+        config,
+        health: regions.health,
+        pools: regions.pools,
         release,
     })
 }
 
-struct Region {
-    name: RegionName,
-    weight: u16,
-    status: RegionStatus,
-    pools: [String; 2],
+/// The regions that have a name, in their order.
+#[derive(Default)]
+struct Regions {
+    names: Vec<RegionName>,
+    weights: Vec<u16>,
+    health: Vec<RegionStatus>,
+    pools: Vec<[String; 2]>,
+    /// Whether the name of one could not be read.
+    unnamed: bool,
 }
 
-/// The regions that have a name, and whether all have.
-fn read_regions(documents: &[Document], problems: &mut Vec<String>) -> (Vec<Region>, bool) {
-    let mut regions: Vec<Region> = Vec::new();
-    let mut named = true;
-    for (index, document) in documents.iter().take(REGIONS_MAX).enumerate() {
-        if crate::document::enough(problems) {
-            break;
-        }
-        let place = format!("regions[{index}]");
-        let Some(region) = read_region(document, &place, problems) else {
-            named = false;
-            continue;
-        };
-        match regions
-            .iter()
-            .find(|known| known.name.is_like(&region.name))
-        {
-            Some(before) => {
-                named = false;
-                problems.push(format!(
-                    "{place} is {} again (\"{}\"); allowed: each region once",
-                    Seen(region.name.as_str()),
-                    before.name
-                ));
+impl Regions {
+    fn read(&mut self, documents: &[Document], problems: &mut Vec<String>) {
+        for (index, document) in documents.iter().take(REGIONS_MAX).enumerate() {
+            if enough(problems) {
+                break;
             }
-            None => regions.push(region),
+            let place = message!("regions[{}]", &count(index)).text();
+            if self.read_one(document, &place, problems).is_none() {
+                self.unnamed = true;
+            }
         }
     }
-    (regions, named)
+
+    /// A region that has a name; what else is wrong with it is a problem, and nobody decides by it.
+    fn read_one(
+        &mut self,
+        document: &Document,
+        place: &str,
+        problems: &mut Vec<String>,
+    ) -> Option<()> {
+        let keys = ["name", "weight", "status", "blue", "green"];
+        let mut members = Members::of(document, place, &keys, problems)?;
+        let name = members.text("name").map(RegionName::new);
+        let name = name.and_then(|name| {
+            let wrong = |why: String| members.wrong_text("name", &why);
+            name.map_err(wrong).ok()
+        });
+        let weight = members.whole("weight", 0, u64::from(u16::MAX));
+        let status = members.one_of("status", &RegionStatus::ALL, RegionStatus::name);
+        let pools = [pool(&mut members, "blue"), pool(&mut members, "green")];
+        let name = name?;
+        if let Some(before) = self.names.iter().find(|known| known.is_like(&name)) {
+            message!(
+                "is {?} again (\"{}\"); allowed: each region once",
+                name.as_str(),
+                before.as_str()
+            )
+            .say_at(place, problems);
+            return None;
+        }
+        self.names.push(name);
+        let weight = weight.and_then(|weight| u16::try_from(weight).ok());
+        self.weights.push(weight.unwrap_or(1));
+        self.health.push(status.unwrap_or_default());
+        self.pools.push(pools);
+        Some(())
+    }
 }
 
-/// A region that has a name; what else is wrong with it is a problem, and nobody decides by it.
-fn read_region(document: &Document, place: &str, problems: &mut Vec<String>) -> Option<Region> {
-    let keys = ["name", "weight", "status", "blue", "green"];
-    let mut members = Members::of(document, place, &keys, problems)?;
-    let name = members.text("name").map(RegionName::new);
-    let name = name.and_then(|name| {
-        let wrong = |why| members.problem(format_args!("has a wrong name: {why}"));
-        name.map_err(wrong).ok()
-    });
-    let weight = whole(&mut members, "weight", 0, u64::from(u16::MAX));
-    let status = one_of(
-        &mut members,
-        "status",
-        &RegionStatus::ALL,
-        RegionStatus::name,
-    );
-    let pools = ["blue", "green"].map(|role| match members.text_if_any(role) {
-        None => Some(String::new()),
-        Some(text) => match Endpoint::parse_http(text) {
-            Ok(_) => Some(text.to_owned()),
-            Err(why) => {
-                members.problem(format_args!("has a wrong \"{role}\": {why}"));
-                None
-            }
-        },
-    });
-    let [blue, green] = pools;
-    Some(Region {
-        name: name?,
-        weight: weight
-            .and_then(|weight| u16::try_from(weight).ok())
-            .unwrap_or(1),
-        status: status.unwrap_or_default(),
-        pools: [blue, green].map(Option::unwrap_or_default),
-    })
+/// Where the pool of a role is, as it is written; empty where that is not known.
+fn pool(members: &mut Members<'_, '_>, role: &str) -> String {
+    let Some(text) = members.text_if_any(role) else {
+        return String::new();
+    };
+    if let Err(why) = Endpoint::parse_http(text) {
+        members.problem(message!("has a wrong \"{}\": {}", role, &why));
+    }
+    String::from(text)
 }
 
 fn read_release(document: &Document, problems: &mut Vec<String>) -> Option<ReleaseOf> {
@@ -251,82 +251,35 @@ fn read_release(document: &Document, problems: &mut Vec<String>) -> Option<Relea
     let mut members = Members::of(document, "release", &keys, problems)?;
     let id = members.text("id");
     if id == Some("") {
-        members.problem("has \"id\" = \"\"; allowed: the release's id");
+        members.problem(message!("has \"id\" = \"\"; allowed: the release's id"));
     }
-    let state = one_of(&mut members, "state", &Phase::ALL, Phase::name);
-    let weight = whole(&mut members, "weight", 0, 100);
-    let valid_until = moment(&mut members, "valid_until", false);
+    let state = members.one_of("state", &Phase::ALL, Phase::name);
+    let weight = members.whole("weight", 0, 100);
+    let valid_until = moment(&mut members, "valid_until");
     if valid_until.is_some() && state.is_some_and(|state| state != Phase::Canary) {
-        members.problem("has a \"valid_until\"; allowed: in state canary alone");
+        members.problem(message!(
+            "has a \"valid_until\"; allowed: in state canary alone"
+        ));
     }
     Some(ReleaseOf {
-        id: id?.to_owned(),
+        id: String::from(id?),
         state: state?,
         weight: Weight::new(i64::try_from(weight?).ok()?)?,
         valid_until,
     })
 }
 
-/// A member that must be there and be a whole number from `least` to `most`.
-fn whole(members: &mut Members<'_, '_>, name: &str, least: u64, most: u64) -> Option<u64> {
-    let seen = match members.get(name) {
-        None => {
-            members.problem(format_args!("has no \"{name}\", which it must have"));
-            return None;
-        }
-        Some(seen) => seen,
-    };
-    let number = match seen {
-        Document::Integer(number) => u64::try_from(*number).ok(),
-        _ => None,
-    };
-    let number = number.filter(|number| (least..=most).contains(number));
-    if number.is_none() {
-        let allowed = match least == most {
-            true => least.to_string(),
-            false => format!("whole numbers from {least} to {most}"),
-        };
-        members.problem(format_args!(
-            "has \"{name}\" = {}; allowed: {allowed}",
-            seen.seen()
-        ));
-    }
-    number
-}
-
-/// A member that is a moment.
-fn moment(members: &mut Members<'_, '_>, name: &str, needed: bool) -> Option<Timestamp> {
-    let text = match needed {
-        true => members.text(name)?,
-        false => members.text_if_any(name)?,
-    };
-    match Timestamp::parse(text) {
+/// A member that is a moment, if it is there.
+fn moment(members: &mut Members<'_, '_>, name: &str) -> Option<Timestamp> {
+    match Timestamp::parse(members.text_if_any(name)?) {
         Ok(moment) => Some(moment),
         Err(why) => {
-            members.problem(format_args!(
-                "has a wrong \"{name}\": {why}; allowed: such as 2026-01-01T12:00:00.000Z"
+            members.problem(message!(
+                "has a wrong \"{}\": {}; allowed: such as 2026-01-01T12:00:00.000Z",
+                name,
+                &why
             ));
             None
         }
     }
-}
-
-/// A member that must be there and be one of a few names.
-fn one_of<T: Copy>(
-    members: &mut Members<'_, '_>,
-    name: &str,
-    all: &[T],
-    name_of: fn(T) -> &'static str,
-) -> Option<T> {
-    let text = members.text(name)?;
-    let found = all.iter().copied().find(|known| name_of(*known) == text);
-    if found.is_none() {
-        let names: Vec<&str> = all.iter().copied().map(name_of).collect();
-        members.problem(format_args!(
-            "has \"{name}\" = {}; allowed: {}",
-            Seen(text),
-            names.join(", ")
-        ));
-    }
-    found
 }

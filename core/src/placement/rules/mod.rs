@@ -1,18 +1,17 @@
 //! Rules for single tenants: where they may be, where they are pinned, which slot they get.
 
+mod keys;
 mod patterns;
 
-use alloc::collections::BTreeMap;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-pub use patterns::Patterns;
+pub use patterns::{InOrder, Patterns};
 
 use super::Slot;
-use crate::document::{Document, Members, enough, nearest, say_if_enough};
+use crate::document::{Document, Members, enough, meant, say_if_enough};
 use crate::region::{REGIONS_MAX, RegionName};
-use crate::text::Seen;
+use crate::text::{count, message};
 
 /// The rules of a `TENANT_RULES_FILE`, each list looked up on its own: residency beats pins, pins beat
 /// hashes.
@@ -46,23 +45,36 @@ impl TenantRules {
     /// assert!(problems[0].contains("did you mean \"eu-west\"?"));
     /// ```
     pub fn from_document(document: &Document, regions: &[RegionName]) -> (Self, Vec<String>) {
-        let mut reader = Reader {
-            regions: Regions::new(regions),
-            problems: Vec::new(),
-        };
+        let regions = Regions::new(regions);
+        let mut problems = Vec::new();
         let lists = ["residency", "pins", "slots"];
         let [residency, pins, slots] =
-            match Members::of(document, "the file", &lists, &mut reader.problems) {
+            match Members::of(document, "the file", &lists, &mut problems) {
                 None => [&[][..]; 3],
                 Some(mut members) => lists.map(|list| members.list_if_any(list)),
             };
-        let rules = Self {
-            residency: reader.list(residency, "residency", "regions", Reader::places),
-            pins: reader.list(pins, "pins", "region", Reader::place),
-            slots: reader.list(slots, "slots", "slot", |_, members| read_slot(members)),
+        let mut rules = Self::default();
+        let mut reader = Reader {
+            list: "residency",
+            key: "regions",
+            problems: &mut problems,
         };
-        say_if_enough(&mut reader.problems);
-        (rules, reader.problems)
+        reader.read(residency, &mut |members, pattern| {
+            let value = regions.places(members);
+            add(&mut rules.residency, members, pattern, value);
+        });
+        (reader.list, reader.key) = ("pins", "region");
+        reader.read(pins, &mut |members, pattern| {
+            let value = regions.place(members);
+            add(&mut rules.pins, members, pattern, value);
+        });
+        (reader.list, reader.key) = ("slots", "slot");
+        reader.read(slots, &mut |members, pattern| {
+            let value = members.one_of("slot", &Slot::ALL, Slot::name);
+            add(&mut rules.slots, members, pattern, value);
+        });
+        say_if_enough(&mut problems);
+        (rules, problems)
     }
 
     /// No rule at all.
@@ -71,126 +83,124 @@ impl TenantRules {
     }
 }
 
+/// Adds a rule, if both of it could be read.
+fn add<T>(
+    rules: &mut Patterns<T>,
+    members: &mut Members<'_, '_>,
+    pattern: Option<&str>,
+    value: Option<T>,
+) {
+    if let (Some(pattern), Some(value)) = (pattern, value)
+        && let Err(why) = rules.insert(pattern, value)
+    {
+        members.problem(message!("{}", &why));
+    }
+}
+
+/// One of the lists: its name, and the member that its rules have beside `tenant`.
+struct Reader<'p> {
+    list: &'static str,
+    key: &'static str,
+    problems: &'p mut Vec<String>,
+}
+
+impl Reader<'_> {
+    /// Calls `read` with the members and the pattern of every rule.
+    fn read(
+        &mut self,
+        documents: &[Document],
+        read: &mut dyn FnMut(&mut Members<'_, '_>, Option<&str>),
+    ) {
+        for (index, document) in documents.iter().enumerate() {
+            if enough(self.problems) {
+                break;
+            }
+            let place = message!("{}[{}]", self.list, &count(index)).text();
+            let keys = ["tenant", self.key];
+            if let Some(mut members) = Members::of(document, &place, &keys, self.problems) {
+                let pattern = members.text("tenant");
+                read(&mut members, pattern);
+            }
+        }
+    }
+}
+
 /// Names of regions, with their places.
 struct Regions<'r> {
     in_order: &'r [RegionName],
-    places: BTreeMap<&'r str, u16>,
+    /// By name.
+    places: Vec<(&'r str, u16)>,
 }
 
 impl<'r> Regions<'r> {
     fn new(in_order: &'r [RegionName]) -> Self {
-        let names = in_order.iter().map(RegionName::as_str);
-        Self {
-            in_order,
-            places: names.zip(0_u16..).collect(),
+        let mut places: Vec<(&str, u16)> = Vec::with_capacity(in_order.len());
+        for (name, place) in in_order.iter().zip(0_u16..) {
+            // Sorted as they come: there are a thousand at most.
+            let name = name.as_str();
+            let at = places.partition_point(|(before, _)| *before < name);
+            places.insert(at, (name, place));
         }
+        Self { in_order, places }
     }
 
-    /// The place of a region; an error where there are regions and it is none of them.
-    fn place(&self, name: &str) -> Result<Option<u16>, String> {
-        let place = self.places.get(name).copied();
-        if place.is_some() || self.in_order.is_empty() {
-            return Ok(place);
+    /// The place of the region `name`. An error where there are regions and it is none of them; nothing
+    /// where there are none.
+    fn find(&self, name: &str, members: &mut Members<'_, '_>) -> Option<u16> {
+        let at = self.places.partition_point(|(before, _)| *before < name);
+        match self.places.get(at) {
+            Some((known, place)) if *known == name => return Some(*place),
+            _ => {}
         }
-        let meant = nearest(name, self.places.keys().copied())
-            .map(|meant| format!("did you mean \"{meant}\"? "))
-            .unwrap_or_default();
-        Err(format!(
-            "{} is not in REGIONS; {meant}allowed: {}",
-            Seen(name),
-            crate::config::listed(self.in_order)
-        ))
-    }
-}
-
-struct Reader<'r> {
-    regions: Regions<'r>,
-    problems: Vec<String>,
-}
-
-impl Reader<'_> {
-    /// Reads the rules of one list; `key` is the member beside `tenant`, and `read` reads it.
-    fn list<T>(
-        &mut self,
-        documents: &[Document],
-        list: &str,
-        key: &str,
-        read: impl Fn(&Regions<'_>, &mut Members<'_, '_>) -> Option<T>,
-    ) -> Patterns<T> {
-        let mut patterns = Patterns::default();
-        for (index, document) in documents.iter().enumerate() {
-            if enough(&self.problems) {
-                break;
-            }
-            let place = format!("{list}[{index}]");
-            let members = Members::of(document, &place, &["tenant", key], &mut self.problems);
-            let Some(mut members) = members else {
-                continue;
-            };
-            let pattern = members.text("tenant");
-            let value = read(&self.regions, &mut members);
-            if let (Some(pattern), Some(value)) = (pattern, value)
-                && let Err(why) = patterns.insert(pattern, value)
-            {
-                members.problem(why);
-            }
+        if !self.in_order.is_empty() {
+            members.problem(message!(
+                "has a wrong region: {?} is not in REGIONS; {}allowed: {}",
+                name,
+                &meant(name, &mut self.places.iter().map(|(name, _)| *name)),
+                &crate::config::listed(self.in_order)
+            ));
         }
-        patterns
+        None
     }
 
-    fn places(regions: &Regions<'_>, members: &mut Members<'_, '_>) -> Option<Vec<u16>> {
+    /// The member `regions`: ascending places.
+    fn places(&self, members: &mut Members<'_, '_>) -> Option<Vec<u16>> {
         let names = members.list("regions")?;
         if names.len() > REGIONS_MAX {
-            members.problem(format_args!(
-                "has {} regions; allowed: at most {REGIONS_MAX}",
-                names.len()
+            members.problem(message!(
+                "has {} regions; allowed: at most {}",
+                &count(names.len()),
+                &count(REGIONS_MAX)
             ));
             return None;
         }
-        let mut places = Vec::new();
-        for name in names {
-            let Document::Text(name) = name else {
-                members.problem(format_args!(
+        let mut places: Vec<u16> = Vec::new();
+        for document in names {
+            let Document::Text(name) = document else {
+                members.problem(message!(
                     "has {} among its \"regions\"; allowed: names of regions",
-                    name.seen()
+                    &document.seen()
                 ));
                 continue;
             };
-            match regions.place(name) {
-                Err(why) => members.problem(format_args!("has a wrong region: {why}")),
-                Ok(Some(place)) if places.contains(&place) => members.problem(format_args!(
-                    "has the region {} twice; allowed: each region once",
-                    Seen(name)
-                )),
-                Ok(place) => places.extend(place),
+            let Some(place) = self.find(name, members) else {
+                continue;
+            };
+            let at = places.partition_point(|before| *before < place);
+            if places.get(at) == Some(&place) {
+                members.problem(message!(
+                    "has the region {?} twice; allowed: each region once",
+                    name
+                ));
+            } else {
+                places.insert(at, place);
             }
         }
-        places.sort_unstable();
         Some(places)
     }
 
-    fn place(regions: &Regions<'_>, members: &mut Members<'_, '_>) -> Option<u16> {
-        let place = regions.place(members.text("region")?);
-        match place {
-            Ok(place) => place,
-            Err(why) => {
-                members.problem(format_args!("has a wrong region: {why}"));
-                None
-            }
-        }
-    }
-}
-
-fn read_slot(members: &mut Members<'_, '_>) -> Option<Slot> {
-    match members.text("slot")? {
-        "blue" => Some(Slot::Blue),
-        "green" => Some(Slot::Green),
-        other => {
-            members.problem(format_args!(
-                "has \"slot\" = {}; allowed: blue, green",
-                Seen(other)
-            ));
-            None
-        }
+    /// The member `region`.
+    fn place(&self, members: &mut Members<'_, '_>) -> Option<u16> {
+        self.find(members.text("region")?, members)
     }
 }

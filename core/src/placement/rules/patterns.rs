@@ -1,14 +1,12 @@
 //! Tenant patterns: a literal, or a beginning followed by one `*`.
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeMap;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::ops::Bound;
 
+use super::keys::{Keys, NotAdded};
 use crate::hash::{TENANT_ID_MAX, TenantId};
-use crate::text::Seen;
+use crate::text::{count, message};
 
 /// Values by tenant pattern: a tenant id, or its beginning and one `*`. An exact pattern beats one with a
 /// `*`, a longer one beats a shorter one.
@@ -35,27 +33,6 @@ pub struct Patterns<T> {
     values: Vec<T>,
 }
 
-/// The patterns with the places of their values: not generic, so that there is one look-up in a program.
-#[derive(Debug, Clone, Default)]
-struct Keys {
-    exact: BTreeMap<String, usize>,
-    /// By what stands before the `*`.
-    beginnings: BTreeMap<String, usize>,
-    /// The lengths of the beginnings in bytes, each once, the greatest first.
-    lengths: Vec<usize>,
-}
-
-/// Why a pattern was not added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotAdded {
-    /// A `*` stands elsewhere than at its end.
-    NoPattern,
-    /// No tenant id has so many bytes.
-    Length(usize),
-    /// It is there already.
-    Twice,
-}
-
 impl<T> Default for Patterns<T> {
     fn default() -> Self {
         Self {
@@ -68,61 +45,11 @@ impl<T> Default for Patterns<T> {
 /// Whatever the order in which they were added.
 impl<T: PartialEq> PartialEq for Patterns<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().eq(other.iter())
+        self.len() == other.len() && self.in_order().iter().eq(other.in_order().iter())
     }
 }
 
 impl<T: Eq> Eq for Patterns<T> {}
-
-impl Keys {
-    /// Adds a pattern whose value is at `place`.
-    fn add(&mut self, pattern: &str, place: usize) -> Result<(), NotAdded> {
-        let (text, exact) = match pattern.strip_suffix('*') {
-            Some(beginning) => (beginning, false),
-            None => (pattern, true),
-        };
-        if text.bytes().any(|byte| byte == b'*') {
-            return Err(NotAdded::NoPattern);
-        }
-        if text.len() > TENANT_ID_MAX || (exact && text.is_empty()) {
-            return Err(NotAdded::Length(text.len()));
-        }
-        let map = if exact {
-            &mut self.exact
-        } else {
-            &mut self.beginnings
-        };
-        if map.contains_key(text) {
-            return Err(NotAdded::Twice);
-        }
-        map.insert(text.to_owned(), place);
-        if !exact && let Err(at) = self.lengths.binary_search_by(|known| text.len().cmp(known)) {
-            self.lengths.insert(at, text.len());
-        }
-        Ok(())
-    }
-
-    /// The value of the pattern that fits the id best.
-    fn find(&self, id: &str) -> Option<usize> {
-        let exact = self.exact.get(id).copied();
-        exact.or_else(|| self.longest(id))
-    }
-
-    /// The value of the longest beginning of `id`.
-    fn longest(&self, id: &str) -> Option<usize> {
-        // A length inside a character is no beginning of this id.
-        let mut beginnings = self.lengths.iter().filter_map(|length| id.get(..*length));
-        beginnings.find_map(|beginning| self.beginnings.get(beginning).copied())
-    }
-
-    /// The longest beginning of `id`, as it is written.
-    fn longest_pattern(&self, id: &str) -> Option<String> {
-        let mut beginnings = self.lengths.iter().filter_map(|length| id.get(..*length));
-        beginnings
-            .find(|beginning| self.beginnings.contains_key(*beginning))
-            .map(|beginning| format!("{beginning}*"))
-    }
-}
 
 impl<T> Patterns<T> {
     /// Adds a value.
@@ -131,98 +58,54 @@ impl<T> Patterns<T> {
     /// When the pattern matches no tenant id, has a `*` anywhere but at its end, or is there already;
     /// the message begins with the verb.
     pub fn insert(&mut self, pattern: &str, value: T) -> Result<(), String> {
-        self.add(pattern, value).map_err(|why| match why {
-            NotAdded::NoPattern => format!(
-                "has the pattern {}; allowed: a tenant id, or its beginning and one * at the end",
-                Seen(pattern)
-            ),
-            NotAdded::Length(length) => format!(
-                "has a pattern of {length} bytes, {}, which is no tenant's; allowed: 1 to {TENANT_ID_MAX}",
-                Seen(pattern)
-            ),
-            NotAdded::Twice => format!(
-                "has the pattern {} again; allowed: each pattern once in a list",
-                Seen(pattern)
-            ),
-        })
+        self.add(pattern, value)
+            .map_err(|why| refusal(pattern, why))
     }
 
     /// The same without a message.
     pub(crate) fn add(&mut self, pattern: &str, value: T) -> Result<(), NotAdded> {
-        self.keys.add(pattern, self.values.len())?;
+        self.keys.add(pattern)?;
         self.values.push(value);
         Ok(())
     }
 
-    fn at(&self, place: usize) -> Option<&T> {
-        self.values.get(place)
-    }
-
     /// The value of the pattern that fits the tenant best.
     pub fn find(&self, tenant: TenantId<'_>) -> Option<&T> {
-        let place = self.keys.find(tenant.as_str())?;
-        self.at(place)
+        let place = self.keys.covering(tenant.as_str())?;
+        self.values.get(place)
     }
 
     /// The value that holds for every tenant of `pattern` that has no closer one: of the pattern
     /// itself, or of one that covers it.
     pub fn covering(&self, pattern: &str) -> Option<&T> {
-        let place = match pattern.strip_suffix('*') {
-            Some(beginning) => self.keys.longest(beginning),
-            None => self.keys.find(pattern),
-        };
-        place.and_then(|place| self.at(place))
+        let place = self.keys.covering(pattern)?;
+        self.values.get(place)
     }
 
-    /// The pattern whose value [`covering`](Self::covering) gives.
-    pub fn covering_pattern(&self, pattern: &str) -> Option<String> {
-        match pattern.strip_suffix('*') {
-            Some(beginning) => self.keys.longest_pattern(beginning),
-            None if self.keys.exact.contains_key(pattern) => Some(pattern.to_owned()),
-            None => self.keys.longest_pattern(pattern),
-        }
-    }
-
-    /// The values of patterns that are closer than `pattern`, each of whose tenants are all tenants of it.
-    pub fn within(&self, pattern: &str) -> impl Iterator<Item = &T> + use<'_, T> {
-        let beginning = pattern.strip_suffix('*').map(ToOwned::to_owned);
-        // A literal has none.
-        let within = beginning.into_iter().flat_map(|beginning| {
-            let from = |bound| (bound, Bound::Unbounded);
-            let Keys {
-                exact, beginnings, ..
-            } = &self.keys;
-            let exact = exact.range(from(Bound::Included(beginning.clone())));
-            let closer = beginnings.range(from(Bound::Excluded(beginning.clone())));
-            let begins = move |entry: &(&String, &usize)| entry.0.starts_with(&beginning);
-            exact
-                .take_while(begins.clone())
-                .chain(closer.take_while(begins))
-        });
-        within.filter_map(|(_, place)| self.at(*place))
+    /// The pattern whose value [`covering`](Self::covering) gives, and that value.
+    pub fn covering_entry(&self, pattern: &str) -> Option<(&str, &T)> {
+        let place = self.keys.covering(pattern)?;
+        Some((self.keys.at(place), self.values.get(place)?))
     }
 
     /// The pattern that fits the tenant best, as it is written.
     pub fn pattern(&self, tenant: TenantId<'_>) -> Option<String> {
-        let id = tenant.as_str();
-        match self.keys.exact.contains_key(id) {
-            true => Some(id.to_owned()),
-            false => self.keys.longest_pattern(id),
+        let place = self.keys.covering(tenant.as_str())?;
+        Some(self.keys.at(place).to_owned())
+    }
+
+    /// The patterns in their order: literals first, each kind by its bytes.
+    pub fn in_order(&self) -> InOrder<'_, T> {
+        InOrder {
+            patterns: self,
+            places: self.keys.in_order(),
         }
     }
 
-    /// Every pattern with its value, literals first.
-    pub fn iter(&self) -> impl Iterator<Item = (String, &T)> {
-        let Keys {
-            exact, beginnings, ..
-        } = &self.keys;
-        let exact = exact.iter().map(|(id, place)| (id.clone(), place));
-        let all = exact.chain(
-            beginnings
-                .iter()
-                .map(|(id, place)| (format!("{id}*"), place)),
-        );
-        all.filter_map(|(pattern, place)| Some((pattern, self.at(*place)?)))
+    /// Every pattern with its value, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        let places = self.keys.in_order().into_iter();
+        places.filter_map(|place| Some((self.keys.at(place), self.values.get(place)?)))
     }
 
     /// How many patterns there are.
@@ -233,5 +116,54 @@ impl<T> Patterns<T> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+}
+
+/// The patterns in their order, for whoever asks more than once.
+#[derive(Debug, Clone)]
+pub struct InOrder<'p, T> {
+    patterns: &'p Patterns<T>,
+    places: Vec<usize>,
+}
+
+impl<'p, T> InOrder<'p, T> {
+    /// Every pattern with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&'p str, &'p T)> {
+        let Patterns { keys, values } = self.patterns;
+        let places = self.places.iter();
+        places.filter_map(|place| Some((keys.at(*place), values.get(*place)?)))
+    }
+
+    /// Whether `fits` holds for the value of a pattern that is closer than `pattern`, and each of whose tenants
+    /// are all tenants of it.
+    pub fn any_within(&self, pattern: &str, fits: impl Fn(&T) -> bool) -> bool {
+        let Patterns { keys, values } = self.patterns;
+        keys.within(pattern, &self.places)
+            .into_iter()
+            .flatten()
+            .any(|place| values.get(*place).is_some_and(&fits))
+    }
+}
+
+#[inline(never)]
+fn refusal(pattern: &str, why: NotAdded) -> String {
+    match why {
+        NotAdded::NoPattern => message!(
+            "has the pattern {?}; allowed: a tenant id, or its beginning and one * at the end",
+            pattern
+        )
+        .text(),
+        NotAdded::Length(length) => message!(
+            "has a pattern of {} bytes, {?}, which is no tenant's; allowed: 1 to {}",
+            &count(length),
+            pattern,
+            &count(TENANT_ID_MAX)
+        )
+        .text(),
+        NotAdded::Twice => message!(
+            "has the pattern {?} again; allowed: each pattern once in a list",
+            pattern
+        )
+        .text(),
     }
 }

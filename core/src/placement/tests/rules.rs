@@ -263,19 +263,13 @@ fn a_pattern_stands_once_in_a_list_and_a_literal_beside_its_star_is_another() {
         assert!(patterns.insert(pattern, 9).unwrap_err().contains("again"));
     }
     assert_eq!(patterns.len(), 5);
-    let found: Vec<(String, usize)> = patterns
+    let found: Vec<(&str, usize)> = patterns
         .iter()
         .map(|(pattern, value)| (pattern, *value))
         .collect();
     assert_eq!(
         found,
-        [
-            ("a".into(), 0),
-            ("ab".into(), 4),
-            ("*".into(), 2),
-            ("a*".into(), 1),
-            ("ab*".into(), 3)
-        ]
+        [("a", 0), ("ab", 4), ("*", 2), ("a*", 1), ("ab*", 3)]
     );
     for (tenant, value, pattern) in [
         ("a", 0, "a"),
@@ -300,5 +294,78 @@ fn a_pattern_stands_once_in_a_list_and_a_literal_beside_its_star_is_another() {
         ("ab*", 3),
     ] {
         assert_eq!(patterns.covering(pattern), Some(&value), "{pattern}");
+    }
+}
+
+/// Patterns as a map has them: by kind and text.
+type Map = std::collections::BTreeMap<(bool, String), usize>;
+
+/// The value for a pattern or a tenant, looked for one beginning after the other.
+fn covering(map: &Map, pattern: &str) -> Option<usize> {
+    let (begins, text) = match pattern.strip_suffix('*') {
+        Some(text) => (true, text),
+        None => (false, pattern),
+    };
+    if !begins && let Some(value) = map.get(&(false, text.into())) {
+        return Some(*value);
+    }
+    let mut beginnings = (0..=text.len()).rev().filter_map(|end| text.get(..end));
+    beginnings.find_map(|beginning| map.get(&(true, beginning.into())).copied())
+}
+
+#[test]
+fn any_number_of_patterns_in_any_order_is_found_as_in_a_map() {
+    let mut seed = 7_u64;
+    let mut dice = |sides: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as usize % sides
+    };
+    for count in [0, 1, 2, 3, 4, 5, 8, 9, 100, 3_000] {
+        let mut patterns = Patterns::default();
+        let mut map = Map::new();
+        let text = |dice: &mut dyn FnMut(usize) -> usize| {
+            let letters = (0..dice(7)).map(|_| ["a", "b", "c", "ü"][dice(4)]);
+            letters.collect::<String>() + ["", "*"][dice(2)]
+        };
+        for value in 0..count {
+            let pattern = text(&mut dice);
+            let beginning = pattern.strip_suffix('*').map(String::from);
+            let key = (beginning.is_some(), beginning.unwrap_or(pattern.clone()));
+            let new = !pattern.is_empty() && !map.contains_key(&key);
+            assert_eq!(patterns.insert(&pattern, value).is_ok(), new, "{pattern}");
+            if new {
+                map.insert(key, value);
+            }
+        }
+        let listed = map.iter().map(|((begins, text), value)| {
+            let star = if *begins { "*" } else { "" };
+            (text.clone() + star, *value)
+        });
+        let listed: Vec<(String, usize)> = listed.collect();
+        let in_order = patterns.in_order();
+        let found = in_order
+            .iter()
+            .map(|(text, value)| (String::from(text), *value));
+        assert_eq!(found.collect::<Vec<_>>(), listed);
+        for _ in 0..500 {
+            let pattern = text(&mut dice);
+            let expected = covering(&map, &pattern);
+            assert_eq!(patterns.covering(&pattern).copied(), expected, "{pattern}");
+            let entry = patterns.covering_entry(&pattern);
+            let known = expected.map(|value| listed.iter().find(|(_, of)| *of == value).unwrap());
+            assert_eq!(
+                entry.map(|(text, value)| (String::from(text), *value)),
+                known.cloned()
+            );
+            let within = |(text, _): &&(String, usize)| {
+                let beginning = pattern.strip_suffix('*');
+                *text != pattern && beginning.is_some_and(|beginning| text.starts_with(beginning))
+            };
+            let within: Vec<usize> = listed.iter().filter(within).map(|(_, of)| *of).collect();
+            for value in 0..count.min(20) {
+                let found = in_order.any_within(&pattern, |of| *of == value);
+                assert_eq!(found, within.contains(&value), "{value} within {pattern}");
+            }
+        }
     }
 }
