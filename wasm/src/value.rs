@@ -29,7 +29,7 @@ pub fn read(bytes: &[u8]) -> Option<Document> {
 
 struct Reader<'b>(&'b [u8]);
 
-impl Reader<'_> {
+impl<'b> Reader<'b> {
     fn value(&mut self, depth: u8) -> Option<Document> {
         let (tag, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -37,14 +37,8 @@ impl Reader<'_> {
             0 => Document::Null,
             1 => Document::Bool(false),
             2 => Document::Bool(true),
-            3 => {
-                let text = self.text()?;
-                match text.parse() {
-                    Ok(number) => Document::Integer(number),
-                    Err(_) => Document::Fraction(text),
-                }
-            }
-            4 => Document::Text(self.text()?),
+            3 => Document::of_number(self.text()?),
+            4 => Document::Text(String::from(self.text()?)),
             5 => {
                 let mut items = Vec::new();
                 for _ in 0..self.count()? {
@@ -55,7 +49,8 @@ impl Reader<'_> {
             6 => {
                 let mut members = Vec::new();
                 for _ in 0..self.count()? {
-                    members.push((self.text()?, self.value(depth.checked_sub(1)?)?));
+                    let name = String::from(self.text()?);
+                    members.push((name, self.value(depth.checked_sub(1)?)?));
                 }
                 Document::Object(members)
             }
@@ -69,11 +64,11 @@ impl Reader<'_> {
         Some(u32::from_le_bytes(*count))
     }
 
-    fn text(&mut self) -> Option<String> {
+    fn text(&mut self) -> Option<&'b str> {
         let length = usize::try_from(self.count()?).ok()?;
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        core::str::from_utf8(text).ok().map(String::from)
+        core::str::from_utf8(text).ok()
     }
 }
 

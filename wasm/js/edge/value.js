@@ -1,6 +1,6 @@
 // A value as bytes, for the module: src/value.rs has the format.
 
-const text = new TextEncoder();
+export const encoder = new TextEncoder();
 
 /** The bytes of a value that JSON can have; members without a value are left out, as JSON does. */
 export function encode(value) {
@@ -24,7 +24,7 @@ export function encode(value) {
   };
   const write = (string) => {
     room(4 + 3 * string.length);
-    const { written } = text.encodeInto(string, bytes.subarray(length + 4));
+    const { written } = encoder.encodeInto(string, bytes.subarray(length + 4));
     count(written);
     length += written;
   };
