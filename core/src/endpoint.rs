@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-use crate::text::{before_authority, count, cut, digits, message};
+use crate::text::{before_authority, count, cut, digits, from_last, is_all, message};
 
 /// How an endpoint is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Endpoint {
         if scheme == Scheme::Tcp && !tcp {
             return Err("is not HTTP");
         }
-        if !rest.bytes().all(|b| (0x21..0x7f).contains(&b)) {
+        if !is_all(rest, |b| matches!(b, b'!'..=b'~')) {
             return Err("holds a character that no URL has");
         }
         let mut bytes = rest.bytes();
@@ -249,8 +249,7 @@ fn without_slashes(path: &str) -> &str {
 /// stand before an `@`.
 fn seen(text: &str) -> String {
     if before_authority(text).1.is_none()
-        && let Some(at) = text.bytes().rposition(|byte| byte == b'@')
-        && let Some(host) = text.get(at..)
+        && let Some(host) = from_last(text, b'@')
     {
         let shown = message!("***{}", host).text();
         return message!("{?}", &shown).text();
@@ -279,9 +278,9 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
         Some((host, port)) => (host, Some(number(port)?)),
         None => (authority, None),
     };
-    let legal = host
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    let legal = is_all(host, |b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')
+    });
     (!host.is_empty() && host.len() <= 253 && legal && !host.starts_with('-'))
         .then_some((host, port))
 }
@@ -322,7 +321,7 @@ fn groups(text: &str, v4_allowed: bool) -> Option<usize> {
         if rest.is_none() && v4_allowed && is_v4(group) {
             return count.checked_add(2);
         }
-        if !matches!(group.len(), 1..=4) || !group.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if !matches!(group.len(), 1..=4) || !is_all(group, |b| b.is_ascii_hexdigit()) {
             return None;
         }
         count = count.checked_add(1)?;

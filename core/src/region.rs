@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-use crate::text::message;
+use crate::text::{is_all, message};
 
 /// The most regions a configuration may have.
 pub const REGIONS_MAX: usize = 1024;
@@ -40,14 +40,12 @@ impl RegionName {
 
     /// The same without a message.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        let first = name
-            .bytes()
-            .next()
-            .is_some_and(|b| b.is_ascii_alphanumeric());
-        let rest = name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-        (first && rest && name.len() <= 63).then(|| Self(Box::from(name)))
+        let first = name.as_bytes().first();
+        let all = is_all(name, |b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')
+        });
+        (first.is_some_and(u8::is_ascii_alphanumeric) && all && name.len() <= 63)
+            .then(|| Self(Box::from(name)))
     }
 
     /// Whether two names differ by case at most.

@@ -74,9 +74,9 @@ fn without_userinfo(text: &str, truncated: bool) -> String {
         (part, rest) = before_authority(behind);
         if truncated && rest.is_none() {
             shown.push_str("***");
-        } else if let Some(at) = part.bytes().rposition(|byte| byte == b'@') {
+        } else if let Some(host) = from_last(part, b'@') {
             shown.push_str("***");
-            shown.push_str(part.get(at..).unwrap_or_default());
+            shown.push_str(host);
         } else {
             shown.push_str(part);
         }
@@ -97,19 +97,55 @@ pub(crate) fn before_authority(text: &str) -> (&str, Option<&str>) {
     (text, None)
 }
 
+/// Whether all of a text is of one kind of byte.
+pub(crate) fn is_all(text: &str, of: fn(u8) -> bool) -> bool {
+    for byte in text.bytes() {
+        if !of(byte) {
+            return false;
+        }
+    }
+    true
+}
+
 /// What stands before and behind the first `byte`, an ASCII character.
 pub(crate) fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let place = text.bytes().position(|known| known == byte)?;
+    let place = place_of(text, byte)?;
     Some((text.get(..place)?, text.get(place.saturating_add(1)..)?))
+}
+
+/// Where the first `byte` is.
+fn place_of(text: &str, byte: u8) -> Option<usize> {
+    let mut place = 0_usize;
+    for known in text.bytes() {
+        if known == byte {
+            return Some(place);
+        }
+        place = place.saturating_add(1);
+    }
+    None
+}
+
+/// What stands from the last `byte` on, an ASCII character.
+pub(crate) fn from_last(text: &str, byte: u8) -> Option<&str> {
+    let mut last = None;
+    let mut rest = text;
+    while let Some((before, behind)) = cut(rest, byte) {
+        last = rest.get(before.len()..);
+        rest = behind;
+    }
+    last
 }
 
 /// `text` without the ASCII blanks around it.
 pub(crate) fn trim(text: &str) -> &str {
-    let is_no_blank = |byte: u8| !matches!(byte, b' ' | b'\t');
-    let begin = text.bytes().position(is_no_blank).unwrap_or(text.len());
-    let end = text.bytes().rposition(is_no_blank);
-    let end = end.map_or(begin, |last| last.saturating_add(1));
-    text.get(begin..end).unwrap_or_default()
+    let mut text = text;
+    while let [b' ' | b'\t', ..] = text.as_bytes() {
+        text = text.get(1..).unwrap_or_default();
+    }
+    while let [.., b' ' | b'\t'] = text.as_bytes() {
+        text = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
+    }
+    text
 }
 
 /// A number from its decimal digits. `None` where there are none, others, or too many for 64 bits.
@@ -323,6 +359,8 @@ mod tests {
             "üüü",
         ] {
             assert_eq!(cut(text, b'='), text.split_once('='));
+            let from_last_is = text.rfind('=').map(|at| &text[at..]);
+            assert_eq!(from_last(text, b'='), from_last_is);
             assert_eq!(trim(text), text.trim_matches([' ', '\t']));
             let whole = (text, None);
             let at_authority = text.split_once("://");

@@ -57,80 +57,73 @@ const DAY: i64 = 86_400_000;
 /// By hand: a library that knows calendars and time zones is half of an edge's module (130 KB of 350), one
 /// that knows this form alone still 12 KB.
 fn read(text: &str) -> Option<i64> {
-    let mut rest = text.as_bytes();
-    let year = digits(&mut rest, 4)?;
-    one_of(&mut rest, b"-")?;
-    let month = digits(&mut rest, 2)?;
-    one_of(&mut rest, b"-")?;
-    let day = digits(&mut rest, 2)?;
-    one_of(&mut rest, b"Tt ")?;
-    let hour = digits(&mut rest, 2)?;
-    one_of(&mut rest, b":")?;
-    let minute = digits(&mut rest, 2)?;
-    one_of(&mut rest, b":")?;
-    let second = digits(&mut rest, 2)?;
-    let mut ms = 0_i64;
-    if one_of(&mut rest, b".").is_some() {
-        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (fraction, behind) = rest.split_at_checked(count).filter(|_| count > 0)?;
-        rest = behind;
-        for place in 0..3 {
-            let digit = fraction.get(place).map_or(0, |byte| i64::from(byte & 0x0f));
-            ms = ms.checked_mul(10)?.checked_add(digit)?;
+    // Numbers of four digits at most: nothing below overflows.
+    const FORM: &[u8; 19] = b"0000-00-00T00:00:00";
+    let (moment, mut rest) = text.as_bytes().split_at_checked(FORM.len())?;
+    let mut numbers = [0_i64; 6];
+    let mut number = numbers.iter_mut();
+    let mut current = number.next()?;
+    for (seen, form) in moment.iter().zip(FORM) {
+        match form {
+            b'0' => *current = current.wrapping_mul(10).wrapping_add(digit(*seen)?),
+            b'T' if !matches!(seen, b'T' | b't' | b' ') => return None,
+            b'-' | b':' if seen != form => return None,
+            _ => current = number.next()?,
         }
     }
-    let sign = match one_of(&mut rest, b"Zz+-")? {
-        b'+' => -1,
-        b'-' => 1,
-        _ => 0,
-    };
-    let mut ahead = 0;
-    if sign != 0 {
-        let hours = digits(&mut rest, 2)?;
-        one_of(&mut rest, b":")?;
-        let minutes = digits(&mut rest, 2)?;
-        if hours > 23 || minutes > 59 {
+    let [year, month, day, hour, minute, second] = numbers;
+    let mut ms = 0_i64;
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let mut place = 100_i64;
+        rest = fraction;
+        while let Some((seen, behind)) = rest.split_first()
+            && let Some(digit) = digit(*seen)
+        {
+            ms = digit.wrapping_mul(place).wrapping_add(ms);
+            place = place.div_euclid(10);
+            rest = behind;
+        }
+        if rest.len() == fraction.len() {
             return None;
         }
-        ahead = hours
-            .checked_mul(60)?
-            .checked_add(minutes)?
-            .checked_mul(sign)?;
     }
+    let (sign, zone) = rest.split_first()?;
+    let ahead = match (sign, zone) {
+        (b'Z' | b'z', []) => 0,
+        (b'+' | b'-', [h, hours, b':', m, minutes]) => {
+            let hours = digit(*h)?.wrapping_mul(10).wrapping_add(digit(*hours)?);
+            let minutes = digit(*m)?.wrapping_mul(10).wrapping_add(digit(*minutes)?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let ahead = hours.wrapping_mul(60).wrapping_add(minutes);
+            if *sign == b'+' {
+                ahead.wrapping_neg()
+            } else {
+                ahead
+            }
+        }
+        _ => return None,
+    };
     let allowed = (1..=12).contains(&month)
         && (1..=days_in(year, month)).contains(&day)
         && hour < 24
         && minute < 60
         && second <= 60;
-    if !allowed || !rest.is_empty() {
+    if !allowed {
         return None;
     }
     let minutes = hour
-        .checked_mul(60)?
-        .checked_add(minute)?
-        .checked_add(ahead)?;
-    let seconds = minutes.checked_mul(60)?.checked_add(second.min(59))?;
-    let ms = seconds.checked_mul(1000)?.checked_add(ms)?;
-    days_of(year, month, day).checked_mul(DAY)?.checked_add(ms)
+        .wrapping_mul(60)
+        .wrapping_add(minute)
+        .wrapping_add(ahead);
+    let seconds = minutes.wrapping_mul(60).wrapping_add(second.min(59));
+    let ms = seconds.wrapping_mul(1000).wrapping_add(ms);
+    Some(days_of(year, month, day).wrapping_mul(DAY).wrapping_add(ms))
 }
 
-/// So many digits.
-fn digits(rest: &mut &[u8], count: usize) -> Option<i64> {
-    let (number, behind) = rest.split_at_checked(count)?;
-    *rest = behind;
-    number.iter().try_fold(0_i64, |number, byte| {
-        let digit = byte.is_ascii_digit().then_some(byte & 0x0f)?;
-        number.checked_mul(10)?.checked_add(digit.into())
-    })
-}
-
-/// One of a few characters.
-fn one_of(rest: &mut &[u8], allowed: &[u8]) -> Option<u8> {
-    let (first, behind) = rest.split_first()?;
-    allowed.contains(first).then(|| {
-        *rest = behind;
-        *first
-    })
+fn digit(byte: u8) -> Option<i64> {
+    byte.is_ascii_digit().then_some(i64::from(byte & 0x0f))
 }
 
 fn days_in(year: i64, month: i64) -> i64 {

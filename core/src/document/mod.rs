@@ -27,9 +27,9 @@ pub enum Document {
     Null,
     /// True or false.
     Bool(bool),
-    /// A whole number; with or without a sign, it has 64 bits.
-    Integer(i128),
-    /// A number that is not whole, as its text: no rule of this crate needs one.
+    /// A whole number.
+    Integer(i64),
+    /// Any other number, as its text: no rule of this crate needs one that is not whole, or greater.
     Fraction(String),
     /// Text.
     Text(String),
@@ -74,10 +74,22 @@ impl Document {
             Some(absolute) => (true, absolute),
             None => (false, text),
         };
-        match digits(absolute).map(i128::from) {
+        match digits(absolute).and_then(|number| i64::try_from(number).ok()) {
             None => Document::Fraction(String::from(text)),
             Some(number) if negative => Document::Integer(number.saturating_neg()),
             Some(number) => Document::Integer(number),
+        }
+    }
+
+    /// Whether it is a whole number, and greater.
+    pub(crate) fn is_greater_than(&self, number: u64) -> bool {
+        match self {
+            Document::Integer(found) => u64::try_from(*found).is_ok_and(|found| found > number),
+            // Whole, and with more than 63 bits.
+            Document::Fraction(text) => {
+                digits(text).is_some_and(|found| i64::try_from(found).is_err() && found > number)
+            }
+            _ => false,
         }
     }
 
@@ -89,8 +101,7 @@ impl Document {
             Document::Bool(false) => "false".to_owned(),
             Document::Integer(value) => {
                 let sign = if *value < 0 { "-" } else { "" };
-                let digits = u64::try_from(value.unsigned_abs()).unwrap_or(u64::MAX);
-                message!("{}{}", sign, &number(digits)).text()
+                message!("{}{}", sign, &number(value.unsigned_abs())).text()
             }
             // Digits need no quotes, and a number such as 1e308 has more of them than anybody reads.
             Document::Fraction(text) if text.len() <= SEEN_MAX => printable(text),
@@ -273,21 +284,23 @@ impl<'d, 'p> Members<'d, 'p> {
         None
     }
 
-    /// A member that must be there and be a whole number from `least` to `most`.
-    pub(crate) fn whole(&mut self, name: &str, least: u64, most: u64) -> Option<u64> {
-        let seen = self.needed(name)?;
+    /// A member that must be there and be a whole number from `least` to `most`; `least`, where it is not.
+    pub(crate) fn whole(&mut self, name: &str, least: u64, most: u64) -> u64 {
+        let Some(seen) = self.needed(name) else {
+            return least;
+        };
         if let Document::Integer(found) = seen
             && let Ok(found) = u64::try_from(*found)
             && (least..=most).contains(&found)
         {
-            return Some(found);
+            return found;
         }
         let mut allowed = number(least);
         if least != most {
             allowed = message!("whole numbers from {} to {}", &allowed, &number(most)).text();
         }
         self.wrong(name, seen, &allowed);
-        None
+        least
     }
 }
 
@@ -315,11 +328,14 @@ impl<'de> Visitor<'de> for Tree {
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Document, E> {
-        Ok(Document::Integer(value.into()))
+        Ok(Document::Integer(value))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Document, E> {
-        Ok(Document::Integer(value.into()))
+        Ok(match i64::try_from(value) {
+            Ok(value) => Document::Integer(value),
+            Err(_) => Document::Fraction(number(value)),
+        })
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Document, E> {

@@ -32,12 +32,13 @@ pub(crate) fn meant(seen: &str, known: &mut dyn Iterator<Item = &str>) -> String
 
 fn nearest_of<'k>(seen: &str, known: &mut dyn Iterator<Item = &'k str>) -> Option<&'k str> {
     // A longer text is like nothing, and measuring it would cost its square.
-    let seen: Vec<char> = beginning(seen, 65).0.chars().collect();
+    let seen = chars(beginning(seen, 65).0);
     let mut best: Option<(usize, &str)> = None;
     for name in known {
-        let length = name.chars().count();
+        let wanted = chars(name);
+        let length = wanted.len();
         let allowed = length.div_euclid(3).max(1);
-        let found = distance(&seen, name);
+        let found = distance(&seen, &wanted);
         let alike = found <= allowed && found < length.min(seen.len());
         if alike && best.is_none_or(|best| (found, name) < best) {
             best = Some((found, name));
@@ -46,30 +47,41 @@ fn nearest_of<'k>(seen: &str, known: &mut dyn Iterator<Item = &'k str>) -> Optio
     best.map(|(_, name)| name)
 }
 
+fn chars(text: &str) -> Vec<char> {
+    let mut chars = Vec::new();
+    for c in text.chars() {
+        chars.push(c);
+    }
+    chars
+}
+
 /// Insertions, deletions, replacements and exchanges of two neighbours that make `to` of `from`.
-fn distance(from: &[char], to: &str) -> usize {
+fn distance(from: &[char], to: &[char]) -> usize {
     // For each beginning of `to`, its distances from every beginning of `from`: the last one's, and the
     // one's before.
-    let mut above: Vec<usize> = (0..=from.len()).collect();
-    let mut above_that = above.clone();
+    let mut above: Vec<usize> = Vec::new();
+    for column in 0..=from.len() {
+        above.push(column);
+    }
+    let mut above_that = Vec::new();
     let mut wanted_before = None;
-    for (i, wanted) in to.chars().enumerate() {
-        let mut row = Vec::with_capacity(above.len());
+    for (i, wanted) in to.iter().enumerate() {
+        let mut row = Vec::new();
         let mut left = i.saturating_add(1);
         row.push(left);
         let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX);
         let mut found_before = None;
         for (j, found) in from.iter().enumerate() {
-            let same = found.eq_ignore_ascii_case(&wanted);
+            let same = found.eq_ignore_ascii_case(wanted);
             let replaced = at(&above, j).saturating_add(usize::from(!same));
             let inserted = at(&above, j.saturating_add(1)).saturating_add(1);
             left = replaced.min(inserted).min(left.saturating_add(1));
             // Neighbours exchanged: both are there, the other way round.
-            if wanted_before == Some(*found) && found_before == Some(wanted) {
+            if wanted_before == Some(found) && found_before == Some(wanted) {
                 let exchanged = at(&above_that, j.saturating_sub(1)).saturating_add(1);
                 left = left.min(exchanged);
             }
-            found_before = Some(*found);
+            found_before = Some(found);
             row.push(left);
         }
         wanted_before = Some(wanted);
@@ -110,9 +122,8 @@ mod tests {
         ];
         for from in texts {
             for to in texts {
-                let chars = |text: &str| text.chars().collect::<Vec<char>>();
                 let expected = by_definition(&chars(from), &chars(to));
-                assert_eq!(distance(&chars(from), to), expected, "{from} {to}");
+                assert_eq!(distance(&chars(from), &chars(to)), expected, "{from} {to}");
             }
         }
     }

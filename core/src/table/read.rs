@@ -13,7 +13,7 @@ use crate::hash::HashKey;
 use crate::placement::{RegionStatus, TenantRules};
 use crate::region::{REGIONS_MAX, RegionName};
 use crate::release::{Phase, Weight};
-use crate::text::{count, message};
+use crate::text::{count, message, number};
 use crate::time::Timestamp;
 
 /// Everything that is wrong with a table, a line each.
@@ -85,11 +85,11 @@ fn newer_format(document: &Document) -> Option<String> {
     };
     let mut formats = members.iter().filter(|(name, _)| name == "format");
     match formats.next() {
-        Some((_, format @ Document::Integer(number))) if *number > i128::from(FORMAT) => {
-            let known = crate::text::number(FORMAT);
+        Some((_, format)) if format.is_greater_than(FORMAT) => {
+            let (seen, known) = (format.seen(), number(FORMAT));
             let what = message!(
                 "the table has format {}, which this version does not know; allowed: {}",
-                &format.seen(),
+                &seen,
                 &known
             );
             Some(what.text())
@@ -100,9 +100,8 @@ fn newer_format(document: &Document) -> Option<String> {
 
 fn read(document: &Document, problems: &mut Vec<String>) -> Option<Parts> {
     let mut members = Members::of(document, "the table", &KEYS, problems)?;
-    let format = members.whole("format", 1, FORMAT);
+    members.whole("format", 1, FORMAT);
     let epoch = members.whole("epoch", 1, Epoch::MAX.number());
-    let epoch = epoch.and_then(Epoch::new);
     members.needed("issued_at");
     moment(&mut members, "issued_at");
     let deployment = members.text("deployment");
@@ -159,14 +158,13 @@ fn read(document: &Document, problems: &mut Vec<String>) -> Option<Parts> {
         }
     }
     let release = release.and_then(|release| read_release(release, problems));
-    format?;
     config.regions = names;
     config.policy = policy?;
     config.sticky = sticky?;
     config.key = key?;
     config.weights = regions.weights;
     Some(Parts {
-        epoch: epoch?,
+        epoch: Epoch::new(epoch)?,
         deployment: String::from(deployment?),
         config,
         health: regions.health,
@@ -227,8 +225,7 @@ impl Regions {
             return None;
         }
         self.names.push(name);
-        let weight = weight.and_then(|weight| u16::try_from(weight).ok());
-        self.weights.push(weight.unwrap_or(1));
+        self.weights.push(u16::try_from(weight).unwrap_or(1));
         self.health.push(status.unwrap_or_default());
         self.pools.push(pools);
         Some(())
@@ -264,7 +261,7 @@ fn read_release(document: &Document, problems: &mut Vec<String>) -> Option<Relea
     Some(ReleaseOf {
         id: String::from(id?),
         state: state?,
-        weight: Weight::new(i64::try_from(weight?).ok()?)?,
+        weight: Weight::new(i64::try_from(weight).ok()?)?,
         valid_until,
     })
 }

@@ -43,13 +43,35 @@ pub(crate) fn edge(module: Bound) -> Vec<File> {
     let manifest = include_str!("../../js/edge/package.json").replace("0.0.0", VERSION);
     let mut files: Vec<File> = vec![
         ("package.json", manifest.into_bytes()),
-        ("halcyon_bg.js", module.js.into_bytes()),
+        ("halcyon_bg.js", without_comments(&module.js)),
         ("halcyon_bg.wasm", module.wasm),
     ];
     let ours = EDGE.iter().chain(&LICENSES);
-    files.extend(ours.map(|(name, content)| (*name, content.to_vec())));
+    files.extend(
+        ours.map(|(name, content)| match std::str::from_utf8(content) {
+            Ok(text) if name.ends_with(".js") => (*name, without_comments(text)),
+            _ => (*name, content.to_vec()),
+        }),
+    );
     files.sort();
     files
+}
+
+/// JavaScript without lines that are a comment or empty: every edge loads it, and whoever reads it finds the
+/// comments in the repository.
+fn without_comments(text: &str) -> Vec<u8> {
+    let mut kept = String::new();
+    let mut inside = false;
+    for line in text.lines() {
+        let code = line.trim_start();
+        inside |= code.starts_with("/*");
+        if !inside && !code.is_empty() && !code.starts_with("//") {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+        inside &= !code.ends_with("*/");
+    }
+    kept.into_bytes()
 }
 
 /// Writes a package's files to a folder, and takes away what an earlier version had.
@@ -80,4 +102,16 @@ pub(crate) fn pack(files: &[File]) -> Result<Vec<u8>, String> {
         tar.into_inner()?.finish()
     };
     packed().map_err(|why: std::io::Error| format!("cannot pack: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_comments_are_left_out_and_nothing_else() {
+        let text = "// a\n/** b */\nc(); // d\n\n  /**\n   * e\n   */\n  f(\"/* g */\", '//h');\n";
+        let kept = without_comments(text);
+        assert_eq!(kept, b"c(); // d\n  f(\"/* g */\", '//h');\n");
+    }
 }
