@@ -92,6 +92,7 @@ fn distance(from: &[char], to: &[char]) -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
 

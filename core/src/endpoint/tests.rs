@@ -188,7 +188,7 @@ fn texts(pieces: &[&str], most: usize) -> Vec<String> {
         let before = all[from..].to_vec();
         from = all.len();
         for text in before {
-            all.extend(pieces.iter().map(|piece| text.clone() + piece));
+            all.extend(pieces.iter().map(|piece| [text.as_str(), piece].concat()));
         }
     }
     all

@@ -298,7 +298,7 @@ fn a_pattern_stands_once_in_a_list_and_a_literal_beside_its_star_is_another() {
 }
 
 /// Patterns as a map has them: by kind and text.
-type Map = std::collections::BTreeMap<(bool, String), usize>;
+type Map = alloc::collections::BTreeMap<(bool, String), usize>;
 
 /// The value for a pattern or a tenant, looked for one beginning after the other.
 fn covering(map: &Map, pattern: &str) -> Option<usize> {
