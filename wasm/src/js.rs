@@ -114,6 +114,11 @@ impl Core {
         }
     }
 
+    // How many bits of an answer a region's place takes.
+    pub fn bits(&self) -> u32 {
+        self.routing.bits()
+    }
+
     // Where the buffer is.
     pub fn buffer(&self) -> *const u8 {
         self.buffer.as_ptr()

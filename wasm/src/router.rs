@@ -187,12 +187,19 @@ impl Routing {
         Ok(region.as_str().to_owned())
     }
 
-    /// Where a tenant goes, packed.
+    /// How many bits a region's place takes in [`packed`](Self::packed), 1 to 10.
+    pub fn bits(&self) -> u32 {
+        let last = self.router().len().saturating_sub(1);
+        usize::BITS.saturating_sub(last.leading_zeros()).max(1)
+    }
+
+    /// Where a tenant goes, packed: few regions give small numbers, so that answers can be kept in a list.
     ///
     /// ```text
-    /// bits  0..10  the region's place       20      1 for green
-    /// bits 10..20  the first choice's place 21..24  the reason, as in the C ABI
-    /// bits 24..    what is wrong: 1 the id, 2 no region is allowed, 3 all that are, are forbidden
+    /// bit  0     1 for green
+    /// bits 1..4  the reason, as in the C ABI
+    /// bits 4..   the region's place, then that of the first choice, in bits() bits each
+    /// bits 24..  what is wrong, with nothing else: 1 the id, 2 no region is allowed, 3 all that are, are forbidden
     /// ```
     #[inline]
     pub fn packed(&self, tenant: &[u8], now: Timestamp) -> u32 {
@@ -202,11 +209,10 @@ impl Routing {
         };
         match self.decide(tenant, now) {
             Ok(found) => {
-                let place = |place: usize| u32::try_from(place & 0x3ff).unwrap_or(0);
-                place(found.region)
-                    | place(found.preferred) << 10
-                    | u32::from(slot_code(found.slot)) << 20
-                    | u32::from(reason_code(found.reason)) << 21
+                let place = |place: usize| u32::try_from(place).unwrap_or(0);
+                (place(found.preferred) << self.bits() | place(found.region)) << 4
+                    | u32::from(reason_code(found.reason)) << 1
+                    | u32::from(slot_code(found.slot))
             }
             Err(ResidencyUnavailable::NoneAllowed) => NONE_ALLOWED << 24,
             Err(ResidencyUnavailable::AllForbidden) => ALL_FORBIDDEN << 24,

@@ -140,7 +140,7 @@ impl Worker {
         modules.push("(name = \"@halcyon/edge\", esModule = embed \"edge-entry.mjs\")".into());
         std::fs::write(
             folder.join("edge-entry.mjs"),
-            format!("export * from \"./node_modules/@halcyon/edge/{0}\";\nexport {{ default }} from \"./node_modules/@halcyon/edge/{0}\";\n", of_workerd.trim_start_matches("./")),
+            format!("export * from \"../node_modules/@halcyon/edge/{0}\";\nexport {{ default }} from \"../node_modules/@halcyon/edge/{0}\";\n", of_workerd.trim_start_matches("./")),
         )
         .unwrap();
         for file in std::fs::read_dir(&package).unwrap() {

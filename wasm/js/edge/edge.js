@@ -84,6 +84,7 @@ function bytes(table) {
 const SLOTS = ["blue", "green"];
 const REASONS = ["primary", "hash", "rendezvous", "residency", "pinned", "failover", "all_down"];
 
+const ERROR = 1 << 24; // answers from here on are none
 const BUFFER = 1024; // bytes of a router's buffer
 const SHORT = 64; // ids up to here go in character by character
 const KEPT = 1024; // places for answers of single tenants
@@ -97,6 +98,7 @@ export class Router {
   #until; // what is kept holds up to here
   #names;
   #answers; // by what the module answers
+  #bits; // of a region's place in it
   #tenants; // by place
   #kept;
 
@@ -118,7 +120,8 @@ export class Router {
     this.#bytes = new Uint8Array(memory.buffer, core.buffer(), BUFFER);
     this.#until = core.validUntil();
     this.#names = names(core.regions());
-    this.#answers = new Map();
+    this.#answers = [];
+    this.#bits = core.bits();
     this.#tenants = new Array(KEPT).fill("");
     this.#kept = new Array(KEPT).fill(null);
   }
@@ -163,7 +166,7 @@ export class Router {
   preferredRegion(tenant) {
     text(tenant);
     const packed = this.#ask(tenant, 0);
-    if (packed >>> 24 === 0) return this.#names[(packed >>> 10) & 0x3ff];
+    if (packed < ERROR) return this.#names[packed >>> (4 + this.#bits)];
     return attempt(() => this.#core.preferred(tenant));
   }
 
@@ -187,10 +190,8 @@ export class Router {
   }
 
   #oneOf(packed, tenant, now) {
-    const answer = this.#answers.get(packed);
-    if (answer !== undefined) return answer;
     try {
-      return this.#answer(packed, tenant, now);
+      return this.#answers[packed] ?? this.#answer(packed, tenant, now);
     } catch (error) {
       return none(error);
     }
@@ -217,16 +218,16 @@ export class Router {
   }
 
   #answer(packed, tenant, now) {
-    const known = this.#answers.get(packed);
+    const known = this.#answers[packed];
     if (known !== undefined) return known;
-    if (packed >>> 24 !== 0) throw new HalcyonError(this.#core.failure(tenant, now));
+    if (packed >= ERROR) throw new HalcyonError(this.#core.failure(tenant, now));
     const answer = Object.freeze({
-      region: this.#names[packed & 0x3ff],
-      preferred: this.#names[(packed >>> 10) & 0x3ff],
-      slot: SLOTS[(packed >>> 20) & 1],
-      reason: REASONS[(packed >>> 21) & 7],
+      region: this.#names[(packed >>> 4) & ((1 << this.#bits) - 1)],
+      preferred: this.#names[packed >>> (4 + this.#bits)],
+      slot: SLOTS[packed & 1],
+      reason: REASONS[(packed >>> 1) & 7],
     });
-    this.#answers.set(packed, answer);
+    this.#answers[packed] = answer;
     return answer;
   }
 }

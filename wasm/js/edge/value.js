@@ -34,7 +34,7 @@ export function encode(value) {
       write(value);
     } else if (typeof value === "number") {
       tag(3);
-      write(String(value));
+      write(digits(value));
     } else if (typeof value === "boolean") {
       tag(value ? 2 : 1);
     } else if (Array.isArray(value)) {
@@ -55,4 +55,11 @@ export function encode(value) {
   };
   add(value);
   return bytes.subarray(0, length);
+}
+
+// A number without an exponent, as the core shows it.
+function digits(number) {
+  const [, sign, first, others = "", power] = /^(-?)(\d)(?:\.(\d+))?e(.+)$/.exec(number) ?? [];
+  if (power === undefined) return String(number);
+  return sign + (power > 0 ? (first + others).padEnd(+power + 1, "0") : `0.${"0".repeat(-power - 1)}${first}${others}`);
 }
