@@ -88,6 +88,11 @@ impl HashKey {
     pub fn sip13(&self, bytes: &[u8]) -> u64 {
         self.hasher.hash(bytes)
     }
+
+    /// The same of `prefix`, fewer than eight bytes, and `bytes` behind it.
+    pub(crate) fn sip13_behind(&self, prefix: &[u8], bytes: &[u8]) -> u64 {
+        self.hasher.hash_behind(prefix, bytes)
+    }
 }
 
 impl fmt::Debug for HashKey {
