@@ -14,6 +14,18 @@ pub(super) struct Sip13 {
 }
 
 impl Sip13 {
+    /// Of no key: no bit is set.
+    pub(super) const NONE: Self = Self {
+        k0: 0,
+        k1: 0,
+        start: State {
+            v0: 0,
+            v1: 0,
+            v2: 0,
+            v3: 0,
+        },
+    };
+
     pub(super) const fn new(k0: u64, k1: u64) -> Self {
         // "somepseudorandomlygeneratedbytes".
         let start = State {

@@ -31,9 +31,12 @@ use crate::config::{FailoverPolicy, Lookup, RegionConfig, Sticky};
 use crate::hash::{HashKey, TenantId};
 use crate::region::RegionName;
 use crate::regions::ConfigError;
-use everybody::Everybody;
+// For a table that decides in its bytes.
+pub(crate) use everybody::Everybody;
+pub(crate) use rendezvous::{Candidate, Draws};
+pub(crate) use walk::{Facts, decide};
+
 use rendezvous::Rendezvous;
-use walk::Facts;
 
 /// The table of `-log2` that weights rest on, for the page that defines placement:
 /// `floor(2^28 * -log2(i / 256) + 1/2)` for `i` from 1 to 256, before them `floor(2^28 * (8 + 2 / ln 2) + 1/2)`.
@@ -308,7 +311,7 @@ impl Router {
         health: &[RegionStatus],
         slots: &SlotRule,
     ) -> Result<Decision, ResidencyUnavailable> {
-        walk::decide(self.under(health), tenant, self.hash(tenant), slots)
+        decide(self.under(health), tenant, self.hash(tenant), slots)
     }
 
     /// The router as a decision asks it.

@@ -47,8 +47,8 @@ impl Candidate {
     };
 
     /// Of a region by its name, its weight (0 counts as 1 here) and its place.
-    pub(crate) fn new(key: &HashKey, name: &str, weight: u16, place: u16) -> Self {
-        let seed = fmix64(key.sip13_behind(b"region\0", name.as_bytes()));
+    pub(crate) fn new(key: &HashKey, name: &[u8], weight: u16, place: u16) -> Self {
+        let seed = fmix64(key.sip13_behind(b"region\0", name));
         Self {
             seed: seed ^ (seed >> 33),
             inverse: u64::from(u32::MAX)
@@ -102,7 +102,7 @@ impl Draws<'_> {
     }
 
     /// The first of the eligible regions in the bucket's order.
-    pub(super) fn first_of(self, bucket: u16, eligible: impl Fn(u16) -> bool) -> Option<u16> {
+    pub(crate) fn first_of(self, bucket: u16, eligible: impl Fn(u16) -> bool) -> Option<u16> {
         let best = |candidates: &[Candidate]| {
             let eligible = candidates.iter().filter(|one| eligible(one.place));
             eligible
@@ -150,7 +150,9 @@ impl Rendezvous {
         let candidates = |of_weight: fn(u16) -> bool| {
             let chosen = named.iter().filter(|(_, weight, _)| of_weight(*weight));
             chosen
-                .map(|(name, weight, place)| Candidate::new(key, name.as_str(), *weight, *place))
+                .map(|(name, weight, place)| {
+                    Candidate::new(key, name.as_str().as_bytes(), *weight, *place)
+                })
                 .collect()
         };
         let weighted: Vec<Candidate> = candidates(|weight| weight > 0);
@@ -180,7 +182,7 @@ type Bytes = Box<[u8; 1 << 16]>;
 ///
 /// In bytes, since half the size is half as far out of a processor's caches.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     low: Bytes,
     /// With more than 256 regions, the rest of the places.
     high: Option<Bytes>,
