@@ -48,26 +48,19 @@ impl Sip13 {
     /// Always inlined: with a call, short texts cost a tenth more.
     #[inline(always)]
     pub(super) fn hash(&self, bytes: &[u8]) -> u64 {
-        rest(self.start, bytes, length_of(bytes))
+        let length = length_of(bytes);
+        rest(self.start, bytes, length, 0)
     }
 
     /// The hash of `prefix`, fewer than eight bytes, and `bytes` behind it.
     pub(super) fn hash_behind(&self, prefix: &[u8], bytes: &[u8]) -> u64 {
         let length = length_of(prefix).wrapping_add(length_of(bytes));
         let missing = 8_usize.saturating_sub(prefix.len());
-        let mut block = [0; 8];
-        for (to, from) in block.iter_mut().zip(prefix.iter().chain(bytes)) {
-            *to = *from;
-        }
-        match bytes.split_at_checked(missing) {
-            Some((_, behind)) => {
-                let state = self.start.with(u64::from_le_bytes(block)).begin();
-                rest(state, behind, length)
-            }
-            None => {
-                let all = prefix.len().saturating_add(bytes.len());
-                rest(self.start, block.get(..all).unwrap_or_default(), length)
-            }
+        let (first, behind) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
+        let block = number(prefix) | number(first) << (length_of(prefix) << 3);
+        match length {
+            ..8 => rest(self.start, &[], length, block),
+            _ => rest(self.start.with(block).begin(), behind, length, 0),
         }
     }
 }
@@ -77,25 +70,30 @@ fn length_of(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// The hash of a text of this length, of which the blocks before `bytes` are in the state.
+/// The hash of a text of this length, of which the blocks before `bytes` are in the state. `last` is in the
+/// last block already.
 ///
 /// In WebAssembly a function of its own: there a module's size counts, and a call costs little.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-fn rest(mut state: State, bytes: &[u8], length: u64) -> u64 {
+fn rest(mut state: State, bytes: &[u8], length: u64, last: u64) -> u64 {
     let mut rest = bytes;
     // Two blocks at a time: half the counting.
+    #[cfg(not(target_arch = "wasm32"))]
     while let Some((pair, behind)) = rest.split_first_chunk::<16>() {
         for block in pair.as_chunks().0 {
             state = state.with(u64::from_le_bytes(*block)).begin();
         }
         rest = behind;
     }
-    if let Some((block, behind)) = rest.split_first_chunk() {
+    while let Some((block, behind)) = rest.split_first_chunk() {
         state = state.with(u64::from_le_bytes(*block)).begin();
         rest = behind;
+        if cfg!(not(target_arch = "wasm32")) {
+            break;
+        }
     }
-    let mut last = length << 56;
+    let mut last = length << 56 | last;
     if !rest.is_empty() {
         last |= tail(bytes, length);
     }
@@ -162,8 +160,14 @@ fn tail(bytes: &[u8], length: u64) -> u64 {
         let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
         return u64::from(first) | (u64::from(last) << 32) >> missing;
     }
+    number(bytes)
+}
+
+/// Up to eight bytes, the first one lowest.
+#[inline]
+fn number(bytes: &[u8]) -> u64 {
     let bytes = bytes.iter().rev();
-    bytes.fold(0, |tail, byte| tail << 8 | u64::from(*byte))
+    bytes.fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]

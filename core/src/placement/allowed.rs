@@ -58,10 +58,4 @@ impl<'r, P: Place> Allowed<'r, P> {
     pub(super) fn iter(self) -> impl Iterator<Item = usize> + Clone + use<'r, P> {
         (0..self.len()).filter_map(move |index| self.at(index))
     }
-
-    /// The allowed regions after `place`, wrapping, without it.
-    pub(super) fn after(self, place: usize) -> impl Iterator<Item = usize> + use<'r, P> {
-        let later = self.iter().filter(move |other| *other > place);
-        later.chain(self.iter().filter(move |other| *other < place))
-    }
 }

@@ -103,13 +103,19 @@ impl Draws<'_> {
 
     /// The first of the eligible regions in the bucket's order.
     pub(crate) fn first_of(self, bucket: u16, eligible: impl Fn(u16) -> bool) -> Option<u16> {
-        let best = |candidates: &[Candidate]| {
-            let eligible = candidates.iter().filter(|one| eligible(one.place));
-            eligible
-                .min_by_key(|one| one.score(u64::from(bucket)))
-                .map(|one| one.place)
-        };
-        best(self.weighted).or_else(|| best(self.spare))
+        for candidates in [self.weighted, self.spare] {
+            let (mut best, mut first) = (u64::MAX, None);
+            for candidate in candidates {
+                let score = candidate.score(u64::from(bucket));
+                if score < best && eligible(candidate.place) {
+                    (best, first) = (score, Some(candidate.place));
+                }
+            }
+            if first.is_some() {
+                return first;
+            }
+        }
+        None
     }
 
     /// All regions in the bucket's order, with their scores.

@@ -201,14 +201,26 @@ fn walk<F: Facts>(
     if eligible(&first) {
         return Some(first);
     }
+    let others = allowed.iter().filter(eligible);
     match facts.policy() {
-        FailoverPolicy::Ordered => allowed.after(first).find(eligible),
+        // The next one, or at the end of the list the first.
+        FailoverPolicy::Ordered => {
+            let mut before = None;
+            for place in others {
+                if place > first {
+                    return Some(place);
+                }
+                before = before.or(Some(place));
+            }
+            before
+        }
         FailoverPolicy::RoundRobin => {
-            let mut survivors = allowed.iter().filter(eligible);
-            let count = survivors.clone().count();
             // Mixed first: h mod m alone correlates with the first choice h mod n, and would send
             // all displaced tenants to one survivor.
-            survivors.nth(modulo(fmix64(h), count))
+            let chosen = modulo(fmix64(h), others.clone().count());
+            others
+                .zip(0_usize..)
+                .find_map(|(place, index)| (index == chosen).then_some(place))
         }
         FailoverPolicy::Rendezvous => preferred_of(facts, h, allowed, Some(serving)),
     }

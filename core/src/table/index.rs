@@ -1,6 +1,5 @@
 //! A table that decides in its own bytes: nothing is copied, nothing allocated.
 
-use core::cmp::Ordering;
 use core::convert::Infallible;
 
 use super::Epoch;
@@ -161,20 +160,19 @@ impl TableIndex {
         };
         let compare = |one: u16, other: u16| {
             let name = |place: u16| self.known(bytes, usize::from(place)).unwrap_or_default().1;
-            name(one)
-                .iter()
-                .map(letter)
-                .cmp(name(other).iter().map(letter))
+            let (one, other) = (name(one), name(other));
+            let mut letters = one.iter().map(letter).zip(other.iter().map(letter));
+            match letters.find(|(one, other)| one != other) {
+                Some((one, other)) => one.cmp(&other),
+                None => one.len().cmp(&other.len()),
+            }
         };
         let mut order = [0; REGIONS_MAX];
         for (count, place) in (0..self.regions).zip(0_u16..) {
             let before = order.get(..count)?;
-            let at = before.partition_point(|before| compare(*before, place) == Ordering::Less);
-            if let Some(behind) = before.get(at)
-                && compare(*behind, place) == Ordering::Equal
-            {
+            let Err(at) = before.binary_search_by(|before| compare(*before, place)) else {
                 return None;
-            }
+            };
             let mut carried = place;
             for slot in order.get_mut(at..=count)? {
                 core::mem::swap(slot, &mut carried);
@@ -312,13 +310,16 @@ impl<'t> InPlace<'t> {
     fn last_up_to(self, list: List, kind: Kind, key: &[u8]) -> Option<Rule<'t>> {
         let mut reader = Reader::at(self.bytes, list.at)?;
         let offsets: &[[u8; 4]] = reader.chunks(list.count)?;
-        let rule = |offset: &[u8; 4]| {
+        let at = |offset: &[u8; 4]| {
             let at = usize::try_from(u32::from_le_bytes(*offset)).ok()?;
-            Reader::at(self.bytes, at)?.rule(kind)
+            Reader::at(self.bytes, at)
         };
-        let behind =
-            offsets.partition_point(|offset| rule(offset).is_some_and(|rule| rule.text <= key));
-        rule(offsets.get(behind.checked_sub(1)?)?)
+        let up_to = |offset: &[u8; 4]| {
+            let text = at(offset).and_then(|mut reader| reader.bytes());
+            text.is_some_and(|text| text <= key)
+        };
+        let behind = offsets.partition_point(up_to);
+        at(offsets.get(behind.checked_sub(1)?)?)?.rule(kind)
     }
 }
 

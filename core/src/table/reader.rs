@@ -84,9 +84,9 @@ pub(super) struct Rule<'b> {
 /// What is left to read. Every method answers `None` where it is too little, or not allowed.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'b> {
-    /// Everything but the checksum.
-    content: &'b [u8],
     rest: &'b [u8],
+    /// How many bytes there are, those before included.
+    all: usize,
 }
 
 impl<'b> Reader<'b> {
@@ -113,27 +113,31 @@ impl<'b> Reader<'b> {
     #[inline]
     pub(super) fn at(content: &'b [u8], position: usize) -> Option<Self> {
         let rest = content.get(position..)?;
-        Some(Self { content, rest })
+        let all = content.len();
+        Some(Self { rest, all })
     }
 
     /// How many bytes stand before what is left.
     pub(super) fn position(&self) -> usize {
-        self.content.len().saturating_sub(self.rest.len())
+        self.all.wrapping_sub(self.rest.len())
     }
 
     pub(super) fn is_at_the_end(&self) -> bool {
         self.rest.is_empty()
     }
 
+    #[inline(always)]
     pub(super) fn head(&mut self) -> Option<Head<'b>> {
-        let epoch = Epoch::new(self.number()?)?;
-        let until = self.number()?;
-        let key = HashKey::from_bytes(*self.chunk()?);
-        let sticky = self.one_of(&Sticky::ALL)?;
-        let policy = self.one_of(&FailoverPolicy::ALL)?;
-        let primary = self.short()?;
-        let phase = self.one_of(&Phase::ALL)?;
-        let weight = Weight::new(i64::from(self.byte()?))?;
+        // Their length looked at once.
+        let mut fixed = Self::at(self.chunk::<38>()?, 0)?;
+        let epoch = Epoch::new(fixed.number()?)?;
+        let until = fixed.number()?;
+        let key = HashKey::from_bytes(*fixed.chunk()?);
+        let sticky = fixed.one_of(&Sticky::ALL)?;
+        let policy = fixed.one_of(&FailoverPolicy::ALL)?;
+        let primary = fixed.short()?;
+        let phase = fixed.one_of(&Phase::ALL)?;
+        let weight = Weight::new(i64::from(fixed.byte()?))?;
         let id = self.text()?;
         let deployment_at = self.position();
         let deployment = self.text().filter(|name| is_name(name))?;
@@ -164,10 +168,12 @@ impl<'b> Reader<'b> {
     }
 
     /// One of the head's regions.
+    #[inline(always)]
     pub(super) fn region(&mut self) -> Option<Region<'b>> {
+        let [low, high, status] = *self.chunk()?;
         Some(Region {
-            weight: self.short()?,
-            status: self.one_of(&RegionStatus::ALL)?,
+            weight: u16::from_le_bytes([low, high]),
+            status: *RegionStatus::ALL.get(usize::from(status))?,
             name: self.text().filter(|name| is_name(name))?,
             pools: [self.text()?, self.text()?],
         })
@@ -175,9 +181,8 @@ impl<'b> Reader<'b> {
 
     /// The weight and the name of a region that has been read before.
     pub(super) fn known_region(mut self) -> Option<(u16, &'b [u8])> {
-        let weight = self.short()?;
-        self.byte()?;
-        Some((weight, self.bytes()?))
+        let [low, high, _] = *self.chunk()?;
+        Some((u16::from_le_bytes([low, high]), self.bytes()?))
     }
 
     /// Where each rule of the next list begins.
@@ -231,7 +236,7 @@ impl<'b> Reader<'b> {
         usize::try_from(count).ok()
     }
 
-    fn bytes(&mut self) -> Option<&'b [u8]> {
+    pub(super) fn bytes(&mut self) -> Option<&'b [u8]> {
         let length = self.count()?;
         let (bytes, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
@@ -250,20 +255,29 @@ impl<'b> Reader<'b> {
 impl Rule<'_> {
     /// Whether it may stand in a list of this kind, of literals or of beginnings, over so many regions.
     pub(super) fn is_allowed(&self, kind: Kind, exact: bool, regions: usize) -> bool {
-        let place = |place: u16| usize::from(place) < regions;
+        let value = usize::from(self.value);
         let value = match kind {
-            // Ascending, as the look-up needs them.
-            Kind::Residency => {
-                let places = self.places.iter().map(|bytes| u16::from_le_bytes(*bytes));
-                places.clone().all(place) && places.is_sorted_by(|before, behind| before < behind)
-            }
-            Kind::Pins => place(self.value),
-            Kind::Slots => SLOTS.get(usize::from(self.value)).is_some(),
+            Kind::Residency => are_ascending(self.places, regions),
+            Kind::Pins => value < regions,
+            Kind::Slots => value < SLOTS.len(),
         };
         value
             && self.text.len() <= TENANT_ID_MAX
             && !(exact && self.text.is_empty())
-            && !self.text.contains(&b'*')
+            && self.text.iter().all(|byte| *byte != b'*')
             && core::str::from_utf8(self.text).is_ok()
     }
+}
+
+/// Whether they are places of so many regions, ascending, as the look-up needs them.
+fn are_ascending(places: &[[u8; 2]], regions: usize) -> bool {
+    let mut least = 0;
+    for place in places {
+        let place = usize::from(u16::from_le_bytes(*place));
+        if place < least || place >= regions {
+            return false;
+        }
+        least = place.saturating_add(1);
+    }
+    true
 }
