@@ -56,11 +56,12 @@ impl Sip13 {
     pub(super) fn hash_behind(&self, prefix: &[u8], bytes: &[u8]) -> u64 {
         let length = length_of(prefix).wrapping_add(length_of(bytes));
         let missing = 8_usize.saturating_sub(prefix.len());
-        let (first, behind) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
-        let block = number(prefix) | number(first) << (length_of(prefix) << 3);
-        match length {
-            ..8 => rest(self.start, &[], length, block),
-            _ => rest(self.start.with(block).begin(), behind, length, 0),
+        // What is too much for the block leaves it at the top.
+        let first = number(bytes.get(..8).unwrap_or(bytes));
+        let block = number(prefix) | first << (length_of(prefix) << 3);
+        match bytes.get(missing..) {
+            Some(behind) => rest(self.start.with(block).begin(), behind, length, 0),
+            None => rest(self.start, &[], length, block),
         }
     }
 }
