@@ -18,7 +18,7 @@ pub const REGIONS_MAX: usize = 1024;
 #[serde(try_from = "String", into = "String")]
 pub struct RegionName(Box<str>);
 
-/// The rule for names, as messages state it.
+/// The rule for the names of regions and of deployments, as messages state it.
 pub const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
 
 /// Whether a name, of a region or of a deployment, follows [`NAME_RULE`].
