@@ -183,3 +183,97 @@ pub fn reason_code(reason: Reason) -> u8 {
         Reason::AllDown => 6,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use halcyon_core::table::Table;
+
+    /// Memory that ends.
+    struct Short {
+        bytes: Vec<u8>,
+        most: usize,
+    }
+
+    impl Area for Short {
+        fn bytes(&self) -> &[u8] {
+            &self.bytes
+        }
+
+        fn bytes_mut(&mut self) -> &mut [u8] {
+            &mut self.bytes
+        }
+
+        fn grow(&mut self, length: usize) -> bool {
+            let suffices = length <= self.most;
+            if suffices {
+                self.bytes = vec![0; length];
+            }
+            suffices
+        }
+    }
+
+    fn edge(most: usize) -> Edge<Short> {
+        let area = || Short {
+            bytes: Vec::new(),
+            most,
+        };
+        Edge::new(area(), area())
+    }
+
+    fn table(epoch: u64, regions: &str) -> Vec<u8> {
+        let region = |name| format!(r#"{{"name":"{name}","weight":1,"status":"up"}}"#);
+        let regions: Vec<String> = regions.split(',').map(region).collect();
+        let text = format!(
+            r#"{{"format":1,"epoch":{epoch},"issued_at":"2026-01-01T00:00:00Z","deployment":"shop",
+            "regions":[{}],"sticky":"hash","failover":"ordered"}}"#,
+            regions.join(",")
+        );
+        Table::from_json(&text).unwrap().to_binary()
+    }
+
+    fn take(edge: &mut Edge<Short>, bytes: &[u8]) -> u32 {
+        edge.buffer(bytes.len()).unwrap().copy_from_slice(bytes);
+        edge.load(bytes.len())
+    }
+
+    fn ask(edge: &mut Edge<Short>, tenant: &[u8]) -> u64 {
+        edge.buffer(tenant.len()).unwrap().copy_from_slice(tenant);
+        edge.route(tenant.len(), Timestamp(0))
+    }
+
+    #[test]
+    fn a_table_is_held_where_it_was_written_and_the_next_goes_to_the_other_area() {
+        let mut edge = edge(BYTES_MAX);
+        let (one, two) = (table(1, "a"), table(2, "a,b,c"));
+        assert_eq!(take(&mut edge, &one), 0);
+        assert_eq!(edge.table.bytes, one);
+        assert!(edge.buffer.bytes.is_empty());
+        assert_eq!(take(&mut edge, &two), 0);
+        assert_eq!(edge.table.bytes, two);
+        assert_eq!(edge.buffer.bytes, one);
+        // tenant1 by hash: the third of three.
+        assert_eq!(ask(&mut edge, b"tenant1"), 2 | 1 << 24);
+        // One that is refused is overwritten by the next.
+        assert_eq!(take(&mut edge, &one), load::OLDER);
+        assert_eq!(take(&mut edge, &table(2, "a,b")), load::SAME_EPOCH);
+        assert_eq!(take(&mut edge, &two), 0, "the very one");
+        assert_eq!(edge.table.bytes, two);
+        assert_eq!(ask(&mut edge, b"tenant1"), 2 | 1 << 24);
+    }
+
+    #[test]
+    fn without_memory_there_is_no_buffer_and_what_was_there_is_gone() {
+        let mut edge = edge(300);
+        assert_eq!(take(&mut edge, &table(1, "a,b,c")), 0);
+        assert!(edge.buffer(301).is_none());
+        assert_eq!(edge.route(0, Timestamp(0)), u64::from(route::LENGTH) << 32);
+        assert_eq!(
+            edge.route(1, Timestamp(0)),
+            u64::from(route::NO_BUFFER) << 32
+        );
+        assert_eq!(edge.load(1), load::NO_BUFFER);
+        assert_eq!(ask(&mut edge, b"tenant1"), 2 | 1 << 24);
+    }
+}
