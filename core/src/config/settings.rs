@@ -8,7 +8,7 @@ use core::ops::RangeInclusive;
 use super::endpoints::{read_dependencies, read_region_endpoints};
 use super::{Lookup, Problems, items, refuse_unsupported, value};
 use crate::endpoint::Endpoint;
-use crate::region::RegionName;
+use crate::region::{NAME_RULE, RegionName, is_name};
 use crate::role::Actor;
 use crate::text::Seen;
 
@@ -90,7 +90,7 @@ pub struct Settings {
     pub build: BuildInfo,
     /// Directory of the journal: `DIR` of `HALCYON_STORE=file:DIR`.
     pub store_dir: String,
-    /// The deployment that routing tables are for.
+    /// The deployment that routing tables are for, named by [`NAME_RULE`].
     pub deployment: String,
     /// Milliseconds between two probes of a region, 10 to 3,600,000.
     pub probe_interval_ms: u64,
@@ -154,7 +154,7 @@ impl Settings {
                 build_date: text("BUILD_DATE", "unknown"),
             },
             store_dir: read_store(lookup, problems),
-            deployment: text("HALCYON_DEPLOYMENT", "default"),
+            deployment: read_deployment(lookup, problems),
             probe_interval_ms: read_number(
                 lookup,
                 "PROBE_INTERVAL_MS",
@@ -273,6 +273,24 @@ fn read_store(lookup: Lookup<'_>, problems: &mut Problems) -> String {
             );
             default
         }
+    }
+}
+
+fn read_deployment(lookup: Lookup<'_>, problems: &mut Problems) -> String {
+    let default = String::from("default");
+    match value(lookup, "HALCYON_DEPLOYMENT") {
+        Some(name) if is_name(&name) => name,
+        Some(name) => {
+            problems.error(
+                "HALCYON_DEPLOYMENT",
+                format_args!(
+                    "{} is not a deployment's name; allowed: {NAME_RULE}",
+                    Seen(&name)
+                ),
+            );
+            default
+        }
+        None => default,
     }
 }
 

@@ -118,7 +118,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "HALCYON_DEPLOYMENT",
         "default",
-        "the deployment that routing tables are for; an edge takes no other's",
+        "the deployment that routing tables are for, named like a region; an edge takes no other's",
     ),
     variable(
         "PROBE_INTERVAL_MS",

@@ -7,7 +7,9 @@
 mod binary;
 mod content;
 mod held;
+mod index;
 mod read;
+mod reader;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,8 @@ use serde::Serialize;
 
 pub use binary::{BYTES_MAX, BinaryError};
 pub use content::{TableContent, TableRegion, TableRelease};
-pub use held::{Refusal, Table};
+pub use held::{Refusal, Succession, Table};
+pub use index::TableIndex;
 pub use read::TableError;
 
 use crate::time::Timestamp;

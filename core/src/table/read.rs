@@ -13,7 +13,7 @@ use crate::document::{Document, Members, say_if_enough};
 use crate::endpoint::Endpoint;
 use crate::hash::HashKey;
 use crate::placement::{RegionStatus, TenantRules};
-use crate::region::{REGIONS_MAX, RegionName};
+use crate::region::{NAME_RULE, REGIONS_MAX, RegionName, is_name};
 use crate::release::{Phase, Weight};
 use crate::text::Seen;
 use crate::time::Timestamp;
@@ -100,6 +100,16 @@ fn read(document: &Document, problems: &mut Vec<String>) -> Option<Parts> {
     let epoch = whole(&mut members, "epoch", 1, Epoch::MAX.number()).and_then(Epoch::new);
     moment(&mut members, "issued_at", true);
     let deployment = members.text("deployment").map(ToOwned::to_owned);
+    let deployment = deployment.filter(|name| {
+        let allowed = is_name(name);
+        if !allowed {
+            members.problem(format_args!(
+                "has \"deployment\" = {}; allowed: {NAME_RULE}",
+                Seen(name)
+            ));
+        }
+        allowed
+    });
     let sticky = one_of(&mut members, "sticky", &Sticky::ALL, Sticky::name);
     let policy = one_of(
         &mut members,

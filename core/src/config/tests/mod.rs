@@ -13,7 +13,7 @@ use core::cell::RefCell;
 
 use super::*;
 use crate::testing::env;
-use crate::text::SEEN_MAX;
+use crate::text::{SEEN_MAX, Seen};
 
 fn read(table: &[(&str, &str)]) -> (Settings, Problems) {
     Settings::read(&env(table))
@@ -348,6 +348,21 @@ fn a_dependency_that_cannot_be_checked_is_an_error() {
         let error = error("READINESS_CHECKS", text);
         assert!(error.contains(why), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_deployment_is_named_like_a_region() {
+    for name in ["shop", "Shop.eu_1-b", "9", &"x".repeat(63)] {
+        assert_eq!(with("HALCYON_DEPLOYMENT", name).deployment, name);
+    }
+    for name in ["my shop", "-a", "sh\u{f6}p", "a/b", "a\0", &"x".repeat(64)] {
+        let error = error("HALCYON_DEPLOYMENT", name);
+        let rule = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
+        let says = format!("{} is not a deployment's name; allowed: {rule}", Seen(name));
+        assert_eq!(error, format!("HALCYON_DEPLOYMENT: {says}"));
+        let (settings, _) = read(&[("HALCYON_DEPLOYMENT", name)]);
+        assert_eq!(settings.deployment, "default");
     }
 }
 

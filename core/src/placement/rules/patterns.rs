@@ -75,12 +75,8 @@ impl<T: PartialEq> PartialEq for Patterns<T> {
 impl<T: Eq> Eq for Patterns<T> {}
 
 impl Keys {
-    /// Adds a pattern whose value is at `place`.
-    fn add(&mut self, pattern: &str, place: usize) -> Result<(), NotAdded> {
-        let (text, exact) = match pattern.strip_suffix('*') {
-            Some(beginning) => (beginning, false),
-            None => (pattern, true),
-        };
+    /// Adds a literal or a beginning whose value is at `place`.
+    fn add(&mut self, text: &str, exact: bool, place: usize) -> Result<(), NotAdded> {
         if text.bytes().any(|byte| byte == b'*') {
             return Err(NotAdded::NoPattern);
         }
@@ -131,7 +127,11 @@ impl<T> Patterns<T> {
     /// When the pattern matches no tenant id, has a `*` anywhere but at its end, or is there already;
     /// the message begins with the verb.
     pub fn insert(&mut self, pattern: &str, value: T) -> Result<(), String> {
-        self.add(pattern, value).map_err(|why| match why {
+        let (text, exact) = match pattern.strip_suffix('*') {
+            Some(beginning) => (beginning, false),
+            None => (pattern, true),
+        };
+        self.add(text, exact, value).map_err(|why| match why {
             NotAdded::NoPattern => format!(
                 "has the pattern {}; allowed: a tenant id, or its beginning and one * at the end",
                 Seen(pattern)
@@ -147,9 +147,9 @@ impl<T> Patterns<T> {
         })
     }
 
-    /// The same without a message.
-    pub(crate) fn add(&mut self, pattern: &str, value: T) -> Result<(), NotAdded> {
-        self.keys.add(pattern, self.values.len())?;
+    /// The same without a message: a literal, or what stands before a `*`.
+    pub(crate) fn add(&mut self, text: &str, exact: bool, value: T) -> Result<(), NotAdded> {
+        self.keys.add(text, exact, self.values.len())?;
         self.values.push(value);
         Ok(())
     }
@@ -213,16 +213,19 @@ impl<T> Patterns<T> {
 
     /// Every pattern with its value, literals first.
     pub fn iter(&self) -> impl Iterator<Item = (String, &T)> {
-        let Keys {
-            exact, beginnings, ..
-        } = &self.keys;
-        let exact = exact.iter().map(|(id, place)| (id.clone(), place));
-        let all = exact.chain(
-            beginnings
-                .iter()
-                .map(|(id, place)| (format!("{id}*"), place)),
-        );
-        all.filter_map(|(pattern, place)| Some((pattern, self.at(*place)?)))
+        let literals = self.texts(true).map(|(id, value)| (id.to_owned(), value));
+        let beginnings = self.texts(false);
+        literals.chain(beginnings.map(|(beginning, value)| (format!("{beginning}*"), value)))
+    }
+
+    /// Every literal, or what stands before the `*` of every other pattern, by its bytes.
+    pub(crate) fn texts(&self, exact: bool) -> impl Iterator<Item = (&str, &T)> {
+        let map = match exact {
+            true => &self.keys.exact,
+            false => &self.keys.beginnings,
+        };
+        map.iter()
+            .filter_map(|(text, place)| Some((text.as_str(), self.at(*place)?)))
     }
 
     /// How many patterns there are.
