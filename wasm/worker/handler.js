@@ -1,6 +1,6 @@
 // A request comes in, the core says where it goes, and it goes there. The same in every runtime.
 
-import { back, hasBody, onward, stamp } from "./headers.js";
+import { back, hasBody, isHost, onward, stamp } from "./headers.js";
 import { problem, seen } from "./problem.js";
 import { read } from "./settings.js";
 import { said, Tables } from "./table.js";
@@ -29,6 +29,10 @@ export function edge(env, { send, client = () => null, log = console.warn }) {
   }
   return async function handle(request, background) {
     tables.refresh(background);
+    // Some runtimes make the URL out of whatever the Host is.
+    if (!isHost(request.headers.get("host") ?? "-") || !URL.canParse(request.url)) {
+      return problem(400, "bad_request", "no valid Host; allowed: host[:port]");
+    }
     const url = new URL(request.url);
     const tenant = settings.tenantFrom(request, url);
     if (tenant === null) return problem(400, "no_tenant", `the request names no tenant; allowed: ${settings.tenantIn}`);

@@ -48,7 +48,14 @@ export function stamp(headers, placement) {
   headers.set("x-halcyon-reason", placement.reason);
 }
 
-/** Whether a request has a body. */
+/** Whether a request has a body: in Workers one of no length has a stream, too. */
 export function hasBody({ body, headers }) {
-  return Boolean(body) || headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0";
+  const length = headers.get("content-length");
+  if (length !== null) return Number(length) > 0;
+  return Boolean(body) || headers.has("transfer-encoding");
+}
+
+/** Whether a Host says nothing but a host, and maybe a port. */
+export function isHost(host) {
+  return Boolean(host) && !/[/\\?#@]/.test(host);
 }

@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 
 import { edge } from "./handler.js";
-import { hasBody } from "./headers.js";
+import { hasBody, isHost } from "./headers.js";
 import { problem } from "./problem.js";
 
 // A Response must not have a body then.
@@ -23,7 +23,7 @@ export function serve(env) {
     try {
       const request = requestOf(incoming, gone.signal);
       handle ??= edge(env, { send, client: (request) => peers.get(request) });
-      const answer = request ? await handle(request, () => {}) : problem(400, "bad_request", "no valid Host or target");
+      const answer = request ? await handle(request, () => {}) : problem(400, "bad_request", "no valid Host, path or method");
       await write(answer, incoming, outgoing);
     } catch (why) {
       if (!gone.signal.aborted) console.error("halcyon:", why?.message);
@@ -36,11 +36,12 @@ export function serve(env) {
 // The addresses of clients, by request.
 const peers = new WeakMap();
 
-/** What came in as a Request; null where it has no URL. */
+/** What came in as a Request; null where it can be none. */
 function requestOf(incoming, signal) {
   const { host } = incoming.headers;
   const url = `http://${host}${incoming.url}`;
-  if (!host || /[/\\?#@]/.test(host) || !incoming.url.startsWith("/") || !URL.canParse(url)) return null;
+  if (!isHost(host) || !incoming.url.startsWith("/") || !URL.canParse(url)) return null;
+  if (["TRACE", "TRACK"].includes(incoming.method)) return null; // the class refuses them
   const headers = new Headers();
   const { rawHeaders } = incoming;
   for (let at = 0; at < rawHeaders.length; at += 2) headers.append(rawHeaders[at], rawHeaders[at + 1]);

@@ -1,6 +1,7 @@
 // The edge in Cloudflare Workers.
 
 import { edge } from "./handler.js";
+import { hasBody } from "./headers.js";
 
 // One for all requests of an isolate.
 let handle;
@@ -13,7 +14,7 @@ export default {
 };
 
 function send(request, url, headers, watch) {
-  let { body } = request;
+  let body = hasBody(request) ? request.body : null;
   const length = headers.get("content-length");
   headers.delete("content-length"); // the stream has it
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") headers.set("upgrade", "websocket");
@@ -31,7 +32,8 @@ function send(request, url, headers, watch) {
   return fetch(url, { method: request.method, headers, body, redirect: "manual", signal: watch.signal });
 }
 
-// Cloudflare sets the header, and `cf` with it; without `cf` it is the client's own word.
-function client(request) {
-  return request.cf ? request.headers.get("cf-connecting-ip") : null;
+// Cloudflare sets the header; anywhere else it would be the client's own word, and workerd knows better.
+function client({ cf, headers }) {
+  if (cf?.colo) return headers.get("cf-connecting-ip");
+  return cf?.clientIp?.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 }
