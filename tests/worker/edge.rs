@@ -46,6 +46,7 @@ fn installed() -> Option<&'static Path> {
         let target = workspace().join("target/wasm");
         write_all(&packages, &target).unwrap_or_else(|why| panic!("{why}"));
         let copy = home.join(format!("copy-{}", std::process::id()));
+        remove_copies_of_ended_runs(&home);
         std::fs::create_dir_all(&copy).unwrap();
         for name in template() {
             std::fs::copy(
@@ -64,6 +65,18 @@ fn installed() -> Option<&'static Path> {
         Some(copy)
     };
     INSTALLED.get_or_init(install).as_deref()
+}
+
+fn remove_copies_of_ended_runs(home: &Path) {
+    for entry in std::fs::read_dir(home).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if let Some(process) = name.strip_prefix("copy-")
+            && !Path::new("/proc").join(process).exists()
+        {
+            // Another run may have removed it.
+            let _ = std::fs::remove_dir_all(home.join(&name));
+        }
+    }
 }
 
 fn npm(folder: &Path, package: &str) {

@@ -13,6 +13,7 @@ in_every_runtime! {
     an_upload_of_unknown_length_goes_through_in_chunks,
     an_upload_may_take_longer_than_an_upstream_may,
     a_large_download_goes_through_as_it_comes,
+    an_answer_that_breaks_off_breaks_off_for_the_client_too,
     a_client_that_goes_away_harms_nobody,
     a_web_socket_goes_through_in_workers,
 }
@@ -121,6 +122,19 @@ fn a_large_download_goes_through_as_it_comes(runtime: Runtime) {
         begin.elapsed()
     );
     assert!(body == pattern(LARGE), "other bytes");
+}
+
+fn an_answer_that_breaks_off_breaks_off_for_the_client_too(runtime: Runtime) {
+    let Some(world) = World::start(runtime) else {
+        return;
+    };
+    let mut client = Client::to(world.edge.address);
+    client.write(request("GET", "/broken", &[("x-tenant", "acme")]));
+    let head = client.head();
+    assert_eq!(head.header("transfer-encoding"), Some("chunked"));
+    let read = head.answer_body(&mut client.stream, |_| ());
+    assert!(read.is_err(), "half an answer ended as a whole one");
+    assert_eq!(world.edge.get("acme").status(), 200);
 }
 
 fn a_client_that_goes_away_harms_nobody(runtime: Runtime) {

@@ -85,7 +85,7 @@ impl Upstream {
 pub(crate) fn pattern(length: u64) -> &'static [u8] {
     static ALL: OnceLock<Vec<u8>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
-        let block: Vec<u8> = (0..4093_u64).map(|at| (at * 31 >> 3) as u8).collect();
+        let block: Vec<u8> = (0..4093_u64).map(|at| ((at * 31) >> 3) as u8).collect();
         block.repeat((32 << 20) / block.len() + 1)
     });
     &all[..usize::try_from(length).unwrap()]
@@ -139,6 +139,11 @@ fn answer(shared: &Shared, head: &Head, stream: &mut BufReader<TcpStream>) -> bo
     let first = format!("HTTP/1.1 {status}\r\n{fakes}{own}{more}");
     if let Some(bytes) = target.split("large=").nth(1) {
         return large(stream.get_mut(), &first, bytes.parse().unwrap_or(0)).is_ok();
+    }
+    if target.contains("/broken") {
+        let chunk = "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+        let _ = write!(stream.get_mut(), "{first}{chunk}");
+        return false;
     }
     let body = json!({
         "region": shared.region, "slot": shared.slot, "method": method, "target": target,

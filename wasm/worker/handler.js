@@ -33,6 +33,8 @@ export function edge(env, { send, client = () => null, log = console.warn }) {
     if (!isHost(request.headers.get("host") ?? "-") || !URL.canParse(request.url)) {
       return problem(400, "bad_request", "no valid Host; allowed: host[:port]");
     }
+    // It would show the client what the edge says to upstreams.
+    if (request.method === "TRACE") return problem(400, "bad_request", "TRACE; allowed: any other method");
     const url = new URL(request.url);
     const tenant = settings.tenantFrom(request, url);
     if (tenant === null) return problem(400, "no_tenant", `the request names no tenant; allowed: ${settings.tenantIn}`);

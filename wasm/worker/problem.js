@@ -2,7 +2,6 @@
 
 const TITLES = {
   400: "Bad Request",
-  405: "Method Not Allowed",
   500: "Internal Server Error",
   502: "Bad Gateway",
   503: "Service Unavailable",
