@@ -17,6 +17,7 @@ in_every_runtime! {
     an_embedded_table_alone_is_enough,
     an_unchanged_table_is_asked_for_by_its_etag_and_stays,
     whatever_the_server_of_tables_does_the_last_good_table_stays_and_requests_are_fast,
+    a_table_of_16_mib_is_taken_and_a_longer_one_is_not,
     one_fetch_at_a_time_however_many_requests,
     the_table_is_asked_for_as_often_as_the_variable_says,
     the_token_goes_to_the_server_of_tables_and_nowhere_else,
@@ -257,6 +258,38 @@ fn whatever_the_server_of_tables_does_the_last_good_table_stays_and_requests_are
     world.wait_until("the next good table", || {
         place(&world.edge.get("acme")).1 == "green"
     });
+}
+
+fn a_table_of_16_mib_is_taken_and_a_longer_one_is_not(runtime: Runtime) {
+    let slow = [("TABLE_TIMEOUT_MS", "20000")];
+    let idle = |table: &mut Value| {
+        table["release"] = json!({"id": "r1", "state": "idle", "weight": 0});
+    };
+    let Some(world) = World::with(runtime, &slow, idle) else {
+        return;
+    };
+    let padded = |epoch: u64, state: &str, weight: u8, length: usize| {
+        let table = world.table_of(epoch, |table| {
+            table["release"] = json!({"id": "r1", "state": state, "weight": weight});
+        });
+        let mut text = table.to_string().into_bytes();
+        text.resize(length, b' ');
+        Mode::Bytes(text)
+    };
+    let most = 16 << 20;
+    world
+        .tables
+        .mode(padded(EPOCH + 1, "green_live", 100, most));
+    let slot = || place(&world.edge.get("acme")).1;
+    assert_eq!(slot(), "blue");
+    world.wait_until("the longest table", || slot() == "green");
+    world.tables.mode(padded(EPOCH + 2, "idle", 0, most + 1));
+    world.wait_until("the refusal", || {
+        world.edge.get("acme");
+        world.edge.said().contains("longer than 16777216 bytes")
+    });
+    world.wait_for_fetches(1);
+    assert_eq!(slot(), "green");
 }
 
 fn one_fetch_at_a_time_however_many_requests(runtime: Runtime) {

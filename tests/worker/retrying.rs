@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::edge::Runtime;
 use crate::upstream::Mode;
-use crate::world::{FAST, World, echo, got, native, place, tenants};
+use crate::world::{EPOCH, FAST, World, echo, got, native, place, tenants};
 
 in_every_runtime! {
     a_dead_region_is_left_for_the_one_that_the_core_names,
@@ -15,6 +15,7 @@ in_every_runtime! {
     an_upstream_that_says_nothing_is_left_after_its_time,
     what_may_change_something_is_never_sent_twice,
     a_safe_method_with_a_body_is_not_sent_twice,
+    the_second_try_goes_by_the_newest_table,
     there_are_two_tries_and_no_third,
     where_no_other_region_may_serve_the_upstreams_own_answer_stands,
     a_slot_without_an_address_is_no_reason_for_the_other_slot,
@@ -159,8 +160,25 @@ fn a_safe_method_with_a_body_is_not_sent_twice(runtime: Runtime) {
     world.kill("us-east");
     let answer = world.edge.send("OPTIONS", &tenant, b"body");
     assert_eq!(answer.problem(502), "upstream_unreachable");
+    assert_eq!(place(&answer), native(&world.table, &[], &tenant));
     let answer = world.edge.send("OPTIONS", &tenant, b"");
     assert_eq!(place(&answer).2, "failover");
+}
+
+fn the_second_try_goes_by_the_newest_table(runtime: Runtime) {
+    let Some(mut world) = World::start(runtime) else {
+        return;
+    };
+    let tenant = tenant_of(&world, "us-east");
+    world.kill("us-east");
+    assert_eq!(place(&world.edge.get(&tenant)).0, "us-west");
+    let next = world.table_of(EPOCH + 1, |table| {
+        table["regions"][1]["status"] = "down".into();
+    });
+    world.publish(&next);
+    let answer = world.edge.get(&tenant);
+    assert_eq!(place(&answer), native(&next, &["us-east"], &tenant));
+    assert_eq!(place(&answer).0, "eu-west");
 }
 
 fn there_are_two_tries_and_no_third(runtime: Runtime) {
