@@ -7,6 +7,7 @@
 mod binary;
 mod content;
 mod held;
+mod moves;
 mod read;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ use serde::Serialize;
 pub use binary::{BYTES_MAX, BinaryError};
 pub use content::{TableContent, TableRegion, TableRelease};
 pub use held::{Refusal, Table};
+pub use moves::{Flow, GroupMoves, Moves, RegionMoves, TenantMoves};
 pub use read::TableError;
 
 use crate::time::Timestamp;
