@@ -8,6 +8,7 @@ mod conformance;
 mod documented;
 mod edge;
 mod hosts;
+mod page;
 mod random;
 
 // What the vectors are made of.

@@ -103,8 +103,9 @@ function show(table) {
       element("div", {}, element("dt", { text: name }), element("dd", { text: value })),
     ),
   );
-  at("summary").textContent =
-    `${table.deployment}: ${table.regions.length} region(s), table of ${table.issued_at}`;
+  const count = table.regions.length;
+  const regions = count === 1 ? "1 region" : `${count} regions`;
+  at("summary").textContent = `${table.deployment}: ${regions}, table of ${table.issued_at}`;
 }
 
 function refuse(why) {
