@@ -119,8 +119,10 @@ impl Serving {
     pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let arguments = [&["serve"], arguments].concat();
         let mut command = command(&arguments, environment);
-        if !environment.iter().any(|(name, _)| *name == "HEALTH_PORT") {
-            command.env("HEALTH_PORT", "0");
+        for port in ["HEALTH_PORT", "DASHBOARD_PORT"] {
+            if !environment.iter().any(|(name, _)| *name == port) {
+                command.env(port, "0");
+            }
         }
         Self::spawn(&mut command)
     }
@@ -142,7 +144,7 @@ impl Serving {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
-            if let Some(port) = listening_port(&said) {
+            if let Some(port) = listening_port(&said, "health server on ") {
                 return Self {
                     child,
                     stderr,
@@ -167,6 +169,15 @@ impl Serving {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its dashboard listens.
+    ///
+    /// # Panics
+    /// When it has not said so.
+    pub fn dashboard(&self) -> SocketAddr {
+        let port = listening_port(&self.stderr(), "dashboard on http://");
+        (Ipv4Addr::LOCALHOST, port.expect("it says where")).into()
     }
 
     /// The process.
@@ -217,16 +228,10 @@ impl Drop for Serving {
     }
 }
 
-fn listening_port(said: &str) -> Option<u16> {
-    let line = said
-        .lines()
-        .find(|line| line.contains("health server on "))?;
-    let address = line
-        .split("health server on ")
-        .nth(1)?
-        .split([',', '"'])
-        .next()?;
-    address.rsplit(':').next()?.parse().ok()
+fn listening_port(said: &str, what: &str) -> Option<u16> {
+    let address = said.lines().find_map(|line| line.split_once(what))?.1;
+    let address = address.split([',', '"', '/']).next()?;
+    address.trim().rsplit(':').next()?.parse().ok()
 }
 
 fn capture(stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {

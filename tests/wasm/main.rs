@@ -9,6 +9,7 @@ mod documented;
 mod edge;
 mod hosts;
 mod package;
+mod page;
 mod random;
 
 // What the vectors are made of.

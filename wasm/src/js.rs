@@ -36,11 +36,11 @@ impl Environment for Variables {
 /// A moment as `Date.now()` has it.
 // From a float on, `as` is what saturates; no number is 0.
 #[allow(clippy::as_conversions)]
-fn moment(now: f64) -> Timestamp {
+pub(crate) fn moment(now: f64) -> Timestamp {
     Timestamp(now as u64)
 }
 
-fn document(value: &[u8]) -> Result<Document, Failure> {
+pub(crate) fn document(value: &[u8]) -> Result<Document, Failure> {
     let found = crate::value::read(value);
     found.ok_or_else(|| {
         Failure::new(
@@ -53,7 +53,7 @@ fn document(value: &[u8]) -> Result<Document, Failure> {
 // A router, and a buffer through which ids come to it.
 #[wasm_bindgen]
 pub struct Core {
-    routing: Routing,
+    pub(crate) routing: Routing,
     buffer: Box<[u8]>,
     answers: Vec<u32>,
 }

@@ -154,6 +154,19 @@ impl Routing {
         }
     }
 
+    /// The health it knows of its regions, in their order.
+    pub fn health(&self) -> &[RegionStatus] {
+        &self.health
+    }
+
+    /// The rule of slots that holds at `now`.
+    pub fn slots(&self, now: Timestamp) -> &SlotRule {
+        match &*self.source {
+            Source::Table(table) => table.slots(now),
+            Source::Variables(_, slots) => slots,
+        }
+    }
+
     /// The names of its regions in their order, a line each.
     pub fn regions(&self) -> String {
         let names: Vec<&str> = self.router().regions().map(RegionName::as_str).collect();

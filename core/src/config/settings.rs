@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
+use super::dashboard::Dashboard;
 use super::endpoints::{read_dependencies, read_region_endpoints};
 use super::{Lookup, Problems, items, refuse_unsupported, value};
 use crate::endpoint::Endpoint;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub features: Features,
     /// Port of the health server; 0 takes any free one.
     pub health_port: u16,
+    /// Where the dashboard listens.
+    pub dashboard: Dashboard,
     /// One deadline over all readiness checks, in milliseconds, 1 to 60,000.
     pub readiness_timeout_ms: u64,
     /// Names of `REQUIRED_ENVS`, in order.
@@ -125,14 +128,8 @@ impl Settings {
                 multi_region: read_bool(lookup, "FEATURE_MULTI_REGION", problems).unwrap_or(false),
                 blue_green: read_bool(lookup, "FEATURE_BLUE_GREEN", problems),
             },
-            health_port: u16::try_from(read_number(
-                lookup,
-                "HEALTH_PORT",
-                8086,
-                0..=65_535,
-                problems,
-            ))
-            .unwrap_or(8086),
+            health_port: read_port(lookup, "HEALTH_PORT", 8086, problems),
+            dashboard: Dashboard::read(lookup, problems),
             readiness_timeout_ms: read_number(
                 lookup,
                 "READINESS_TIMEOUT_MS",
@@ -230,6 +227,16 @@ fn read_number(
             default
         }
     }
+}
+
+pub(super) fn read_port(
+    lookup: Lookup<'_>,
+    name: &str,
+    default: u16,
+    problems: &mut Problems,
+) -> u16 {
+    let number = read_number(lookup, name, default.into(), 0..=65_535, problems);
+    u16::try_from(number).unwrap_or(default)
 }
 
 fn read_own_region(lookup: Lookup<'_>, problems: &mut Problems) -> Option<RegionName> {

@@ -4,9 +4,11 @@
 //! The definition, complete enough to implement in another language, is `docs/placement.md`.
 
 mod allowed;
+mod answer;
 mod divisor;
 mod everybody;
 mod explain;
+mod joint;
 mod loads;
 mod log2;
 mod rendezvous;
@@ -20,7 +22,9 @@ mod tests;
 
 use alloc::vec::Vec;
 
+pub use answer::Answer;
 pub use explain::Explanation;
+pub use joint::Joint;
 pub use loads::{Load, Loads};
 pub use rendezvous::BUCKETS;
 pub use rules::{Patterns, TenantRules};

@@ -8,6 +8,7 @@ mod binary;
 mod content;
 mod held;
 mod index;
+mod moves;
 mod read;
 mod reader;
 
@@ -21,6 +22,7 @@ pub use binary::{BYTES_MAX, BinaryError};
 pub use content::{TableContent, TableRegion, TableRelease};
 pub use held::{Refusal, Succession, Table};
 pub use index::TableIndex;
+pub use moves::{Flow, GroupMoves, Moves, RegionMoves, TenantMoves};
 pub use read::TableError;
 
 use crate::time::Timestamp;

@@ -25,7 +25,7 @@ export class HalcyonError extends Error {
   }
 }
 
-function attempt(call) {
+export function attempt(call) {
   try {
     return call();
   } catch (thrown) {
@@ -64,13 +64,13 @@ export function validateRegionConfig(env) {
   };
 }
 
-function text(value) {
+export function text(value) {
   if (typeof value === "string") return value;
   throw new HalcyonError(glue.noText(value === null ? "null" : typeof value));
 }
 
 /** The bytes of a table: of an object, or of its JSON. */
-function bytes(table) {
+export function bytes(table) {
   if (typeof table !== "string") return attempt(() => encode(table));
   let value;
   try {
@@ -92,6 +92,9 @@ const LONG = 256; // longer ids are not kept
 
 const encoder = new TextEncoder();
 
+/** What a router is over, for what people ask besides. */
+export let coreOf;
+
 export class Router {
   #core;
   #bytes; // a view of the core's buffer, without a length once the memory has grown
@@ -101,6 +104,10 @@ export class Router {
   #bits; // of a region's place in it
   #tenants; // by place
   #kept;
+
+  static {
+    coreOf = (router) => router.#core;
+  }
 
   constructor(table) {
     if (table instanceof glue.Core) {
