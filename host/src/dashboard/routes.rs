@@ -1,16 +1,16 @@
 //! The paths of the dashboard.
 
 use axum::Router;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::any;
 use halcyon_core::text::{Seen, printable};
-use serde::Deserialize;
 
 use super::answers::{method_not_allowed, object, problem, tagged};
+use super::query::parameter;
 use super::{Dashboard, Placement};
 
 /// Everything, behind the checks that hold for all of it.
@@ -111,27 +111,13 @@ async fn table(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Respon
     }
 }
 
-#[derive(Deserialize)]
-struct Asked {
-    tenant: Option<String>,
-    explain: Option<String>,
-}
-
-async fn route(
-    State(dashboard): State<Dashboard>,
-    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
-) -> Response {
-    let (tenant, explained) = match asked {
-        Ok(Query(Asked {
-            tenant: Some(tenant),
-            explain,
-        })) => (tenant, explain.is_some_and(|explain| explain == "true")),
-        _ => {
-            let detail =
-                "the query has no tenant; allowed: ?tenant=ID, and &explain=true for the steps";
-            return problem(StatusCode::BAD_REQUEST, detail);
-        }
+async fn route(State(dashboard): State<Dashboard>, uri: Uri) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let Some(Ok(tenant)) = parameter(query, "tenant") else {
+        let detail = "the query has no tenant in UTF-8; allowed: ?tenant=ID, and &explain=true for the steps";
+        return problem(StatusCode::BAD_REQUEST, detail);
     };
+    let explained = parameter(query, "explain") == Some(Ok("true".into()));
     if let Err(refused) = placed(&dashboard) {
         return refused;
     }
