@@ -8,16 +8,16 @@ use halcyon_tests::process::Serving;
 use halcyon_tests::store::Store;
 
 use crate::api::serve;
-use crate::browser::{is_there, open};
+use crate::browser::Browser;
 use crate::fake::fake;
 
 const RULES: &str = r#"{"residency":[{"tenant":"bank-*","regions":["eu-west"]},{"tenant":"nowhere","regions":[]}],"pins":[{"tenant":"acme","region":"us-west"}],"slots":[{"tenant":"staff-*","slot":"green"}]}"#;
 
 /// Looks tenants up on the page; each has to be agreed on, and nothing to be said on the console.
-fn agree(server: &Serving, tenants: &[(&str, &str)]) {
+fn agree(browser: &Browser, server: &Serving, tenants: &[(&str, &str)]) {
     for (tenant, wanted) in tenants {
         let url = format!("http://{}/?tenant={tenant}", server.dashboard());
-        let shown = open(&url);
+        let shown = browser.open(&url);
         assert_eq!(shown.agrees(), Some(true), "{tenant}: {}", shown.dom);
         assert_eq!(shown.console, [""; 0], "{tenant}");
         assert!(
@@ -30,9 +30,9 @@ fn agree(server: &Serving, tenants: &[(&str, &str)]) {
 
 #[test]
 fn the_server_agrees_on_tenants_of_every_rule_in_a_canary() {
-    if !is_there() {
+    let Some(browser) = Browser::start() else {
         return;
-    }
+    };
     let store = Store::new();
     let rules = store.dir().join("rules.json");
     std::fs::write(&rules, RULES).unwrap();
@@ -50,6 +50,7 @@ fn the_server_agrees_on_tenants_of_every_rule_in_a_canary() {
             ],
         );
         agree(
+            &browser,
             &server,
             &[
                 ("tenant123", sticky),
@@ -104,21 +105,21 @@ fn answer(table: &Table, tenant: &str) -> String {
 
 #[test]
 fn a_tenant_that_fails_over_is_agreed_on_and_a_lie_is_not() {
-    if !is_there() {
+    let Some(browser) = Browser::start() else {
         return;
-    }
+    };
     let (text, table) = lost();
     let address = fake(text, move |tenant| match tenant {
         "liar" => answer(&table, tenant).replace("\"us-west\"", "\"eu-west\""),
         "steps" => answer(&table, tenant).replace("ordered: ", "disorderly: "),
         honest => answer(&table, honest),
     });
-    let honest = open(&format!("http://{address}/?tenant=acme"));
+    let honest = browser.open(&format!("http://{address}/?tenant=acme"));
     assert_eq!(honest.agrees(), Some(true), "{}", honest.dom);
     assert!(honest.dom.contains("failover") && honest.dom.contains("data-status=\"down\""));
     assert_eq!(honest.console, [""; 0]);
     for tenant in ["liar", "steps"] {
-        let lie = open(&format!("http://{address}/?tenant={tenant}"));
+        let lie = browser.open(&format!("http://{address}/?tenant={tenant}"));
         assert_eq!(lie.agrees(), Some(false), "{}", lie.dom);
         assert!(lie.dom.contains("The server disagrees"), "{}", lie.dom);
     }
@@ -126,12 +127,12 @@ fn a_tenant_that_fails_over_is_agreed_on_and_a_lie_is_not() {
 
 #[test]
 fn without_a_table_the_page_says_why() {
-    if !is_there() {
+    let Some(browser) = Browser::start() else {
         return;
-    }
+    };
     let store = Store::new();
     let server = serve(&store, &[("REGIONS", "a b")]);
-    let shown = open(&format!("http://{}/", server.dashboard()));
+    let shown = browser.open(&format!("http://{}/", server.dashboard()));
     assert!(shown.dom.contains("REGIONS: "), "{}", shown.dom);
     // What the browser says of the refused request, and nothing of scripts, styles or policies.
     assert!(
@@ -139,4 +140,51 @@ fn without_a_table_the_page_says_why() {
         "{:?}",
         shown.console
     );
+}
+
+#[test]
+fn a_tenant_is_looked_up_with_the_keyboard_alone() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let store = Store::new();
+    let server = serve(&store, &[("REGIONS", "a,b"), ("TENANT_STICKY", "hash")]);
+    browser.open(&format!("http://{}/?tenant=first", server.dashboard()));
+    // From the top of the page: past the link that skips to the look-up, into the field.
+    browser.keys("", "Tab");
+    browser.keys("", "Tab");
+    assert_eq!(browser.evaluate("document.activeElement.id"), "tenant");
+    browser.evaluate("document.activeElement.select()");
+    browser.keys("second tenant", "Enter");
+    let shown = browser.settle(
+        r#"document.querySelector(".steps")?.textContent.includes("second tenant") === true"#,
+    );
+    assert_eq!((shown.agrees(), shown.console), (Some(true), Vec::new()));
+    let address = browser.evaluate("location.search");
+    assert_eq!(
+        address, "?tenant=second+tenant",
+        "it can be handed on as a link"
+    );
+}
+
+#[test]
+fn every_field_and_section_has_a_name_and_nothing_stands_inline() {
+    let page = std::str::from_utf8(halcyon_www::file("/").unwrap().bytes).unwrap();
+    for inline in [
+        " style=",
+        "<style",
+        " onclick",
+        "javascript:",
+        "<script>",
+        "http://",
+        "https://",
+    ] {
+        assert!(!page.contains(inline), "{inline}");
+    }
+    assert!(page.contains("<html lang=\"en\">") && page.contains("<label for=\"tenant\">"));
+    let sections = page.split("<section ").skip(1);
+    for section in sections {
+        let tag = section.split('>').next().unwrap();
+        assert!(tag.contains("aria-labelledby="), "{tag}");
+    }
 }

@@ -15,6 +15,7 @@ mod rendezvous;
 mod rules;
 mod slot;
 mod status;
+mod view;
 mod walk;
 
 #[cfg(test)]

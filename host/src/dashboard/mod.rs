@@ -3,6 +3,7 @@
 //! The page decides where a tenant goes by itself, in WebAssembly, and shows whether this process agrees.
 
 mod answers;
+mod query;
 mod routes;
 mod tables;
 

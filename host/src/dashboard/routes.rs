@@ -1,16 +1,16 @@
 //! The paths of the dashboard.
 
 use axum::Router;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::any;
 use halcyon_core::text::{Seen, printable};
-use serde::Deserialize;
 
 use super::answers::{method_not_allowed, object, problem, tagged};
+use super::query::parameter;
 use super::{Dashboard, Placement};
 
 /// Everything, behind the checks that hold for all of it.
@@ -73,11 +73,11 @@ async fn file(uri: Uri, headers: HeaderMap) -> Response {
 }
 
 /// What is said where the configuration has errors.
-fn placed(dashboard: &Dashboard) -> Result<&Placement, Response> {
-    dashboard.0.placement.as_ref().map_err(|problems| {
-        let errors = problems.errors.join("; ");
-        problem(StatusCode::SERVICE_UNAVAILABLE, &printable(&errors))
-    })
+fn not_placed(dashboard: &Dashboard) -> Option<Response> {
+    let problems = dashboard.0.placement.as_ref().err()?;
+    let errors = problems.errors.join("; ");
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    Some(problem(unavailable, &printable(&errors)))
 }
 
 /// Runs what blocks on the disk, and says what is wrong with it.
@@ -90,7 +90,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 async fn table(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
-    if let Err(refused) = placed(&dashboard) {
+    if let Some(refused) = not_placed(&dashboard) {
         return refused;
     }
     let issued = blocking(move || {
@@ -111,28 +111,14 @@ async fn table(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Respon
     }
 }
 
-#[derive(Deserialize)]
-struct Asked {
-    tenant: Option<String>,
-    explain: Option<String>,
-}
-
-async fn route(
-    State(dashboard): State<Dashboard>,
-    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
-) -> Response {
-    let (tenant, explained) = match asked {
-        Ok(Query(Asked {
-            tenant: Some(tenant),
-            explain,
-        })) => (tenant, explain.is_some_and(|explain| explain == "true")),
-        _ => {
-            let detail =
-                "the query has no tenant; allowed: ?tenant=ID, and &explain=true for the steps";
-            return problem(StatusCode::BAD_REQUEST, detail);
-        }
+async fn route(State(dashboard): State<Dashboard>, uri: Uri) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let Some(Ok(tenant)) = parameter(query, "tenant") else {
+        let detail = "the query has no tenant in UTF-8; allowed: ?tenant=ID, and &explain=true for the steps";
+        return problem(StatusCode::BAD_REQUEST, detail);
     };
-    if let Err(refused) = placed(&dashboard) {
+    let explained = parameter(query, "explain") == Some(Ok("true".into()));
+    if let Some(refused) = not_placed(&dashboard) {
         return refused;
     }
     let answered = blocking(move || {
