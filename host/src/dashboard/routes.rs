@@ -11,7 +11,7 @@ use halcyon_core::text::{Seen, printable};
 
 use super::answers::{method_not_allowed, object, problem, tagged};
 use super::query::parameter;
-use super::{Dashboard, Placement};
+use super::Dashboard;
 
 /// Everything, behind the checks that hold for all of it.
 pub(super) fn router(dashboard: Dashboard) -> Router {
