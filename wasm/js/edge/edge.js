@@ -12,6 +12,7 @@ let memory;
 export function use(instance) {
   memory = instance.exports.memory;
   glue.__wbg_set_wasm(instance.exports);
+  instance.exports.__wbindgen_start?.(); // puts true, false and null where the module looks for them
 }
 
 /** Everything that is refused, with all that is wrong. */
