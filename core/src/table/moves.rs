@@ -163,11 +163,11 @@ impl Sides<'_> {
         from.joint(self.from.health(), to, self.to.health(), like)
     }
 
-    fn from_name(&self, place: Option<usize>) -> Option<&str> {
+    fn name_before(&self, place: Option<usize>) -> Option<&str> {
         name(self.from.router(), place)
     }
 
-    fn to_name(&self, place: Option<usize>) -> Option<&str> {
+    fn name_after(&self, place: Option<usize>) -> Option<&str> {
         name(self.to.router(), place)
     }
 
@@ -241,7 +241,7 @@ impl Sides<'_> {
         let mut flows: Vec<Flow> = Vec::new();
         let mut more = 0_usize;
         for (from, to, count) in joint.pairs() {
-            let (from, to) = (self.from_name(from), self.to_name(to));
+            let (from, to) = (self.name_before(from), self.name_after(to));
             if from == to {
                 continue;
             }
@@ -305,7 +305,7 @@ impl Sides<'_> {
         let of = joint.total();
         let moves = joint
             .pairs()
-            .filter(|(from, to, _)| self.from_name(*from) != self.to_name(*to));
+            .filter(|(from, to, _)| self.name_before(*from) != self.name_after(*to));
         let moved = moves.fold(0_u64, |sum, (.., count)| sum.saturating_add(count));
         GroupMoves { tenants, moved, of }
     }
