@@ -11,7 +11,7 @@ use halcyon_core::text::{Seen, printable};
 
 use super::answers::{method_not_allowed, object, problem, tagged};
 use super::query::parameter;
-use super::Dashboard;
+use super::{Dashboard, Inner, Placement};
 
 /// Everything, behind the checks that hold for all of it.
 pub(super) fn router(dashboard: Dashboard) -> Router {
@@ -72,43 +72,29 @@ async fn file(uri: Uri, headers: HeaderMap) -> Response {
     }
 }
 
-/// What is said where the configuration has errors.
-fn not_placed(dashboard: &Dashboard) -> Option<Response> {
-    let problems = dashboard.0.placement.as_ref().err()?;
-    let errors = problems.errors.join("; ");
-    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-    Some(problem(unavailable, &printable(&errors)))
-}
-
-/// Runs what blocks on the disk, and says what is wrong with it.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, String> + Send + 'static,
-) -> Result<T, Response> {
-    let done = tokio::task::spawn_blocking(work).await;
+/// Does what blocks on the disk; what is wrong with that or with the configuration is said as 503.
+async fn placed(
+    dashboard: Dashboard,
+    work: impl FnOnce(&Inner, &Placement) -> Result<Response, String> + Send + 'static,
+) -> Response {
+    let done = tokio::task::spawn_blocking(move || match &dashboard.0.placement {
+        Ok(placement) => work(&dashboard.0, placement),
+        Err(problems) => Err(printable(&problems.errors.join("; "))),
+    });
+    let done = done.await;
     let done = done.unwrap_or_else(|_| Err("the work broke off".into()));
-    done.map_err(|why| problem(StatusCode::SERVICE_UNAVAILABLE, &why))
+    done.unwrap_or_else(|why| problem(StatusCode::SERVICE_UNAVAILABLE, &why))
 }
 
 async fn table(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
-    if let Some(refused) = not_placed(&dashboard) {
-        return refused;
-    }
-    let issued = blocking(move || {
-        let inner = &dashboard.0;
-        let Ok(placement) = &inner.placement else {
-            return Err(String::new());
-        };
-        inner
-            .tables
-            .issue(&placement.config, &inner.settings.deployment)
-    });
-    match issued.await {
-        Ok(issued) => {
-            let etag = format!("\"{}\"", issued.epoch.number());
-            tagged(&headers, &etag, "application/json", issued.json.to_string())
-        }
-        Err(refused) => refused,
-    }
+    let issue = move |inner: &Inner, placement: &Placement| {
+        let deployment = &inner.settings.deployment;
+        let issued = inner.tables.issue(&placement.config, deployment)?;
+        let etag = format!("\"{}\"", issued.epoch.number());
+        let json = issued.json.to_string();
+        Ok(tagged(&headers, &etag, "application/json", json))
+    };
+    placed(dashboard, issue).await
 }
 
 async fn route(State(dashboard): State<Dashboard>, uri: Uri) -> Response {
@@ -118,17 +104,10 @@ async fn route(State(dashboard): State<Dashboard>, uri: Uri) -> Response {
         return problem(StatusCode::BAD_REQUEST, detail);
     };
     let explained = parameter(query, "explain") == Some(Ok("true".into()));
-    if let Some(refused) = not_placed(&dashboard) {
-        return refused;
-    }
-    let answered = blocking(move || {
-        let inner = &dashboard.0;
-        let Ok(placement) = &inner.placement else {
-            return Err(String::new());
-        };
+    let answer = move |inner: &Inner, placement: &Placement| {
         let slots = inner.tables.slots(placement)?;
-        let answer = placement.router.answer(&tenant, &[], &slots, explained);
-        Ok(object(&answer))
-    });
-    answered.await.unwrap_or_else(|refused| refused)
+        let router = &placement.router;
+        Ok(object(&router.answer(&tenant, &[], &slots, explained)))
+    };
+    placed(dashboard, answer).await
 }
