@@ -75,14 +75,19 @@ fn built(what: &[&str]) -> PathBuf {
     profile
 }
 
-/// A command of the program with these variables and no others.
+/// A command of the program with these variables and no others; a server's dashboard is on any free port
+/// unless they say one.
 pub fn command<A: AsRef<OsStr>>(arguments: &[A], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(program());
-    command
-        .args(arguments)
-        .env_clear()
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null());
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    if arguments
+        .first()
+        .is_some_and(|first| first.as_ref() == "serve")
+    {
+        // Tests run beside each other, and there is one port 8080.
+        command.env("DASHBOARD_PORT", "0");
+    }
+    command.envs(environment.iter().copied());
     command
 }
 
@@ -119,10 +124,8 @@ impl Serving {
     pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let arguments = [&["serve"], arguments].concat();
         let mut command = command(&arguments, environment);
-        for port in ["HEALTH_PORT", "DASHBOARD_PORT"] {
-            if !environment.iter().any(|(name, _)| *name == port) {
-                command.env(port, "0");
-            }
+        if !environment.iter().any(|(name, _)| *name == "HEALTH_PORT") {
+            command.env("HEALTH_PORT", "0");
         }
         Self::spawn(&mut command)
     }

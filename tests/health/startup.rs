@@ -202,7 +202,7 @@ fn log_lines_can_be_json_and_requests_are_logged_only_at_debug() {
     let server = Serving::start(&[]);
     crate::wire::get(server.address(), "/health");
     std::thread::sleep(std::time::Duration::from_millis(100));
-    // Where it listens, and where its dashboard does.
+    // Where it listens, and nothing of requests.
     assert_eq!(server.stderr().lines().count(), 2, "{}", server.stderr());
 }
 
