@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::edge::{Edge, Runtime};
 use crate::tables::{Mode, Tables};
-use crate::world::{EPOCH, FAST, World, echo, native, now, place, tenants};
+use crate::world::{EPOCH, FAST, PATIENT, World, echo, native, now, place, tenants};
 
 in_every_runtime! {
     without_a_table_every_request_is_answered_at_once_and_the_first_table_ends_that,
@@ -27,7 +27,7 @@ in_every_runtime! {
 fn without_a_table_every_request_is_answered_at_once_and_the_first_table_ends_that(
     runtime: Runtime,
 ) {
-    let Some(world) = World::before(runtime, &[], |_| ()) else {
+    let Some(world) = World::before(runtime, &[PATIENT], |_| ()) else {
         return;
     };
     for mode in [
@@ -157,7 +157,7 @@ fn an_unchanged_table_is_asked_for_by_its_etag_and_stays(runtime: Runtime) {
 fn whatever_the_server_of_tables_does_the_last_good_table_stays_and_requests_are_fast(
     runtime: Runtime,
 ) {
-    let Some(world) = World::start(runtime) else {
+    let Some(world) = World::with(runtime, &[PATIENT], |_| ()) else {
         return;
     };
     let moved = |table: &mut Value| {

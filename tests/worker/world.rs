@@ -16,8 +16,12 @@ use crate::upstream::Upstream;
 
 pub(crate) const REGIONS: [&str; 3] = ["us-east", "us-west", "eu-west"];
 
-/// No request may take as long where nothing it needs is slow.
-pub(crate) const FAST: Duration = Duration::from_millis(700);
+/// No request may take as long where nothing it needs is slow: half of what one takes that waits for a table
+/// which never comes, where [`PATIENT`] is set.
+pub(crate) const FAST: Duration = Duration::from_millis(2000);
+
+/// A table is waited for twice as long as any request may take.
+pub(crate) const PATIENT: (&str, &str) = ("TABLE_TIMEOUT_MS", "4000");
 
 /// The epoch that the world begins with.
 pub(crate) const EPOCH: u64 = 1_000;
