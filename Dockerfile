@@ -66,9 +66,11 @@ RUN set -eu; \
         exit 1; \
     fi; \
     target=$cpu-unknown-linux-musl; \
-    if command -v rustup >/dev/null && [ ! -d "$(rustc --print target-libdir --target "$target")" ]; then \
-        rustup target add "$target"; \
-    fi; \
+    for needed in "$target" wasm32-unknown-unknown; do \
+        if command -v rustup >/dev/null && [ ! -d "$(rustc --print target-libdir --target "$needed")" ]; then \
+            rustup target add "$needed"; \
+        fi; \
+    done; \
     echo "$target" > /target
 
 WORKDIR /build
@@ -129,7 +131,8 @@ LABEL org.opencontainers.image.title="halcyon" \
 ENV BUILD_VERSION=$BUILD_VERSION \
     GIT_SHA=$GIT_SHA \
     BUILD_DATE=$BUILD_DATE \
-    HEALTH_PORT=8086
+    HEALTH_PORT=8086 \
+    DASHBOARD_BIND=0.0.0.0
 
 EXPOSE 8080 8086
 STOPSIGNAL SIGTERM

@@ -35,6 +35,11 @@ impl Default for HashKey {
 }
 
 impl HashKey {
+    /// Of nothing: no bit is set, not even those of the zero key.
+    pub(crate) const NONE: Self = Self {
+        hasher: Sip13::NONE,
+    };
+
     /// Reads 32 hex digits: key bytes 0..15 in order; `k0` is bytes 0-7 and `k1` bytes 8-15, both
     /// little-endian, as in the SipHash paper.
     ///
@@ -92,6 +97,11 @@ impl HashKey {
     #[inline(always)]
     pub fn sip13(&self, bytes: &[u8]) -> u64 {
         self.hasher.hash(bytes)
+    }
+
+    /// The same of `prefix`, fewer than eight bytes, and `bytes` behind it.
+    pub(crate) fn sip13_behind(&self, prefix: &[u8], bytes: &[u8]) -> u64 {
+        self.hasher.hash_behind(prefix, bytes)
     }
 }
 

@@ -13,10 +13,12 @@ use sha2::{Digest, Sha256};
 
 mod head;
 mod keys;
+mod report;
 mod verify;
 
 pub use head::Head;
 pub use keys::{KEYS_REMEMBERED, Key, Keyed};
+pub use report::{AuditReport, StatusReport};
 pub use verify::{Verification, verify};
 
 use crate::release::{Event, Fact, Phase, Release, Weight};

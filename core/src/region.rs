@@ -18,8 +18,17 @@ pub const REGIONS_MAX: usize = 1024;
 #[serde(try_from = "String", into = "String")]
 pub struct RegionName(Box<str>);
 
-/// The rule for names, as messages state it.
+/// The rule for the names of regions and of deployments, as messages state it.
 pub const NAME_RULE: &str = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
+
+/// Whether a name, of a region or of a deployment, follows [`NAME_RULE`].
+pub(crate) fn is_name(name: &str) -> bool {
+    let first = name.as_bytes().first();
+    let all = is_all(name, |b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')
+    });
+    first.is_some_and(u8::is_ascii_alphanumeric) && all && name.len() <= 63
+}
 
 impl RegionName {
     /// Accepts a name that follows [`NAME_RULE`].
@@ -40,12 +49,7 @@ impl RegionName {
 
     /// The same without a message.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        let first = name.as_bytes().first();
-        let all = is_all(name, |b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')
-        });
-        (first.is_some_and(u8::is_ascii_alphanumeric) && all && name.len() <= 63)
-            .then(|| Self(Box::from(name)))
+        is_name(name).then(|| Self(Box::from(name)))
     }
 
     /// Whether two names differ by case at most.

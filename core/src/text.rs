@@ -244,6 +244,17 @@ pub fn ascii_json(json: &str) -> String {
     ascii
 }
 
+/// A value as one line of ASCII JSON: what `-o json` prints.
+///
+/// ```
+/// use halcyon_core::text::json;
+/// assert_eq!(json(&["Zoë"]), r#"["Zo\u00eb"]"#);
+/// ```
+pub fn json(value: &impl serde::Serialize) -> String {
+    // Fails only for maps whose keys are no strings, which nothing here has.
+    ascii_json(&serde_json::to_string(value).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

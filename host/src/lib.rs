@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod dashboard;
 pub mod documents;
 pub mod driver;
 pub mod health;

@@ -47,6 +47,10 @@ fn a_table_has_the_configuration_and_is_read_by_an_edge() {
         .run_with(&["table", "--deployment", "other"], &environment)
         .exits(0);
     assert_eq!(named.json()["deployment"], "other", "a flag wins");
+    store
+        .run_with(&["table", "--deployment", "my shop"], &environment)
+        .exits(2)
+        .says("HALCYON_DEPLOYMENT: \"my shop\" is not a deployment's name; allowed: 1 to 63 of");
     assert_eq!(self::table(&store, &REGIONS)["deployment"], "default");
 }
 

@@ -6,14 +6,11 @@ use halcyon_tests::store::Store;
 use crate::REGIONS;
 
 /// What the contract names and this version does not have.
-const ABSENT: [&str; 13] = [
+const ABSENT: [&str; 10] = [
     "HALCYON_SERVER",
     "HALCYON_TOKEN_FILE",
     "HALCYON_TOKENS_FILE",
     "HALCYON_SIGNING_KEY_FILE",
-    "DASHBOARD_PORT",
-    "DASHBOARD_BIND",
-    "DASHBOARD_HOSTS",
     "PROBE_FALL",
     "PROBE_RISE",
     "FAILBACK_HOLD_MS",
@@ -35,7 +32,7 @@ fn a_variable_of_a_feature_this_version_lacks_is_refused_by_every_command() {
         &["promote"],
         &["rollback", "--reason", "x"],
         &["audit", "verify"],
-        &["serve", "--health-port", "0"],
+        &["serve", "--health-port", "0", "--dashboard-port", "0"],
         &["release", "--resume"],
         &[
             "release",

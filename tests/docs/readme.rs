@@ -78,6 +78,8 @@ fn every_command_of_the_readme_works() {
             "PATH",
             format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()),
         )
+        // Another test may have the default one.
+        .env("DASHBOARD_PORT", "0")
         .stdin(Stdio::null())
         .output()
         .unwrap();

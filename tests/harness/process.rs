@@ -75,14 +75,19 @@ fn built(what: &[&str]) -> PathBuf {
     profile
 }
 
-/// A command of the program with these variables and no others.
+/// A command of the program with these variables and no others; a server's dashboard is on any free port
+/// unless they say one.
 pub fn command<A: AsRef<OsStr>>(arguments: &[A], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(program());
-    command
-        .args(arguments)
-        .env_clear()
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null());
+    command.args(arguments).env_clear().stdin(Stdio::null());
+    if arguments
+        .first()
+        .is_some_and(|first| first.as_ref() == "serve")
+    {
+        // Tests run beside each other, and there is one port 8080.
+        command.env("DASHBOARD_PORT", "0");
+    }
+    command.envs(environment.iter().copied());
     command
 }
 
@@ -142,7 +147,7 @@ impl Serving {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
-            if let Some(port) = listening_port(&said) {
+            if let Some(port) = listening_port(&said, "health server on ") {
                 return Self {
                     child,
                     stderr,
@@ -167,6 +172,15 @@ impl Serving {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its dashboard listens.
+    ///
+    /// # Panics
+    /// When it has not said so.
+    pub fn dashboard(&self) -> SocketAddr {
+        let port = listening_port(&self.stderr(), "dashboard on http://");
+        (Ipv4Addr::LOCALHOST, port.expect("it says where")).into()
     }
 
     /// The process.
@@ -217,16 +231,10 @@ impl Drop for Serving {
     }
 }
 
-fn listening_port(said: &str) -> Option<u16> {
-    let line = said
-        .lines()
-        .find(|line| line.contains("health server on "))?;
-    let address = line
-        .split("health server on ")
-        .nth(1)?
-        .split([',', '"'])
-        .next()?;
-    address.rsplit(':').next()?.parse().ok()
+fn listening_port(said: &str, what: &str) -> Option<u16> {
+    let address = said.lines().find_map(|line| line.split_once(what))?.1;
+    let address = address.split([',', '"', '/']).next()?;
+    address.trim().rsplit(':').next()?.parse().ok()
 }
 
 fn capture(stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {

@@ -90,7 +90,8 @@ pub(crate) fn with_files(files: u32) -> Serving {
         .args(["-c", &format!(r#"ulimit -n {files}; exec "$0" serve"#)])
         .arg(program())
         .env_clear()
-        .env("HEALTH_PORT", "0");
+        .env("HEALTH_PORT", "0")
+        .env("DASHBOARD_PORT", "0");
     Serving::spawn(&mut shell)
 }
 

@@ -161,11 +161,17 @@ fn a_second_signal_ends_it_at_once() {
 
 #[test]
 fn a_second_signal_ends_it_when_nobody_reads_what_it_says() {
-    let mut child =
-        halcyon_tests::process::command(&["serve"], &[("HEALTH_PORT", "0"), ("DRAIN_MS", "60000")])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    let mut child = halcyon_tests::process::command(
+        &["serve"],
+        &[
+            ("HEALTH_PORT", "0"),
+            ("DASHBOARD_PORT", "0"),
+            ("DRAIN_MS", "60000"),
+        ],
+    )
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap());
     said.read_line(&mut String::new()).unwrap();
     drop(said);

@@ -49,7 +49,7 @@ fn everything_that_is_malformed_is_reported_at_once() {
 #[test]
 fn what_this_version_does_not_have_is_refused_instead_of_ignored() {
     for (variable, value) in [
-        ("DASHBOARD_PORT", "8080"),
+        ("PROBE_FALL", "3"),
         ("HALCYON_SERVER", "http://x"),
         ("EDGE_TABLE", "table.json"),
     ] {
@@ -88,8 +88,8 @@ fn a_port_in_use_is_named_with_its_address() {
     let port = taken.local_addr().unwrap().port().to_string();
     let expected = format!("error: HEALTH_PORT: cannot listen on 0.0.0.0:{port}: it is in use");
     for lines in [
-        refused(&[], &[("HEALTH_PORT", &port)]),
-        refused(&["--health-port", &port], &[]),
+        refused(&[], &[("HEALTH_PORT", &port), ("DASHBOARD_PORT", "0")]),
+        refused(&["--health-port", &port, "--dashboard-port", "0"], &[]),
     ] {
         assert_eq!(lines.len(), 1, "{lines:#?}");
         assert!(lines[0].starts_with(&expected), "{lines:#?}");
@@ -202,7 +202,8 @@ fn log_lines_can_be_json_and_requests_are_logged_only_at_debug() {
     let server = Serving::start(&[]);
     crate::wire::get(server.address(), "/health");
     std::thread::sleep(std::time::Duration::from_millis(100));
-    assert_eq!(server.stderr().lines().count(), 1, "{}", server.stderr());
+    // Where it listens, and nothing of requests.
+    assert_eq!(server.stderr().lines().count(), 2, "{}", server.stderr());
 }
 
 #[test]

@@ -93,7 +93,7 @@ start() {
 start_on() {
     local port=$1 name=$2
     shift 2
-    start "$name" "$STAMPED" "${LOCKED_DOWN[@]}" --network host -e "HEALTH_PORT=$port" "$@"
+    start "$name" "$STAMPED" "${LOCKED_DOWN[@]}" --network host -e "HEALTH_PORT=$port" -e DASHBOARD_PORT=0 "$@"
 }
 
 # stop NAME…: for a container that is not needed any more.

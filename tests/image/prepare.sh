@@ -68,10 +68,13 @@ find_toolchain() {
     RUSTC_VERSION=$("${rustc[@]}" -vV)
     HOST=$(sed -n 's/^host: //p' <<<"$RUSTC_VERSION")
     MUSL=${HOST%%-*}-unknown-linux-musl
-    if [[ ! -d $SYSROOT/lib/rustlib/$MUSL ]]; then
-        command -v rustup >/dev/null || die "needs the target $MUSL in $SYSROOT, and there is no rustup to add it"
-        quietly rustup target add --toolchain "$(basename "$SYSROOT")" "$MUSL"
-    fi
+    local target
+    # The last one is what the dashboard's page is compiled for.
+    for target in "$MUSL" wasm32-unknown-unknown; do
+        [[ ! -d $SYSROOT/lib/rustlib/$target ]] || continue
+        command -v rustup >/dev/null || die "needs the target $target in $SYSROOT, and there is no rustup to add it"
+        quietly rustup target add --toolchain "$(basename "$SYSROOT")" "$target"
+    done
     cd "$ROOT" || exit
 }
 
@@ -109,7 +112,7 @@ make_base_image() {
         tar -C "$rootfs$cargo_home" -xf -
     mkdir -p "$rootfs$cargo_home"/lib/rustlib
     local target
-    for target in "$HOST" "$MUSL"; do
+    for target in "$HOST" "$MUSL" wasm32-unknown-unknown; do
         cp -a "$SYSROOT/lib/rustlib/$target" "$rootfs$cargo_home/lib/rustlib/"
     done
     tar -C "$rootfs" -cf - . |

@@ -95,6 +95,11 @@ impl Edge {
                 .is_ok()
     }
 
+    /// What stands there.
+    pub(crate) fn read(&self, at: u32, length: usize) -> &[u8] {
+        &self.memory.data(&self.store)[at as usize..][..length]
+    }
+
     pub(crate) fn load(&mut self, length: u32) -> u32 {
         self.load.call(&mut self.store, length).expect("no trap")
     }

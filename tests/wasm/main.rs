@@ -8,6 +8,8 @@ mod conformance;
 mod documented;
 mod edge;
 mod hosts;
+mod package;
+mod page;
 mod random;
 
 // What the vectors are made of.

@@ -7,8 +7,13 @@
 //! |---|---|
 //! | `abi` | `halcyon_edge.wasm`: a C ABI without imports, for wasmtime, wazero and the like |
 //! | `edge` | the package `@halcyon/edge`, for JavaScript |
+//! | `page` | the same and more, for the dashboard; with the standard library, since serde-wasm-bindgen has it |
 #![cfg_attr(
-    all(any(feature = "abi", feature = "edge"), target_arch = "wasm32"),
+    all(
+        any(feature = "abi", feature = "edge"),
+        not(feature = "page"),
+        target_arch = "wasm32"
+    ),
     no_std
 )]
 
@@ -22,5 +27,7 @@ pub mod value;
 mod abi;
 #[cfg(all(feature = "edge", target_arch = "wasm32"))]
 mod js;
-#[cfg(all(feature = "edge", target_arch = "wasm32"))]
+#[cfg(all(feature = "page", target_arch = "wasm32"))]
+mod page;
+#[cfg(all(feature = "edge", not(feature = "page"), target_arch = "wasm32"))]
 mod runtime;

@@ -1,8 +1,9 @@
 //! What the edge package's `Router` does, without JavaScript: values in, numbers and lines of text out.
 
 use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::rc::Rc;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use halcyon_core::config::Environment;
@@ -11,7 +12,7 @@ use halcyon_core::hash::TenantId;
 use halcyon_core::placement::{Decision, RegionStatus, ResidencyUnavailable, SlotRule};
 use halcyon_core::region::RegionName;
 use halcyon_core::regions::ConfigError;
-use halcyon_core::table::{Refusal, Table};
+use halcyon_core::table::Table;
 use halcyon_core::time::Timestamp;
 
 use crate::edge::{reason_code, slot_code};
@@ -27,19 +28,14 @@ pub struct Failure {
 
 impl Failure {
     /// With one problem.
-    pub fn new(code: &'static str, problem: String) -> Self {
-        let problems = Vec::from([problem]);
+    pub fn new(code: &'static str, problem: impl ToString) -> Self {
+        let problems = alloc::vec![problem.to_string()];
         Self { code, problems }
     }
 
     /// The code and the problems, a line each.
     pub fn lines(&self) -> String {
-        let mut lines = String::from(self.code);
-        for problem in &self.problems {
-            lines.push('\n');
-            lines.push_str(problem);
-        }
-        lines
+        format!("{}\n{}", self.code, self.problems.join("\n"))
     }
 }
 
@@ -50,18 +46,6 @@ impl From<ConfigError> for Failure {
             code,
             problems: error.0,
         }
-    }
-}
-
-impl From<ResidencyUnavailable> for Failure {
-    fn from(why: ResidencyUnavailable) -> Self {
-        Self::new("residency_unavailable", String::from(why.text()))
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(why: Refusal) -> Self {
-        Self::new("refused_table", why.text())
     }
 }
 
@@ -89,7 +73,14 @@ impl Routing {
     /// `bad_table`, with everything that is wrong with it; `refused_table`, where it is far ahead of the
     /// clock.
     pub fn of_table(document: &Document, now: Timestamp) -> Result<Self, Failure> {
-        Self::following(None, document, now)
+        let table = table(document)?;
+        let taken = table.may_follow(None, now);
+        taken.map_err(|why| Failure::new("refused_table", why))?;
+        Ok(Self {
+            health: table.health().to_vec(),
+            source: Rc::new(Source::Table(table)),
+            deployment: None,
+        })
     }
 
     /// Over the variables of section 1 of the contract.
@@ -112,48 +103,47 @@ impl Routing {
     /// # Errors
     /// As [`Routing::of_table`]; `refused_table` also where it may not follow the one that is held.
     pub fn update(&mut self, document: &Document, now: Timestamp) -> Result<(), Failure> {
-        *self = Self::following(Some(self), document, now)?;
+        let table = table(document)?;
+        let held = match &*self.source {
+            Source::Table(held) => Some(held),
+            Source::Variables(..) => None,
+        };
+        let taken = table
+            .is_for(self.deployment.as_deref())
+            .and_then(|()| table.may_follow(held, now));
+        taken.map_err(|why| Failure::new("refused_table", why))?;
+        self.health = table.health().to_vec();
+        self.source = Rc::new(Source::Table(table));
         Ok(())
     }
 
-    fn following(
-        held: Option<&Self>,
-        document: &Document,
-        now: Timestamp,
-    ) -> Result<Self, Failure> {
-        let table = Table::from_document(document).map_err(|why| Failure {
-            code: "bad_table",
-            problems: why.problems,
-        })?;
-        let deployment = held.and_then(|held| held.deployment.clone());
-        table.is_for(deployment.as_deref())?;
-        table.may_follow(held.and_then(Self::table), now)?;
-        Ok(Self {
-            health: table.health().to_vec(),
-            source: Rc::new(Source::Table(table)),
-            deployment,
-        })
-    }
-
-    /// Another status of a region, for what an edge sees by itself; the next table's word holds again.
+    /// The same with another status of a region, for what an edge sees by itself; the next table's word
+    /// holds again.
     ///
     /// # Errors
     /// `bad_region` and `bad_status`.
-    pub fn set_health(&mut self, region: &str, status: &str) -> Result<(), Failure> {
-        let place = RegionName::place_of(region, &mut self.router().regions());
-        let place = place.map_err(|why| Failure::new("bad_region", why))?;
+    pub fn with_health(&self, region: &str, status: &str) -> Result<Self, Failure> {
+        let router = self.router();
+        let known = router.regions().position(|name| name.as_str() == region);
+        let place = known.ok_or_else(|| {
+            let name = RegionName::new(region).map(|name| name.as_str().to_owned());
+            let names: Vec<&str> = router.regions().take(8).map(RegionName::as_str).collect();
+            let more = match router.len().saturating_sub(names.len()) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let problem = match name {
+                Ok(name) => format!("{name} is no region; allowed: {}{more}", names.join(", ")),
+                Err(why) => why,
+            };
+            Failure::new("bad_region", problem)
+        })?;
         let status = RegionStatus::parse(status).map_err(|why| Failure::new("bad_status", why))?;
-        if let Some(known) = self.health.get_mut(place) {
+        let mut other = self.clone();
+        if let Some(known) = other.health.get_mut(place) {
             *known = status;
         }
-        Ok(())
-    }
-
-    fn table(&self) -> Option<&Table> {
-        match &*self.source {
-            Source::Table(table) => Some(table),
-            Source::Variables(..) => None,
-        }
+        Ok(other)
     }
 
     /// Its placement rules.
@@ -164,14 +154,39 @@ impl Routing {
         }
     }
 
+    /// The health it knows of its regions, in their order.
+    pub fn health(&self) -> &[RegionStatus] {
+        &self.health
+    }
+
+    /// The rule of slots that holds at `now`.
+    pub fn slots(&self, now: Timestamp) -> &SlotRule {
+        match &*self.source {
+            Source::Table(table) => table.slots(now),
+            Source::Variables(_, slots) => slots,
+        }
+    }
+
+    /// The names of its regions in their order, a line each.
+    pub fn regions(&self) -> String {
+        let names: Vec<&str> = self.router().regions().map(RegionName::as_str).collect();
+        names.join("\n")
+    }
+
     /// Until when answers hold, if no table comes: the end of a canary's share.
     pub fn valid_until(&self) -> Option<Timestamp> {
-        self.table()?.valid_until()
+        match &*self.source {
+            Source::Table(table) => table.valid_until(),
+            Source::Variables(..) => None,
+        }
     }
 
     /// The epoch of its table, if it has one.
     pub fn epoch(&self) -> Option<u64> {
-        Some(self.table()?.epoch().number())
+        match &*self.source {
+            Source::Table(table) => Some(table.epoch().number()),
+            Source::Variables(..) => None,
+        }
     }
 
     /// The region a tenant belongs to, health aside.
@@ -179,16 +194,25 @@ impl Routing {
     /// # Errors
     /// `bad_tenant` and `residency_unavailable`.
     pub fn preferred(&self, tenant: &str) -> Result<String, Failure> {
-        let region = self.router().preferred(checked(tenant)?)?;
+        let tenant = TenantId::new(tenant).map_err(|why| Failure::new("bad_tenant", why))?;
+        let region = self.router().preferred(tenant);
+        let region = region.map_err(|why| Failure::new("residency_unavailable", why))?;
         Ok(region.as_str().to_owned())
     }
 
-    /// Where a tenant goes, packed.
+    /// How many bits a region's place takes in [`packed`](Self::packed), 1 to 10.
+    pub fn bits(&self) -> u32 {
+        let last = self.router().len().saturating_sub(1);
+        usize::BITS.saturating_sub(last.leading_zeros()).max(1)
+    }
+
+    /// Where a tenant goes, packed: few regions give small numbers, so that answers can be kept in a list.
     ///
     /// ```text
-    /// bits  0..10  the region's place       20      1 for green
-    /// bits 10..20  the first choice's place 21..24  the reason, as in the C ABI
-    /// bits 24..    what is wrong: 1 the id, 2 no region is allowed, 3 all that are, are forbidden
+    /// bit  0     1 for green
+    /// bits 1..4  the reason, as in the C ABI
+    /// bits 4..   the region's place, then that of the first choice, in bits() bits each
+    /// bits 24..  what is wrong, with nothing else: 1 the id, 2 no region is allowed, 3 all that are, are forbidden
     /// ```
     #[inline]
     pub fn packed(&self, tenant: &[u8], now: Timestamp) -> u32 {
@@ -198,37 +222,37 @@ impl Routing {
         };
         match self.decide(tenant, now) {
             Ok(found) => {
-                let place = |place: usize| u32::try_from(place & 0x3ff).unwrap_or(0);
-                place(found.region)
-                    | place(found.preferred) << 10
-                    | u32::from(slot_code(found.slot)) << 20
-                    | u32::from(reason_code(found.reason)) << 21
+                let place = |place: usize| u32::try_from(place).unwrap_or(0);
+                (place(found.preferred) << self.bits() | place(found.region)) << 4
+                    | u32::from(reason_code(found.reason)) << 1
+                    | u32::from(slot_code(found.slot))
             }
             Err(ResidencyUnavailable::NoneAllowed) => NONE_ALLOWED << 24,
             Err(ResidencyUnavailable::AllForbidden) => ALL_FORBIDDEN << 24,
         }
     }
 
+    #[inline]
     fn decide(
         &self,
         tenant: TenantId<'_>,
         now: Timestamp,
     ) -> Result<Decision, ResidencyUnavailable> {
-        let (router, slots) = match &*self.source {
-            Source::Table(table) => (table.router(), table.slots(now)),
-            Source::Variables(router, slots) => (router, slots),
-        };
-        router.decide(tenant, &self.health, slots)
+        match &*self.source {
+            Source::Table(table) => table
+                .router()
+                .decide(tenant, &self.health, table.slots(now)),
+            Source::Variables(router, slots) => router.decide(tenant, &self.health, slots),
+        }
     }
 
     /// What is wrong where [`packed`](Self::packed) said so.
     pub fn failure(&self, tenant: &str, now: Timestamp) -> Failure {
-        match checked(tenant) {
+        let found = TenantId::new(tenant).map_err(|why| Failure::new("bad_tenant", why));
+        match found.map(|tenant| self.decide(tenant, now)) {
             Err(failure) => failure,
-            Ok(tenant) => match self.decide(tenant, now) {
-                Err(why) => why.into(),
-                Ok(_) => Failure::new("bad_tenant", String::from("the tenant id is no text")),
-            },
+            Ok(Err(why)) => Failure::new("residency_unavailable", why),
+            Ok(Ok(_)) => Failure::new("bad_tenant", "the tenant id is no text"),
         }
     }
 }
@@ -237,6 +261,9 @@ const BAD_TENANT: u32 = 1;
 const NONE_ALLOWED: u32 = 2;
 const ALL_FORBIDDEN: u32 = 3;
 
-fn checked(tenant: &str) -> Result<TenantId<'_>, Failure> {
-    TenantId::new(tenant).map_err(|why| Failure::new("bad_tenant", why))
+fn table(document: &Document) -> Result<Table, Failure> {
+    Table::from_document(document).map_err(|why| Failure {
+        code: "bad_table",
+        problems: why.problems,
+    })
 }

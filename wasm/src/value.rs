@@ -73,6 +73,7 @@ impl<'b> Reader<'b> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 

@@ -5,6 +5,7 @@
 //! gives a value: with an error in it, the documented default. Whether an error stops a program is the
 //! program's decision; [`startup_problems`] is what stops a server.
 
+mod dashboard;
 mod endpoints;
 mod environment;
 mod lint;
@@ -23,6 +24,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{Display, Write};
 
+pub use dashboard::Dashboard;
 pub use environment::{Environment, Lookup};
 pub use policy::{FailoverPolicy, Sticky};
 pub use regions::{RegionConfig, RegionReport};
@@ -72,7 +74,7 @@ impl Problems {
     }
 
     /// Whether an error is about this variable.
-    pub(crate) fn about(&self, variable: &str) -> bool {
+    pub fn about(&self, variable: &str) -> bool {
         let mut errors = self.errors.iter();
         errors.any(|error| is_about(error, variable))
     }

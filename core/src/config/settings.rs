@@ -5,10 +5,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
+use super::dashboard::Dashboard;
 use super::endpoints::{read_dependencies, read_region_endpoints};
 use super::{Lookup, Problems, items, refuse_unsupported, value};
 use crate::endpoint::Endpoint;
-use crate::region::RegionName;
+use crate::region::{NAME_RULE, RegionName, is_name};
 use crate::role::Actor;
 use crate::text::Seen;
 
@@ -74,6 +75,8 @@ pub struct Settings {
     pub features: Features,
     /// Port of the health server; 0 takes any free one.
     pub health_port: u16,
+    /// Where the dashboard listens.
+    pub dashboard: Dashboard,
     /// One deadline over all readiness checks, in milliseconds, 1 to 60,000.
     pub readiness_timeout_ms: u64,
     /// Names of `REQUIRED_ENVS`, in order.
@@ -90,7 +93,7 @@ pub struct Settings {
     pub build: BuildInfo,
     /// Directory of the journal: `DIR` of `HALCYON_STORE=file:DIR`.
     pub store_dir: String,
-    /// The deployment that routing tables are for.
+    /// The deployment that routing tables are for, named by [`NAME_RULE`].
     pub deployment: String,
     /// Milliseconds between two probes of a region, 10 to 3,600,000.
     pub probe_interval_ms: u64,
@@ -125,14 +128,8 @@ impl Settings {
                 multi_region: read_bool(lookup, "FEATURE_MULTI_REGION", problems).unwrap_or(false),
                 blue_green: read_bool(lookup, "FEATURE_BLUE_GREEN", problems),
             },
-            health_port: u16::try_from(read_number(
-                lookup,
-                "HEALTH_PORT",
-                8086,
-                0..=65_535,
-                problems,
-            ))
-            .unwrap_or(8086),
+            health_port: read_port(lookup, "HEALTH_PORT", 8086, problems),
+            dashboard: Dashboard::read(lookup, problems),
             readiness_timeout_ms: read_number(
                 lookup,
                 "READINESS_TIMEOUT_MS",
@@ -154,7 +151,7 @@ impl Settings {
                 build_date: text("BUILD_DATE", "unknown"),
             },
             store_dir: read_store(lookup, problems),
-            deployment: text("HALCYON_DEPLOYMENT", "default"),
+            deployment: read_deployment(lookup, problems),
             probe_interval_ms: read_number(
                 lookup,
                 "PROBE_INTERVAL_MS",
@@ -232,6 +229,16 @@ fn read_number(
     }
 }
 
+pub(super) fn read_port(
+    lookup: Lookup<'_>,
+    name: &str,
+    default: u16,
+    problems: &mut Problems,
+) -> u16 {
+    let number = read_number(lookup, name, default.into(), 0..=65_535, problems);
+    u16::try_from(number).unwrap_or(default)
+}
+
 fn read_own_region(lookup: Lookup<'_>, problems: &mut Problems) -> Option<RegionName> {
     for variable in ["CURRENT_REGION", "PRIMARY_REGION"] {
         let Some(text) = value(lookup, variable) else {
@@ -273,6 +280,24 @@ fn read_store(lookup: Lookup<'_>, problems: &mut Problems) -> String {
             );
             default
         }
+    }
+}
+
+fn read_deployment(lookup: Lookup<'_>, problems: &mut Problems) -> String {
+    let default = String::from("default");
+    match value(lookup, "HALCYON_DEPLOYMENT") {
+        Some(name) if is_name(&name) => name,
+        Some(name) => {
+            problems.error(
+                "HALCYON_DEPLOYMENT",
+                format_args!(
+                    "{} is not a deployment's name; allowed: {NAME_RULE}",
+                    Seen(&name)
+                ),
+            );
+            default
+        }
+        None => default,
     }
 }
 

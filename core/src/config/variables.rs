@@ -37,6 +37,21 @@ pub const VARIABLES: &[Variable] = &[
         "port of the health server on 0.0.0.0, 0 to 65535; 0 takes any free port",
     ),
     variable(
+        "DASHBOARD_PORT",
+        "8080",
+        "port of the dashboard, 0 to 65535; 0 takes any free port",
+    ),
+    variable(
+        "DASHBOARD_BIND",
+        "127.0.0.1",
+        "IP address the dashboard listens on; on one that is not loopback its API answers nobody, as this version has no tokens",
+    ),
+    variable(
+        "DASHBOARD_HOSTS",
+        "localhost,127.0.0.1,[::1]",
+        "host names the dashboard answers under, comma-separated, at most 64, without ports; a request for another one is refused",
+    ),
+    variable(
         "READINESS_TIMEOUT_MS",
         "400",
         "one deadline over all readiness checks together, 1 to 60000 ms",
@@ -118,7 +133,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "HALCYON_DEPLOYMENT",
         "default",
-        "the deployment that routing tables are for; an edge takes no other's",
+        "the deployment that routing tables are for, named like a region; an edge takes no other's",
     ),
     variable(
         "PROBE_INTERVAL_MS",
@@ -151,9 +166,6 @@ pub const UNSUPPORTED: &[(&str, &str)] = &[
     ("HALCYON_TOKEN_FILE", "a control plane"),
     ("HALCYON_TOKENS_FILE", "the control API"),
     ("HALCYON_SIGNING_KEY_FILE", "signed routing tables"),
-    ("DASHBOARD_PORT", "the dashboard"),
-    ("DASHBOARD_BIND", "the dashboard"),
-    ("DASHBOARD_HOSTS", "the dashboard"),
     ("PROBE_FALL", "the region monitor"),
     ("PROBE_RISE", "the region monitor"),
     ("FAILBACK_HOLD_MS", "the region monitor"),

@@ -1,15 +1,35 @@
 //! The regions a tenant may be in.
 
+/// A place in `REGIONS`, however it is kept.
+pub(crate) trait Place: Copy {
+    fn place(self) -> usize;
+}
+
+impl Place for u16 {
+    #[inline]
+    fn place(self) -> usize {
+        usize::from(self)
+    }
+}
+
+/// As a table in bytes has it.
+impl Place for [u8; 2] {
+    #[inline]
+    fn place(self) -> usize {
+        usize::from(u16::from_le_bytes(self))
+    }
+}
+
 /// Places in `REGIONS`, ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Allowed<'r> {
+pub(crate) enum Allowed<'r, P = u16> {
     /// All of this many.
     All(usize),
     /// These.
-    Only(&'r [u16]),
+    Only(&'r [P]),
 }
 
-impl<'r> Allowed<'r> {
+impl<'r, P: Place> Allowed<'r, P> {
     pub(super) fn len(self) -> usize {
         match self {
             Allowed::All(count) => count,
@@ -21,7 +41,7 @@ impl<'r> Allowed<'r> {
     pub(super) fn at(self, index: usize) -> Option<usize> {
         match self {
             Allowed::All(count) => (index < count).then_some(index),
-            Allowed::Only(places) => places.get(index).map(|place| usize::from(*place)),
+            Allowed::Only(places) => places.get(index).map(|place| place.place()),
         }
     }
 
@@ -29,19 +49,13 @@ impl<'r> Allowed<'r> {
         match self {
             Allowed::All(count) => place < count,
             Allowed::Only(places) => places
-                .binary_search_by(|known| usize::from(*known).cmp(&place))
+                .binary_search_by(|known| known.place().cmp(&place))
                 .is_ok(),
         }
     }
 
     /// The allowed regions in the order of `REGIONS`.
-    pub(super) fn iter(self) -> impl Iterator<Item = usize> + Clone + use<'r> {
+    pub(super) fn iter(self) -> impl Iterator<Item = usize> + Clone + use<'r, P> {
         (0..self.len()).filter_map(move |index| self.at(index))
-    }
-
-    /// The allowed regions after `place`, wrapping, without it.
-    pub(super) fn after(self, place: usize) -> impl Iterator<Item = usize> + use<'r> {
-        let later = self.iter().filter(move |other| *other > place);
-        later.chain(self.iter().filter(move |other| *other < place))
     }
 }

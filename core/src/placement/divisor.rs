@@ -2,7 +2,7 @@
 
 /// A number from 1 to 2^16 to divide by many times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Divisor {
+pub(crate) struct Divisor {
     n: u64,
     /// `ceil(2^64 / n)`, mod 2^64.
     low: u64,
@@ -11,6 +11,13 @@ pub(super) struct Divisor {
 }
 
 impl Divisor {
+    /// None: every remainder is 0.
+    pub(super) const NONE: Self = Self {
+        n: 0,
+        low: 0,
+        high: 0,
+    };
+
     /// Of the slots' buckets.
     pub(super) const TEN_THOUSAND: Self = Self {
         n: 10_000,

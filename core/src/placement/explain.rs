@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::allowed::Allowed;
-use super::walk::First;
+use super::walk::{self, First};
 use super::{
     Placement, Reason, RegionStatus, ResidencyUnavailable, Router, Slot, SlotRule, modulo,
     rendezvous,
@@ -63,7 +63,8 @@ impl Router {
         slots: &SlotRule,
     ) -> Explanation<'_> {
         let outcome = self.route(tenant, health, slots);
-        let (allowed, pin) = self.bounds(tenant);
+        let asked = self.under(health);
+        let (allowed, pin) = walk::bounds(asked, tenant);
         let question = Question {
             tenant,
             h: self.hash(tenant),
@@ -74,7 +75,7 @@ impl Router {
         let mut steps = Vec::new();
         steps.extend(self.residency_step(&question));
         steps.extend(self.pin_step(&question));
-        if let Ok(first) = self.first_choice(question.h, allowed, pin) {
+        if let Ok(first) = walk::first_choice(asked, question.h, allowed, pin) {
             if first.reason != Reason::Pinned {
                 steps.push(self.rule_step(&question, first.place));
             }
@@ -243,7 +244,7 @@ impl Router {
 
     /// All regions in the tenant's own order.
     fn order(&self, h: u64) -> impl Iterator<Item = usize> + use<> {
-        let order = self.rendezvous.order(rendezvous::bucket(h));
+        let order = self.rendezvous.draws().order(rendezvous::bucket(h));
         order.into_iter().map(|(place, _)| usize::from(place))
     }
 

@@ -217,8 +217,9 @@ impl Router {
 
     /// The bucket's first region, and the first of the others (the same where there is no other).
     fn first_two(&self, bucket: u16) -> (usize, usize) {
-        let first = self.rendezvous.first(bucket);
-        let second = self.rendezvous.first_of(bucket, |place| place != first);
+        let draws = self.rendezvous.draws();
+        let first = draws.first(bucket);
+        let second = draws.first_of(bucket, |place| place != first);
         (usize::from(first), usize::from(second.unwrap_or(first)))
     }
 }

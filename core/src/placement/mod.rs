@@ -4,15 +4,18 @@
 //! The definition, complete enough to implement in another language, is `docs/placement.md`.
 
 mod allowed;
+mod answer;
 mod divisor;
 mod everybody;
 mod explain;
+mod joint;
 mod loads;
 mod log2;
 mod rendezvous;
 mod rules;
 mod slot;
 mod status;
+mod view;
 mod walk;
 
 #[cfg(test)]
@@ -20,7 +23,9 @@ mod tests;
 
 use alloc::vec::Vec;
 
+pub use answer::Answer;
 pub use explain::Explanation;
+pub use joint::Joint;
 pub use loads::{Load, Loads};
 pub use rendezvous::BUCKETS;
 pub use rules::{InOrder, Patterns, TenantRules};
@@ -31,8 +36,11 @@ use crate::config::{FailoverPolicy, Lookup, RegionConfig, Sticky};
 use crate::hash::{HashKey, TenantId};
 use crate::region::RegionName;
 use crate::regions::ConfigError;
-use allowed::Allowed;
-use everybody::Everybody;
+// For a table that decides in its bytes.
+pub(crate) use everybody::Everybody;
+pub(crate) use rendezvous::{Candidate, Draws};
+pub(crate) use walk::{Facts, decide};
+
 use rendezvous::Rendezvous;
 
 /// The table of `-log2` that weights rest on, for the page that defines placement:
@@ -102,9 +110,8 @@ pub struct Router {
     rules: TenantRules,
     has_rules: bool,
     rendezvous: Rendezvous,
-    /// The first choice where no rule is about the tenant, and its reason.
+    /// The first choice where no rule is about the tenant.
     everybody: Everybody,
-    reason: Reason,
 }
 
 impl Router {
@@ -139,11 +146,6 @@ impl Router {
         Some(Self {
             first: config.regions.first()?.clone(),
             everybody: Everybody::new(config.sticky, primary, config.regions.len())?,
-            reason: match config.sticky {
-                Sticky::Primary => Reason::Primary,
-                Sticky::Hash => Reason::Hash,
-                Sticky::Rendezvous => Reason::Rendezvous,
-            },
             regions: config.regions,
             weights: config.weights,
             primary,
@@ -163,7 +165,7 @@ impl Router {
     /// the same.
     #[must_use]
     pub fn prepare(mut self) -> Self {
-        self.everybody.prepare(&self.rendezvous);
+        self.everybody.prepare(self.rendezvous.draws());
         self
     }
 
@@ -236,17 +238,6 @@ impl Router {
         &self.first
     }
 
-    /// What the rules say of the tenant: where it may be, and where it is pinned.
-    fn bounds(&self, tenant: TenantId<'_>) -> (Allowed<'_>, Option<usize>) {
-        if !self.has_rules {
-            return (Allowed::All(self.len()), None);
-        }
-        let residency = self.rules.residency.find(tenant);
-        let allowed = residency.map_or(Allowed::All(self.len()), |places| Allowed::Only(places));
-        let pin = self.rules.pins.find(tenant);
-        (allowed, pin.map(|place| usize::from(*place)))
-    }
-
     /// The tenant's first choice, health aside.
     ///
     /// # Errors
@@ -254,7 +245,8 @@ impl Router {
     #[inline]
     pub fn preferred(&self, tenant: TenantId<'_>) -> Result<&RegionName, ResidencyUnavailable> {
         if !self.has_rules {
-            return Ok(self.name(self.everybody.choice(self.hash(tenant), &self.rendezvous)));
+            let h = self.hash(tenant);
+            return Ok(self.name(self.everybody.choice(h, self.rendezvous.draws())));
         }
         self.preferred_by_rules(tenant)
     }
@@ -264,8 +256,9 @@ impl Router {
         &self,
         tenant: TenantId<'_>,
     ) -> Result<&RegionName, ResidencyUnavailable> {
-        let (allowed, pin) = self.bounds(tenant);
-        let first = self.first_choice(self.hash(tenant), allowed, pin)?;
+        let asked = self.under(&[]);
+        let (allowed, pin) = walk::bounds(asked, tenant);
+        let first = walk::first_choice(asked, self.hash(tenant), allowed, pin)?;
         Ok(self.name(first.place))
     }
 
@@ -323,48 +316,92 @@ impl Router {
         health: &[RegionStatus],
         slots: &SlotRule,
     ) -> Result<Decision, ResidencyUnavailable> {
-        let h = self.hash(tenant);
-        // The way of nearly every decision: no rules, all up.
-        if !self.has_rules {
-            let place = self.everybody.choice(h, &self.rendezvous);
-            if health.get(place).copied().unwrap_or_default() == RegionStatus::Up {
-                return Ok(Decision {
-                    region: place,
-                    preferred: place,
-                    slot: slots.slot(h),
-                    reason: self.reason,
-                });
-            }
+        decide(self.under(health), tenant, self.hash(tenant), slots)
+    }
+
+    /// The router as a decision asks it.
+    #[inline]
+    fn under<'r>(&'r self, health: &'r [RegionStatus]) -> Asked<'r> {
+        Asked {
+            router: self,
+            health,
         }
-        self.decide_by_rules(tenant, h, health, slots)
+    }
+}
+
+/// A router and what is known of its regions' health; a missing entry counts as up.
+#[derive(Clone, Copy)]
+struct Asked<'r> {
+    router: &'r Router,
+    health: &'r [RegionStatus],
+}
+
+impl Facts for Asked<'_> {
+    type Place = u16;
+
+    #[inline]
+    fn regions(self) -> usize {
+        self.router.len()
     }
 
-    #[inline(never)]
-    fn decide_by_rules(
-        &self,
-        tenant: TenantId<'_>,
-        h: u64,
-        health: &[RegionStatus],
-        slots: &SlotRule,
-    ) -> Result<Decision, ResidencyUnavailable> {
-        let (allowed, pin) = self.bounds(tenant);
-        let first = self.first_choice(h, allowed, pin)?;
-        let served = self.past_health(h, first, allowed, health)?;
-        Ok(Decision {
-            region: served.place,
-            preferred: first.place,
-            slot: self.slot(tenant, h, slots),
-            reason: served.reason,
-        })
+    #[inline]
+    fn sticky(self) -> Sticky {
+        self.router.sticky
     }
 
-    /// The slot a rule gives the tenant while slot rules apply, else its bucket's.
-    fn slot(&self, tenant: TenantId<'_>, h: u64, slots: &SlotRule) -> Slot {
-        let by_rule = match slots.rules_apply() && !self.rules.slots.is_empty() {
-            true => self.rules.slots.find(tenant).copied(),
-            false => None,
-        };
-        by_rule.unwrap_or_else(|| slots.slot(h))
+    #[inline]
+    fn policy(self) -> FailoverPolicy {
+        self.router.policy
+    }
+
+    #[inline]
+    fn primary(self) -> usize {
+        self.router.primary
+    }
+
+    #[inline]
+    fn status(self, place: usize) -> RegionStatus {
+        self.health.get(place).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    fn everybody(self, h: u64) -> usize {
+        let router = self.router;
+        router.everybody.choice(h, router.rendezvous.draws())
+    }
+
+    #[inline]
+    fn first_of(self, bucket: u16, eligible: impl Fn(u16) -> bool) -> Option<u16> {
+        self.router.rendezvous.draws().first_of(bucket, eligible)
+    }
+
+    #[inline]
+    fn has_rules(self) -> bool {
+        self.router.has_rules
+    }
+
+    #[inline]
+    fn residency<'r>(self, tenant: TenantId<'_>) -> Option<&'r [u16]>
+    where
+        Self: 'r,
+    {
+        let places = self.router.rules.residency.find(tenant);
+        places.map(Vec::as_slice)
+    }
+
+    #[inline]
+    fn pin(self, tenant: TenantId<'_>) -> Option<usize> {
+        let place = self.router.rules.pins.find(tenant);
+        place.map(|place| usize::from(*place))
+    }
+
+    #[inline]
+    fn slot(self, tenant: TenantId<'_>) -> Option<Slot> {
+        let slots = &self.router.rules.slots;
+        match slots.is_empty() {
+            true => None,
+            false => slots.find(tenant).copied(),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::hint::select_unpredictable;
 
+use super::everybody::LookUp;
 use super::log2::minus_log2;
 use crate::hash::{FMIX_1, FMIX_2, HashKey, fmix64};
 use crate::region::RegionName;
@@ -27,7 +28,7 @@ pub(super) fn bucket(h: u64) -> u16 {
 
 /// What a region draws with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Candidate {
+pub(crate) struct Candidate {
     /// `s XOR (s >> 33)`, with `s = fmix64(SipHash-1-3(key, "region" 0x00 name))`: the first step of
     /// mixing `s XOR bucket`, done once, since a bucket has no bit above the 16th.
     seed: u64,
@@ -38,6 +39,25 @@ struct Candidate {
 }
 
 impl Candidate {
+    /// Nobody's.
+    pub(crate) const NONE: Self = Self {
+        seed: 0,
+        inverse: 0,
+        place: 0,
+    };
+
+    /// Of a region by its name, its weight (0 counts as 1 here) and its place.
+    pub(crate) fn new(key: &HashKey, name: &[u8], weight: u16, place: u16) -> Self {
+        let seed = fmix64(key.sip13_behind(b"region\0", name));
+        Self {
+            seed: seed ^ (seed >> 33),
+            inverse: u64::from(u32::MAX)
+                .checked_div(u64::from(weight.max(1)))
+                .unwrap_or_default(),
+            place,
+        }
+    }
+
     /// The top 32 bits of `fmix64(s XOR bucket)`. The finaliser's last step changes only bits below.
     #[inline]
     fn draw(&self, bucket: u64) -> u32 {
@@ -53,12 +73,72 @@ impl Candidate {
     }
 }
 
-/// The regions of one configuration as they draw.
+/// The regions of one configuration as they draw, wherever they are kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Draws<'c> {
+    /// Regions with a weight, by name: of equal scores the first wins. If none has one, all of them.
+    pub(crate) weighted: &'c [Candidate],
+    /// The other regions, as if all had weight 1. They serve when nothing else that is allowed is up.
+    pub(crate) spare: &'c [Candidate],
+}
+
+impl Draws<'_> {
+    /// The first of all regions in the bucket's order. 0 where there is no region.
+    ///
+    /// Without a branch on who wins: no processor foresees that, and every wrong guess costs as much as
+    /// three more regions.
+    #[inline]
+    pub(super) fn first(self, bucket: u16) -> u16 {
+        let mut best = u64::MAX;
+        let mut place = 0;
+        // No score is u64::MAX, and of equal ones the first name stays.
+        for candidate in self.weighted {
+            let score = candidate.score(u64::from(bucket));
+            let wins = score < best;
+            best = select_unpredictable(wins, score, best);
+            place = select_unpredictable(wins, candidate.place, place);
+        }
+        place
+    }
+
+    /// The first of the eligible regions in the bucket's order.
+    pub(crate) fn first_of(self, bucket: u16, eligible: impl Fn(u16) -> bool) -> Option<u16> {
+        for candidates in [self.weighted, self.spare] {
+            let (mut best, mut first) = (u64::MAX, None);
+            for candidate in candidates {
+                let score = candidate.score(u64::from(bucket));
+                if score < best && eligible(candidate.place) {
+                    (best, first) = (score, Some(candidate.place));
+                }
+            }
+            if first.is_some() {
+                return first;
+            }
+        }
+        None
+    }
+
+    /// All regions in the bucket's order, with their scores.
+    pub(super) fn order(self, bucket: u16) -> Vec<(u16, u64)> {
+        let mut order = Vec::new();
+        for candidates in [self.weighted, self.spare] {
+            let scores = candidates
+                .iter()
+                .map(|one| (one.place, one.score(u64::from(bucket))));
+            let mut scores: Vec<(u16, u64)> = scores.collect();
+            // Stable: equal scores stay in the order of names.
+            scores.sort_by_key(|(_, score)| *score);
+            order.extend(scores);
+        }
+        order
+    }
+}
+
+/// The regions of a router as they draw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rendezvous {
-    /// Regions with a weight, by name: of equal scores the first wins. If none has one, all of them.
+    /// As [`Draws`] has them.
     weighted: Vec<Candidate>,
-    /// The other regions, as if all had weight 1. They serve when nothing else that is allowed is up.
     spare: Vec<Candidate>,
 }
 
@@ -75,19 +155,11 @@ impl Rendezvous {
         }
         let candidates = |of_weight: fn(u16) -> bool| {
             let chosen = named.iter().filter(|(_, weight, _)| of_weight(*weight));
-            let candidate = |(name, weight, place): &(&RegionName, u16, u16)| {
-                let mut text = Vec::from(&b"region\0"[..]);
-                text.extend_from_slice(name.as_str().as_bytes());
-                let seed = fmix64(key.sip13(&text));
-                Candidate {
-                    seed: seed ^ (seed >> 33),
-                    inverse: u64::from(u32::MAX)
-                        .checked_div(u64::from((*weight).max(1)))
-                        .unwrap_or_default(),
-                    place: *place,
-                }
-            };
-            chosen.map(candidate).collect()
+            chosen
+                .map(|(name, weight, place)| {
+                    Candidate::new(key, name.as_str().as_bytes(), *weight, *place)
+                })
+                .collect()
         };
         let weighted: Vec<Candidate> = candidates(|weight| weight > 0);
         let spare = candidates(|weight| weight == 0);
@@ -100,48 +172,12 @@ impl Rendezvous {
         Self { weighted, spare }
     }
 
-    /// The first of all regions in the bucket's order. 0 where there is no region.
-    ///
-    /// Without a branch on who wins: no processor foresees that, and every wrong guess costs as much as
-    /// three more regions.
     #[inline]
-    pub(super) fn first(&self, bucket: u16) -> u16 {
-        let mut best = u64::MAX;
-        let mut place = 0;
-        // No score is u64::MAX, and of equal ones the first name stays.
-        for candidate in &self.weighted {
-            let score = candidate.score(u64::from(bucket));
-            let wins = score < best;
-            best = select_unpredictable(wins, score, best);
-            place = select_unpredictable(wins, candidate.place, place);
+    pub(super) fn draws(&self) -> Draws<'_> {
+        Draws {
+            weighted: &self.weighted,
+            spare: &self.spare,
         }
-        place
-    }
-
-    /// The first of the eligible regions in the bucket's order.
-    pub(super) fn first_of(&self, bucket: u16, eligible: impl Fn(u16) -> bool) -> Option<u16> {
-        let best = |candidates: &[Candidate]| {
-            let eligible = candidates.iter().filter(|one| eligible(one.place));
-            eligible
-                .min_by_key(|one| one.score(u64::from(bucket)))
-                .map(|one| one.place)
-        };
-        best(&self.weighted).or_else(|| best(&self.spare))
-    }
-
-    /// All regions in the bucket's order, with their scores.
-    pub(super) fn order(&self, bucket: u16) -> Vec<(u16, u64)> {
-        let mut order = Vec::new();
-        for candidates in [&self.weighted, &self.spare] {
-            let scores = candidates
-                .iter()
-                .map(|one| (one.place, one.score(u64::from(bucket))));
-            let mut scores: Vec<(u16, u64)> = scores.collect();
-            // Stable: equal scores stay in the order of names.
-            scores.sort_by_key(|(_, score)| *score);
-            order.extend(scores);
-        }
-        order
     }
 }
 
@@ -152,7 +188,7 @@ type Bytes = Box<[u8; 1 << 16]>;
 ///
 /// In bytes, since half the size is half as far out of a processor's caches.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     low: Bytes,
     /// With more than 256 regions, the rest of the places.
     high: Option<Bytes>,
@@ -160,9 +196,9 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// `None` only if memory for 65,536 bytes were no multiple of it.
-    pub(super) fn new(rendezvous: &Rendezvous) -> Option<Self> {
+    pub(super) fn new(draws: Draws<'_>) -> Option<Self> {
         let places: Vec<[u8; 2]> = (0..=u16::MAX)
-            .map(|bucket| rendezvous.first(bucket).to_le_bytes())
+            .map(|bucket| draws.first(bucket).to_le_bytes())
             .collect();
         let bytes = |of: fn(&[u8; 2]) -> u8| -> Option<Bytes> {
             let bytes: Vec<u8> = places.iter().map(of).collect();
@@ -178,9 +214,11 @@ impl Prepared {
             },
         })
     }
+}
 
+impl LookUp for Prepared {
     #[inline]
-    pub(super) fn first(&self, bucket: u16) -> u16 {
+    fn first(&self, bucket: u16) -> u16 {
         let of = |bytes: &Bytes| {
             let byte = bytes.get(usize::from(bucket));
             byte.copied().unwrap_or_default()

@@ -68,6 +68,14 @@ pub struct SlotRule {
 }
 
 impl SlotRule {
+    /// All blue: the rule of no release.
+    pub(crate) const BLUE: Self = Self {
+        seed: 0,
+        green_below: 0,
+        green_limit: 0,
+        rules_apply: false,
+    };
+
     /// The rule of `release`; with none, everything is blue.
     ///
     /// ```
@@ -85,15 +93,8 @@ impl SlotRule {
     /// ```
     pub fn new(key: &HashKey, release: Option<ReleaseView<'_>>) -> Self {
         let Some(release) = release else {
-            return Self {
-                seed: 0,
-                green_below: 0,
-                green_limit: 0,
-                rules_apply: false,
-            };
+            return Self::BLUE;
         };
-        let mut seed_input = alloc::vec::Vec::from(&b"slot\0"[..]);
-        seed_input.extend_from_slice(release.id.as_bytes());
         let green_below = match release.phase {
             Phase::Idle | Phase::RollbackInProgress => 0,
             Phase::GreenProvisioned | Phase::Canary => {
@@ -102,7 +103,7 @@ impl SlotRule {
             Phase::GreenLive => 10_000,
         };
         Self {
-            seed: key.sip13(&seed_input),
+            seed: key.sip13_behind(b"slot\0", release.id.as_bytes()),
             green_below,
             green_limit: Divisor::TEN_THOUSAND.fraction_of(green_below),
             rules_apply: matches!(release.phase, Phase::GreenProvisioned | Phase::Canary),

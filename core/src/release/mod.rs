@@ -10,6 +10,7 @@ mod decide;
 mod event;
 mod evolve;
 mod gates;
+mod offers;
 mod plan;
 mod progress;
 mod rejection;
@@ -24,6 +25,7 @@ use alloc::string::String;
 
 pub use command::{Command, Context};
 pub use event::{Action, Check, Event, Fact, RegionFailure};
+pub use offers::{Forecast, Offer, PERSONS_COMMANDS};
 pub use plan::{Phase, Plan, Pool, Pools, RegionTarget, Weight, parse_canary_seq};
 pub use progress::{Apply, Step};
 pub use rejection::Rejection;

@@ -3,26 +3,16 @@
 use alloc::borrow::ToOwned;
 use alloc::vec::Vec;
 
-use super::Epoch;
 use super::held::{Parts, ReleaseOf, Table};
+use super::index::TableIndex;
+use super::reader::{FORMAT, Kind, LISTS, MAGIC, NEVER, NO_PLACE, Reader, Rule, SLOTS, checksum};
 use crate::config::{FailoverPolicy, RegionConfig, Sticky};
-use crate::hash::HashKey;
-use crate::placement::{Patterns, RegionStatus, Slot, TenantRules};
-use crate::region::{REGIONS_MAX, RegionName};
-use crate::release::{Phase, Weight};
-use crate::time::Timestamp;
-
-/// What every table in bytes begins with.
-const MAGIC: [u8; 7] = *b"halcyon";
-
-/// The format this version writes and reads.
-const FORMAT: u8 = 1;
+use crate::placement::{RegionStatus, TenantRules};
+use crate::region::RegionName;
+use crate::release::Phase;
 
 /// The longest table in bytes: 16 MiB.
 pub const BYTES_MAX: usize = 16 << 20;
-
-const NO_PLACE: u16 = u16::MAX;
-const NEVER: u64 = u64::MAX;
 
 /// Why bytes are no table. The discriminant is the code that the C ABI answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,12 +100,18 @@ impl Table {
             pools.iter().for_each(|pool| out.text(pool));
         }
         let rules = self.router.rules();
-        out.patterns(&rules.residency, |out, places| {
-            out.count(places.len());
-            places.iter().for_each(|place| out.short(*place));
-        });
-        out.patterns(&rules.pins, |out, place| out.short(*place));
-        out.patterns(&rules.slots, |out, slot| out.byte(place_of(&SLOTS, *slot)));
+        for (kind, exact) in LISTS {
+            match kind {
+                Kind::Residency => out.rules(rules.residency.texts(exact), |out, places| {
+                    out.short(u16::try_from(places.len()).unwrap_or(u16::MAX));
+                    places.iter().for_each(|place| out.short(*place));
+                }),
+                Kind::Pins => out.rules(rules.pins.texts(exact), |out, place| out.short(*place)),
+                Kind::Slots => out.rules(rules.slots.texts(exact), |out, slot| {
+                    out.short(place_of(&SLOTS, *slot).into());
+                }),
+            }
+        }
         let checksum = checksum(&out.0);
         out.number(checksum);
         out.0
@@ -126,35 +122,79 @@ impl Table {
     /// # Errors
     /// What kind of thing is wrong; nothing is read of bytes whose checksum does not hold.
     pub fn from_binary(bytes: &[u8]) -> Result<Self, BinaryError> {
-        if bytes.len() > BYTES_MAX {
-            return Err(BinaryError::TooLong);
-        }
-        let format = bytes.strip_prefix(&MAGIC).and_then(|rest| rest.first());
-        match format {
-            Some(&FORMAT) => {}
-            Some(_) => return Err(BinaryError::Format),
-            None => return Err(BinaryError::NoTable),
-        }
-        let (content, sum) = bytes.split_last_chunk().ok_or(BinaryError::Damaged)?;
-        if checksum(content) != u64::from_le_bytes(*sum) {
-            return Err(BinaryError::Damaged);
-        }
-        let behind = content.get(MAGIC.len().saturating_add(1)..);
-        let mut reader = Reader(behind.unwrap_or_default());
-        let parts = reader.parts().ok_or(BinaryError::Malformed)?;
-        if !reader.0.is_empty() {
-            return Err(BinaryError::Malformed);
-        }
+        // What is a table and what is none is decided there alone.
+        TableIndex::read(bytes)?;
+        let mut reader = Reader::open(bytes)?;
+        let parts = parts(&mut reader).ok_or(BinaryError::Malformed)?;
         Table::of(parts).ok_or(BinaryError::NoRegion)
     }
 }
 
-/// SipHash-1-3 under the zero key: no protection against intent, which is what a signature is for.
-fn checksum(bytes: &[u8]) -> u64 {
-    HashKey::default().sip13(bytes)
+/// What a table's bytes hold, which has been found to be allowed.
+fn parts(reader: &mut Reader<'_>) -> Option<Parts> {
+    let head = reader.head()?;
+    let (mut regions, mut weights) = (Vec::new(), Vec::new());
+    let (mut health, mut pools) = (Vec::new(), Vec::new());
+    for _ in 0..head.regions {
+        let region = reader.region()?;
+        regions.push(RegionName::of(region.name)?);
+        weights.push(region.weight);
+        health.push(region.status);
+        pools.push(region.pools.map(ToOwned::to_owned));
+    }
+    let mut rules = TenantRules::default();
+    for (kind, exact) in LISTS {
+        for _ in reader.offsets()? {
+            let Rule {
+                text,
+                value,
+                places,
+            } = reader.rule(kind)?;
+            let mut pattern = core::str::from_utf8(text).ok()?.to_owned();
+            if !exact {
+                pattern.push('*');
+            }
+            let added = match kind {
+                Kind::Residency => {
+                    let places = places.iter().map(|place| u16::from_le_bytes(*place));
+                    rules.residency.add(&pattern, places.collect())
+                }
+                Kind::Pins => rules.pins.add(&pattern, value),
+                Kind::Slots => {
+                    let slot = SLOTS.get(usize::from(value))?;
+                    rules.slots.add(&pattern, *slot)
+                }
+            };
+            added.ok()?;
+        }
+    }
+    let primary = match head.primary {
+        None => None,
+        Some(place) => Some(regions.get(usize::from(place))?.clone()),
+    };
+    Some(Parts {
+        epoch: head.epoch,
+        deployment: head.deployment.to_owned(),
+        config: RegionConfig {
+            regions,
+            primary,
+            policy: head.policy,
+            sticky: head.sticky,
+            key: head.key,
+            weights,
+            rules,
+            ..RegionConfig::default()
+        },
+        health,
+        pools,
+        release: head.release.map(|release| ReleaseOf {
+            id: release.id.to_owned(),
+            state: release.phase,
+            weight: release.weight,
+            valid_until: head.valid_until,
+        }),
+    })
 }
-
-const SLOTS: [Slot; 2] = [Slot::Blue, Slot::Green];
 
 /// Where a value stands among all of its kind.
 fn place_of<T: PartialEq>(all: &[T], value: T) -> u8 {
@@ -192,163 +232,22 @@ impl Writer {
         self.bytes(text.as_bytes());
     }
 
-    fn patterns<T>(&mut self, patterns: &Patterns<T>, value: impl Fn(&mut Self, &T)) {
-        self.count(patterns.len());
-        for (pattern, of) in patterns.iter() {
-            self.text(pattern);
-            value(self, of);
+    /// A list: how many rules, where each begins, and these.
+    fn rules<'r, T: 'r>(
+        &mut self,
+        rules: impl Iterator<Item = (&'r str, &'r T)>,
+        value: impl Fn(&mut Self, &T),
+    ) {
+        let rules: Vec<(&str, &T)> = rules.collect();
+        self.count(rules.len());
+        let mut behind = Writer(Vec::new());
+        let offsets = rules.len().saturating_mul(4);
+        let begin = self.0.len().saturating_add(offsets);
+        for (text, of) in rules {
+            self.count(begin.saturating_add(behind.0.len()));
+            behind.text(text);
+            value(&mut behind, of);
         }
-    }
-}
-
-/// What is left to read. Every method answers `None` where it is too little, or not allowed.
-struct Reader<'b>(&'b [u8]);
-
-impl<'b> Reader<'b> {
-    fn parts(&mut self) -> Option<Parts> {
-        let epoch = Epoch::new(self.number()?)?;
-        let until = self.number()?;
-        let key = HashKey::from_bytes(*self.chunk()?);
-        let sticky = self.one_of(&Sticky::ALL)?;
-        let policy = self.one_of(&FailoverPolicy::ALL)?;
-        let primary = self.short()?;
-        let state = self.one_of(&Phase::ALL)?;
-        let weight = Weight::new(i64::from(self.byte()?))?;
-        let id = self.text()?.to_owned();
-        let deployment = self.text()?.to_owned();
-        let count = self.count()?;
-        if count > REGIONS_MAX {
-            return None;
-        }
-        let (mut regions, mut weights) = (Vec::new(), Vec::new());
-        let (mut health, mut pools) = (Vec::new(), Vec::new());
-        for _ in 0..count {
-            weights.push(self.short()?);
-            health.push(self.one_of(&RegionStatus::ALL)?);
-            let name = RegionName::of(self.text()?)?;
-            let twice = regions
-                .iter()
-                .any(|known: &RegionName| known.is_like(&name));
-            if twice {
-                return None;
-            }
-            regions.push(name);
-            pools.push([self.text()?.to_owned(), self.text()?.to_owned()]);
-        }
-        let primary = match primary {
-            NO_PLACE => None,
-            place => Some(regions.get(usize::from(place))?.clone()),
-        };
-        if sticky == Sticky::Primary && primary.is_none() {
-            return None;
-        }
-        let rules = TenantRules {
-            residency: self.patterns(|reader| reader.places(count))?,
-            pins: self.patterns(|reader| reader.place(count))?,
-            slots: self.patterns(|reader| reader.one_of(&SLOTS))?,
-        };
-        // As in JSON: only a canary ends by itself, and what is no release says nothing of one.
-        let nothing = until == NEVER && state == Phase::Idle && weight == Weight::ZERO;
-        if (until != NEVER && state != Phase::Canary) || (id.is_empty() && !nothing) {
-            return None;
-        }
-        let valid_until = (until != NEVER).then_some(Timestamp(until));
-        let release = (!id.is_empty()).then_some(ReleaseOf {
-            id,
-            state,
-            weight,
-            valid_until,
-        });
-        let config = RegionConfig {
-            regions,
-            primary,
-            policy,
-            sticky,
-            key,
-            weights,
-            rules,
-            ..RegionConfig::default()
-        };
-        Some(Parts {
-            epoch,
-            deployment,
-            config,
-            health,
-            pools,
-            release,
-        })
-    }
-
-    fn chunk<const N: usize>(&mut self) -> Option<&'b [u8; N]> {
-        let (chunk, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(chunk)
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        self.chunk().map(|[byte]| *byte)
-    }
-
-    fn short(&mut self) -> Option<u16> {
-        self.chunk().map(|bytes| u16::from_le_bytes(*bytes))
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        self.chunk().map(|bytes| u64::from_le_bytes(*bytes))
-    }
-
-    /// No count is more than the bytes that are left: everything counted takes at least one.
-    fn count(&mut self) -> Option<usize> {
-        let count = self.chunk().map(|bytes| u32::from_le_bytes(*bytes))?;
-        let count = usize::try_from(count).ok()?;
-        (count <= self.0.len()).then_some(count)
-    }
-
-    fn text(&mut self) -> Option<&'b str> {
-        let length = self.count()?;
-        let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        core::str::from_utf8(text).ok()
-    }
-
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> Option<T> {
-        all.get(usize::from(self.byte()?)).copied()
-    }
-
-    fn place(&mut self, regions: usize) -> Option<u16> {
-        self.short().filter(|place| usize::from(*place) < regions)
-    }
-
-    /// Ascending, as the look-up needs them.
-    fn places(&mut self, regions: usize) -> Option<Vec<u16>> {
-        let mut places = Vec::new();
-        for _ in 0..self.count()? {
-            let place = self.place(regions)?;
-            if places.last().is_some_and(|last| *last >= place) {
-                return None;
-            }
-            places.push(place);
-        }
-        Some(places)
-    }
-
-    fn patterns<T>(&mut self, value: impl Fn(&mut Self) -> Option<T>) -> Option<Patterns<T>> {
-        let mut patterns = Patterns::default();
-        // Literals first, each kind by its bytes: one table is one row of bytes.
-        let mut before = (false, "");
-        for place in 0..self.count()? {
-            let pattern = self.text()?;
-            let order = (
-                pattern.ends_with('*'),
-                pattern.strip_suffix('*').unwrap_or(pattern),
-            );
-            if place > 0 && order <= before {
-                return None;
-            }
-            before = order;
-            let value = value(self)?;
-            patterns.add(pattern, value).ok()?;
-        }
-        Some(patterns)
+        self.bytes(&behind.0);
     }
 }

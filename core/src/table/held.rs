@@ -3,6 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 use core::fmt;
 
 use super::Epoch;
@@ -262,18 +263,45 @@ impl Table {
         let Some(held) = held else {
             return Ok(true);
         };
-        if held.deployment != self.deployment {
-            return Err(Refusal::OtherDeployment {
+        let seen = (self.epoch, self.deployment());
+        match Succession::of(seen, (held.epoch, held.deployment())) {
+            Succession::OtherDeployment => Err(Refusal::OtherDeployment {
                 held: held.deployment.clone(),
                 seen: self.deployment.clone(),
-            });
-        }
-        if self.epoch < held.epoch {
-            return Err(Refusal::Older {
+            }),
+            Succession::Older => Err(Refusal::Older {
                 held: held.epoch,
                 seen: self.epoch,
-            });
+            }),
+            Succession::SameEpoch => Ok(false),
+            Succession::Newer => Ok(true),
         }
-        Ok(self.epoch > held.epoch)
+    }
+}
+
+/// How a table stands to the one that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Succession {
+    /// It comes after it.
+    Newer,
+    /// It has its epoch: the very one, or one that must not be.
+    SameEpoch,
+    /// It came before it.
+    Older,
+    /// It is another deployment's, whatever its epoch.
+    OtherDeployment,
+}
+
+impl Succession {
+    /// Of epochs and deployments.
+    pub(super) fn of(seen: (Epoch, &str), held: (Epoch, &str)) -> Self {
+        if seen.1 != held.1 {
+            return Self::OtherDeployment;
+        }
+        match seen.0.cmp(&held.0) {
+            Ordering::Less => Self::Older,
+            Ordering::Equal => Self::SameEpoch,
+            Ordering::Greater => Self::Newer,
+        }
     }
 }

@@ -7,7 +7,10 @@
 mod binary;
 mod content;
 mod held;
+mod index;
+mod moves;
 mod read;
+mod reader;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +20,9 @@ use serde::Serialize;
 
 pub use binary::{BYTES_MAX, BinaryError};
 pub use content::{TableContent, TableRegion, TableRelease};
-pub use held::{Refusal, Table};
+pub use held::{Refusal, Succession, Table};
+pub use index::TableIndex;
+pub use moves::{Flow, GroupMoves, Moves, RegionMoves, TenantMoves};
 pub use read::TableError;
 
 use crate::time::Timestamp;

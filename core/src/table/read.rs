@@ -11,7 +11,7 @@ use crate::document::{Document, Members, enough, say_if_enough};
 use crate::endpoint::Endpoint;
 use crate::hash::HashKey;
 use crate::placement::{RegionStatus, TenantRules};
-use crate::region::{REGIONS_MAX, RegionName};
+use crate::region::{NAME_RULE, REGIONS_MAX, RegionName, is_name};
 use crate::release::{Phase, Weight};
 use crate::text::{count, message, number};
 use crate::time::Timestamp;
@@ -104,7 +104,17 @@ fn read(document: &Document, problems: &mut Vec<String>) -> Option<Parts> {
     let epoch = members.whole("epoch", 1, Epoch::MAX.number());
     members.needed("issued_at");
     moment(&mut members, "issued_at");
-    let deployment = members.text("deployment");
+    let deployment = members.text("deployment").filter(|name| {
+        let allowed = is_name(name);
+        if !allowed {
+            members.problem(message!(
+                "has \"deployment\" = {?}; allowed: {}",
+                name,
+                NAME_RULE
+            ));
+        }
+        allowed
+    });
     let sticky = members.one_of("sticky", &Sticky::ALL, Sticky::name);
     let policy = members.one_of("failover", &FailoverPolicy::ALL, FailoverPolicy::name);
     let key = match members.text_if_any("hash_key").map(HashKey::from_hex) {

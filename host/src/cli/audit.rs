@@ -3,8 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use halcyon_core::ledger::{GENESIS, Head, Ledger, verify as verify_chain};
-use serde::Serialize;
+use halcyon_core::ledger::{AuditReport, GENESIS, Head};
 
 use super::control::StoreArgs;
 use super::style::{DIM, ERROR, GOOD, WARN};
@@ -45,17 +44,6 @@ struct TailArgs {
     follow: bool,
     #[command(flatten)]
     store: StoreArgs,
-}
-
-/// What verification found.
-#[derive(Debug, Serialize)]
-struct Verification {
-    valid: bool,
-    records: u64,
-    head: String,
-    torn_tail: u64,
-    errors: Vec<String>,
-    cannot_rule_out: Vec<&'static str>,
 }
 
 /// Runs either.
@@ -101,7 +89,7 @@ fn verify(args: VerifyArgs, invocation: &Invocation) -> Result<Exit, Failure> {
             Vec::new()
         }
     };
-    let found = check(&bytes, expected.as_ref());
+    let found = AuditReport::of(&bytes, expected.as_ref());
     invocation.answer(|| human(&found), &found)?;
     Ok(if found.valid {
         Exit::Done
@@ -110,25 +98,7 @@ fn verify(args: VerifyArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     })
 }
 
-fn check(bytes: &[u8], expected: Option<&Head>) -> Verification {
-    let found = verify_chain(Ledger::default(), bytes, expected);
-    let cut = "records cut off the end, unless a head noted elsewhere is given with --expect-head";
-    let rewritten = "a chain written anew from the start by somebody who may write the file";
-    Verification {
-        valid: found.errors.is_empty(),
-        records: found.head.seq,
-        head: found.head.to_string(),
-        torn_tail: found.torn_tail as u64,
-        errors: found.errors,
-        cannot_rule_out: if expected.is_some() {
-            vec!["records appended and cut off after the expected head"]
-        } else {
-            vec![cut, rewritten]
-        },
-    }
-}
-
-fn human(found: &Verification) -> String {
+fn human(found: &AuditReport) -> String {
     let mut lines = Vec::new();
     match found.valid {
         true => lines.push(format!(

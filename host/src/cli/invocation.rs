@@ -7,6 +7,7 @@ use std::sync::Arc;
 use halcyon_core::config::{Environment, Problems, Settings};
 use halcyon_core::document::Document;
 use halcyon_core::text::ascii_json;
+pub(super) use halcyon_core::text::json;
 use serde::Serialize;
 
 use super::{Failure, Output, out, style};
@@ -142,9 +143,4 @@ impl Environment for Invocation {
     fn document(&self, variable: &str, path: &str) -> Result<Document, String> {
         self.documents.read(variable, path)
     }
-}
-
-/// An object as one line of ASCII JSON.
-pub(super) fn json(object: &impl Serialize) -> String {
-    ascii_json(&serde_json::to_string(object).unwrap_or_default())
 }

@@ -3,13 +3,11 @@
 use std::io::{BufRead, BufReader, BufWriter, Write};
 
 use halcyon_core::config::RegionConfig;
-use halcyon_core::hash::{TENANT_ID_MAX, TenantId};
-use halcyon_core::placement::{BUCKETS, RegionStatus, Router, Slot, SlotRule};
+use halcyon_core::hash::TENANT_ID_MAX;
+use halcyon_core::placement::{Answer, BUCKETS, RegionStatus, Router, Slot, SlotRule};
 use halcyon_core::region::RegionName;
-use halcyon_core::text::{Seen, for_screen};
-use serde::Serialize;
+use halcyon_core::text::{Seen, for_screen, json};
 
-use super::invocation::json;
 use super::{Exit, Failure, Invocation, Output, style};
 use crate::journal::Journal;
 
@@ -29,20 +27,6 @@ pub(super) struct Args {
     /// The journal that says which release is under way, for the slot [env: HALCYON_STORE] [default: file:logs]
     #[arg(long, value_name = "file:DIR")]
     store: Option<String>,
-}
-
-/// Where one tenant goes.
-#[derive(Debug, Serialize)]
-struct Answer<'a> {
-    tenant: &'a str,
-    region: Option<&'a str>,
-    preferred: Option<&'a str>,
-    slot: Option<Slot>,
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    steps: Vec<String>,
 }
 
 /// Everything a decision needs, prepared once.
@@ -75,7 +59,7 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
             table.count();
             let answer = match &text {
                 std::borrow::Cow::Borrowed(tenant) => table.answer(tenant),
-                std::borrow::Cow::Owned(lossy) => refuse(
+                std::borrow::Cow::Owned(lossy) => Answer::none(
                     lossy,
                     format!(
                         "tenant id {} is no UTF-8; allowed: 1 to 16384 bytes of UTF-8",
@@ -165,43 +149,8 @@ impl Table {
     }
 
     fn answer<'a>(&'a self, tenant: &'a str) -> Answer<'a> {
-        let id = match TenantId::new(tenant) {
-            Ok(id) => id,
-            Err(why) => return refuse(tenant, why),
-        };
-        let (outcome, steps) = if self.explain {
-            let explanation = self.router.explain(id, &self.health, &self.slots);
-            (explanation.outcome, explanation.steps)
-        } else {
-            (self.router.route(id, &self.health, &self.slots), Vec::new())
-        };
-        match outcome {
-            Ok(placement) => Answer {
-                tenant,
-                region: Some(placement.region.as_str()),
-                preferred: Some(placement.preferred.as_str()),
-                slot: Some(placement.slot),
-                reason: Some(placement.reason.name()),
-                error: None,
-                steps,
-            },
-            Err(why) => Answer {
-                steps,
-                ..refuse(tenant, why.to_string())
-            },
-        }
-    }
-}
-
-fn refuse(tenant: &str, why: String) -> Answer<'_> {
-    Answer {
-        tenant,
-        region: None,
-        preferred: None,
-        slot: None,
-        reason: None,
-        error: Some(why),
-        steps: Vec::new(),
+        self.router
+            .answer(tenant, &self.health, &self.slots, self.explain)
     }
 }
 

@@ -3,9 +3,8 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use halcyon_core::ledger::Head;
-use halcyon_core::release::{Phase, Release, Status, Step};
-use serde::Serialize;
+use halcyon_core::ledger::StatusReport;
+use halcyon_core::release::{Phase, Release, Step};
 
 use super::control::StoreArgs;
 use super::release::parse_deadline;
@@ -31,30 +30,8 @@ pub(super) struct Args {
     store: StoreArgs,
 }
 
-/// The state, and who drives.
-#[derive(Serialize, PartialEq)]
-struct Answer {
-    #[serde(flatten)]
-    status: Status,
-    /// Whether a process drives the release.
-    driver: bool,
-    /// The end of the audit chain.
-    audit_head: String,
-}
-
-impl Answer {
-    fn of(journal: &Journal) -> Self {
-        let Head { seq, hash } = journal.head();
-        let driver = driver_alive(journal.dir());
-        let mut status = journal.release().status();
-        // Nothing happens by itself where nobody drives.
-        status.next_deadline = status.next_deadline.filter(|_| driver);
-        Self {
-            status,
-            driver,
-            audit_head: format!("{seq}:{hash}"),
-        }
-    }
+fn report(journal: &Journal) -> StatusReport {
+    journal.ledger().status(driver_alive(journal.dir()))
 }
 
 /// Shows the state once, or until.
@@ -99,10 +76,10 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
     }
     let mut journal = Journal::open(settings?.store_dir)?;
     let begin = Instant::now();
-    let mut shown: Option<Answer> = None;
+    let mut shown: Option<StatusReport> = None;
     let mut was_under_way = false;
     loop {
-        let answer = Answer::of(&journal);
+        let answer = report(&journal);
         let reached = until.is_none_or(|phase| phase == answer.status.state);
         let last = reached && !(args.watch && until.is_none());
         if (args.watch || last) && shown.as_ref() != Some(&answer) {
@@ -144,7 +121,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
     }
 }
 
-fn human(answer: &Answer, release: &Release, store: &str) -> String {
+fn human(answer: &StatusReport, release: &Release, store: &str) -> String {
     let status = &answer.status;
     let mut text = String::new();
     let image = |image: &Option<String>| image.as_deref().map_or("-".to_owned(), prose::short);

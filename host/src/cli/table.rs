@@ -10,11 +10,9 @@ use halcyon_core::text::for_screen;
 
 use super::{Exit, Failure, Invocation, Output};
 use crate::clock;
+use crate::dashboard::CANARY_MS;
 use crate::journal::{EpochError, Epochs, Journal};
 use crate::replace::{may_replace, replace};
-
-/// How long an edge that hears nothing new gives green its share, in milliseconds: three minutes.
-const CANARY_MS: u64 = 180_000;
 
 /// Arguments of `table`.
 #[derive(Debug, clap::Args)]

@@ -8,16 +8,9 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
 
 use super::{Health, StartError, routes};
-use crate::net::server::{self, Limits, Phase, Site, listen};
-
-/// How long after being told to close a server still waits for open requests.
-const OPEN_REQUESTS: Duration = Duration::from_secs(25);
-
-/// How long after the listener has closed it does at least.
-const AFTER_CLOSING: Duration = Duration::from_secs(2);
+use crate::net::server::{Limits, Site, listen, serve_until};
 
 /// Serves on `listener` until `stop` is ready, and then as long as closing takes.
 ///
@@ -30,7 +23,6 @@ pub async fn serve(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
-    let (tell, phase) = watch::channel(Phase::Serving);
     let refusing = health.clone();
     let site = Site {
         router: routes::whole(health.clone()),
@@ -38,21 +30,12 @@ pub async fn serve(
         standing: routes::standing(&health).await,
         connections: health.0.connections.clone(),
     };
-    let closing = async {
+    let drain = Duration::from_millis(health.settings().drain_ms);
+    let stop = async {
         stop.await;
-        let told = Instant::now();
         health.drain();
-        let _ = tell.send(Phase::Draining);
-        let close = told + Duration::from_millis(health.settings().drain_ms);
-        sleep_until(close).await;
-        let until = (told + OPEN_REQUESTS).max(close + AFTER_CLOSING);
-        let _ = tell.send(Phase::Closing { until });
-        std::future::pending::<()>().await;
     };
-    tokio::select! {
-        () = server::serve(listener, site, limits, phase) => {}
-        () = closing => {}
-    }
+    serve_until(listener, site, limits, stop, drain).await;
 }
 
 /// A health server on a thread of its own. Dropping it leaves the server running.

@@ -105,6 +105,11 @@ impl<S: Storage> Journal<S> {
         }
     }
 
+    /// The chain and the state it adds up to.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// The end of the chain at the last look.
     pub fn head(&self) -> &Head {
         self.ledger.head()

@@ -39,7 +39,8 @@ impl Server {
             .args(["serve", "--bind", "127.0.0.1", "--health-port"])
             .arg(port.to_string())
             .current_dir(&dir)
-            .env_clear();
+            .env_clear()
+            .env("DASHBOARD_PORT", "0");
         Self::start(command, port, dir)
     }
 

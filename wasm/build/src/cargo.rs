@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -24,17 +24,31 @@ pub(crate) fn compile(module: Module, target: &Path) -> Result<Vec<u8>, String> 
         // Nobody reads names there, and they are a third of the module. The binding generator strips its own.
         Module::Abi => command.env("CARGO_PROFILE_EDGE_STRIP", "symbols"),
         // A page or a worker loads it over a network: of a decision, crossing from JavaScript is the most.
-        Module::Edge => command.env("CARGO_PROFILE_EDGE_OPT_LEVEL", "z"),
+        Module::Edge | Module::Page => command.env("CARGO_PROFILE_EDGE_OPT_LEVEL", "z"),
     };
+    // All modules are written to one file: nobody else's build comes between this one and reading it.
+    let _lock = lock(target)?;
     run(&mut command)?;
     let file = target.join(TARGET).join("edge/halcyon_wasm.wasm");
     fs::read(&file).map_err(|why| format!("{}: {why}", file.display()))
 }
 
+/// Waits until no other process compiles a module below `target`.
+fn lock(target: &Path) -> Result<File, String> {
+    let path = target.join("module.lock");
+    let locked = || {
+        fs::create_dir_all(target)?;
+        let file = File::create(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    locked().map_err(|why: std::io::Error| format!("{}: {why}", path.display()))
+}
+
 /// The same module wherever its sources lie.
 fn flags(module: Module) -> OsString {
     let mut flags = OsString::new();
-    if module == Module::Edge {
+    if module != Module::Abi {
         // Of 5, what `z` has, to 60, the one that gives the smallest module, by 2 %.
         flags.push("-Cllvm-args=-inline-threshold=20");
     }

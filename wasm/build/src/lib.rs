@@ -15,7 +15,7 @@ mod package;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use package::VERSION;
+pub use package::{File, VERSION};
 
 /// What all modules are compiled for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -27,6 +27,8 @@ pub enum Module {
     Abi,
     /// That of the package `@halcyon/edge`.
     Edge,
+    /// That of the package `@halcyon/page`.
+    Page,
 }
 
 impl Module {
@@ -34,6 +36,7 @@ impl Module {
         match self {
             Module::Abi => "abi",
             Module::Edge => "edge",
+            Module::Page => "page",
         }
     }
 }
@@ -54,8 +57,16 @@ pub fn build_abi(target: &Path) -> Result<Vec<u8>, String> {
     optimise::optimised(cargo::compile(Module::Abi, target)?, target)
 }
 
-/// Builds everything below `target` and writes it to `folder`: `edge/`, `halcyon-edge-VERSION.tgz`,
-/// `halcyon_edge.wasm`. Answers what it wrote, with the lengths in bytes.
+/// Builds the package `@halcyon/page` below `target` and answers its files, in the order of their names.
+///
+/// # Errors
+/// What failed, with what cargo said.
+pub fn build_page(target: &Path) -> Result<Vec<File>, String> {
+    Ok(package::page(bound(Module::Page, target)?))
+}
+
+/// Builds everything below `target` and writes it to `folder`: `edge/`, `page/`,
+/// `halcyon-edge-VERSION.tgz`, `halcyon_edge.wasm`. Answers what it wrote, with the lengths in bytes.
 ///
 /// # Errors
 /// What failed, with what cargo said.
@@ -64,12 +75,14 @@ pub fn write_all(folder: &Path, target: &Path) -> Result<Vec<(PathBuf, usize)>, 
     fs::create_dir_all(folder).map_err(named)?;
     let abi = build_abi(target)?;
     let edge = package::edge(bound(Module::Edge, target)?);
-    package::write(&edge, &folder.join("edge"))?;
+    let page = build_page(target)?;
+    let mut written = Vec::new();
+    for (name, files) in [("edge", &edge), ("page", &page)] {
+        let folder = folder.join(name);
+        package::write(files, &folder)?;
+        written.push((folder, files.iter().map(|(_, file)| file.len()).sum()));
+    }
     let packed = package::pack(&edge)?;
-    let mut written = vec![(
-        folder.join("edge"),
-        edge.iter().map(|(_, file)| file.len()).sum(),
-    )];
     for (name, bytes) in [
         (format!("halcyon-edge-{VERSION}.tgz"), packed),
         (String::from("halcyon_edge.wasm"), abi),

@@ -9,16 +9,17 @@ use flate2::write::GzEncoder;
 use crate::bind::Bound;
 
 /// A file of a package: its name, and what is in it.
-pub(crate) type File = (&'static str, Vec<u8>);
+pub type File = (&'static str, Vec<u8>);
 
 macro_rules! files {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_bytes!(concat!("../../js/edge/", $name)))),*]
+    ($folder:literal: $($name:literal),* $(,)?) => {
+        &[$(($name, include_bytes!(concat!("../../js/", $folder, "/", $name)))),*]
     };
 }
 
 /// What is ours in `@halcyon/edge`.
 const EDGE: &[(&str, &[u8])] = files![
+    "edge":
     "README.md",
     "browser.js",
     "bundler.js",
@@ -28,6 +29,15 @@ const EDGE: &[(&str, &[u8])] = files![
     "node.js",
     "value.js",
     "workerd.js",
+];
+
+/// What `@halcyon/page` has besides, or instead.
+const PAGE: &[(&str, &[u8])] = files![
+    "page":
+    "README.md",
+    "index.d.ts",
+    "names.js",
+    "page.js",
 ];
 
 const LICENSES: [(&str, &[u8]); 2] = [
@@ -40,19 +50,39 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The files of `@halcyon/edge`, in the order of their names.
 pub(crate) fn edge(module: Bound) -> Vec<File> {
-    let manifest = include_str!("../../js/edge/package.json").replace("0.0.0", VERSION);
-    let mut files: Vec<File> = vec![
-        ("package.json", manifest.into_bytes()),
-        ("halcyon_bg.js", without_comments(&module.js)),
+    let manifest = include_str!("../../js/edge/package.json");
+    let files = EDGE.iter().map(|(name, content)| (*name, content.to_vec()));
+    package(manifest, module, files.collect())
+}
+
+/// The files of `@halcyon/page`, in the order of their names.
+pub(crate) fn page(module: Bound) -> Vec<File> {
+    let manifest = include_str!("../../js/page/package.json");
+    let replaced = |name: &str| PAGE.iter().any(|(ours, _)| *ours == name);
+    let of_edge = EDGE.iter().filter_map(|(name, content)| match *name {
+        // Where TypeScript looks for the types of edge.js.
+        "index.d.ts" => Some(("edge.d.ts", content.to_vec())),
+        name => (!replaced(name)).then(|| (name, content.to_vec())),
+    });
+    let ours = PAGE.iter().map(|(name, content)| (*name, content.to_vec()));
+    package(manifest, module, of_edge.chain(ours).collect())
+}
+
+fn package(manifest: &str, module: Bound, mut files: Vec<File>) -> Vec<File> {
+    files.extend([
+        (
+            "package.json",
+            manifest.replace("0.0.0", VERSION).into_bytes(),
+        ),
+        ("halcyon_bg.js", module.js.into_bytes()),
         ("halcyon_bg.wasm", module.wasm),
-    ];
-    let ours = EDGE.iter().chain(&LICENSES);
-    files.extend(
-        ours.map(|(name, content)| match std::str::from_utf8(content) {
-            Ok(text) if name.ends_with(".js") => (*name, without_comments(text)),
-            _ => (*name, content.to_vec()),
-        }),
-    );
+    ]);
+    files.extend(LICENSES.map(|(name, content)| (name, content.to_vec())));
+    for (name, content) in &mut files {
+        if let (true, Ok(text)) = (name.ends_with(".js"), std::str::from_utf8(content)) {
+            *content = without_comments(text);
+        }
+    }
     files.sort();
     files
 }
@@ -102,16 +132,4 @@ pub(crate) fn pack(files: &[File]) -> Result<Vec<u8>, String> {
         tar.into_inner()?.finish()
     };
     packed().map_err(|why: std::io::Error| format!("cannot pack: {why}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_of_comments_are_left_out_and_nothing_else() {
-        let text = "// a\n/** b */\nc(); // d\n\n  /**\n   * e\n   */\n  f(\"/* g */\", '//h');\n";
-        let kept = without_comments(text);
-        assert_eq!(kept, b"c(); // d\n  f(\"/* g */\", '//h');\n");
-    }
 }

@@ -1,41 +1,18 @@
 // The names of section 8 of the contract over the module. Every rule and every message is the module's.
 
 import * as glue from "./halcyon_bg.js";
-import { encode, encoder } from "./value.js";
+import { encode } from "./value.js";
 
 /** What a module is instantiated with. */
 export const imports = { "./halcyon_bg.js": glue };
 
-// What a core can be asked: src/js.rs has the same order.
-const [ACTIVE_REGIONS, PREFERRED_REGION, NEXT_FAILOVER, VALIDATE, NO_TEXT, NO_JSON] = Array(6).keys();
-const [OF_VARIABLES, OF_TABLE, WITH_HEALTH, NAMES, PREFERRED, FAILURE] = [6, 7, 8, 9, 10, 11];
-
-const decoder = new TextDecoder();
-
 let memory;
-let nobody; // a core without a table, for everything else
 
 /** Takes the module's instance into use: once, before everything else. */
 export function use(instance) {
   memory = instance.exports.memory;
   glue.__wbg_set_wasm(instance.exports);
-  nobody = new glue.Core();
-}
-
-const view = (at, length) => new Uint8Array(memory.buffer, at, length);
-
-/** Puts bytes into a core; answers how many. */
-function put(core, bytes) {
-  view(core.buffer(bytes.length), bytes.length).set(bytes);
-  return bytes.length;
-}
-
-/** Asks a core about a value. */
-function ask(core, question, value, now = Date.now()) {
-  const length = core.ask(question, put(core, encode(value)), now);
-  const said = decoder.decode(view(core.said(), length));
-  if (said[0] !== "=") throw new HalcyonError(said);
-  return said.slice(1);
+  instance.exports.__wbindgen_start?.(); // puts true, false and null where the module looks for them
 }
 
 /** Everything that is refused, with all that is wrong. */
@@ -49,26 +26,35 @@ export class HalcyonError extends Error {
   }
 }
 
+export function attempt(call) {
+  try {
+    return call();
+  } catch (thrown) {
+    throw typeof thrown === "string" ? new HalcyonError(thrown) : thrown;
+  }
+}
+
 // A Worker's variables may be numbers and booleans.
-const variables = (env) =>
-  Object.fromEntries(
-    Object.entries(env ?? {})
-      .filter(([, value]) => ["string", "number", "boolean"].includes(typeof value))
-      .map(([name, value]) => [name, String(value)]),
-  );
+const variables = (env) => ({
+  variable(name) {
+    const value = env?.[name];
+    return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
+  },
+});
 
-const lines = (said) => said.split("\n").slice(1);
+const names = (lines) => (lines === "" ? [] : lines.split("\n"));
 
-export const activeRegions = (env) => lines(ask(nobody, ACTIVE_REGIONS, variables(env)));
+export const activeRegions = (env) => names(attempt(() => glue.activeRegions(variables(env))));
 
 export const preferredRegion = (env, tenant) =>
-  ask(nobody, PREFERRED_REGION, [variables(env), text(tenant)]);
+  attempt(() => glue.preferredRegion(variables(env), text(tenant)));
 
-export const nextFailover = (env, current) => ask(nobody, NEXT_FAILOVER, [variables(env), text(current)]);
+export const nextFailover = (env, current) =>
+  attempt(() => glue.nextFailover(variables(env), text(current)));
 
 export function validateRegionConfig(env) {
   const of = { r: [], p: [], f: [], e: [], w: [] };
-  for (const line of lines(ask(nobody, VALIDATE, variables(env)))) of[line[0]].push(line.slice(1));
+  for (const line of names(glue.validateRegionConfig(variables(env)))) of[line[0]].push(line.slice(1));
   return {
     valid: of.e.length === 0,
     regions: of.r,
@@ -79,67 +65,73 @@ export function validateRegionConfig(env) {
   };
 }
 
-function text(value) {
+export function text(value) {
   if (typeof value === "string") return value;
-  return ask(nobody, NO_TEXT, value === null ? "null" : typeof value);
+  throw new HalcyonError(glue.noText(value === null ? "null" : typeof value));
 }
 
-/** A table, or that of its JSON. */
-function parsed(table) {
-  if (typeof table !== "string") return table;
+/** The bytes of a table: of an object, or of its JSON. */
+export function bytes(table) {
+  if (typeof table !== "string") return attempt(() => encode(table));
+  let value;
   try {
-    return JSON.parse(table);
+    value = JSON.parse(table);
   } catch (why) {
-    return ask(nobody, NO_JSON, why.message);
+    throw new HalcyonError(glue.noJson(why.message));
   }
+  return encode(value);
 }
 
 const SLOTS = ["blue", "green"];
 const REASONS = ["primary", "hash", "rendezvous", "residency", "pinned", "failover", "all_down"];
 
+const ERROR = 1 << 24; // answers from here on are none
+const BUFFER = 1024; // bytes of a router's buffer
 const SHORT = 64; // ids up to here go in character by character
 const KEPT = 1024; // places for answers of single tenants
 const LONG = 256; // longer ids are not kept
 
+const encoder = new TextEncoder();
+
+/** What a router is over, for what people ask besides. */
+export let coreOf;
+
 export class Router {
   #core;
-  #bytes; // a view of where short ids go in, without a length once the memory has grown
+  #bytes; // a view of the core's buffer, without a length once the memory has grown
   #until; // what is kept holds up to here
-  #epoch;
   #names;
   #answers; // by what the module answers
+  #bits; // of a region's place in it
   #tenants; // by place
   #kept;
+
+  static {
+    coreOf = (router) => router.#core;
+  }
 
   constructor(table) {
     if (table instanceof glue.Core) {
       this.#take(table);
     } else {
-      this.#core = new glue.Core();
-      this.update(table);
+      const value = bytes(table);
+      this.#take(attempt(() => glue.Core.ofTable(value, Date.now())));
     }
   }
 
   static fromEnv(env) {
-    const core = new glue.Core();
-    ask(core, OF_VARIABLES, variables(env));
-    return new Router(core);
+    return new Router(attempt(() => glue.Core.ofVariables(variables(env))));
   }
 
   #take(core) {
-    const [epoch, until, ...names] = ask(core, NAMES, null).split("\n");
     this.#core = core;
-    this.#epoch = Number(epoch) || null;
-    this.#until = until === "" ? Infinity : Number(until);
-    this.#names = names;
-    this.#answers = new Map();
+    this.#bytes = new Uint8Array(memory.buffer, core.buffer(), BUFFER);
+    this.#until = core.validUntil();
+    this.#names = names(core.regions());
+    this.#answers = [];
+    this.#bits = core.bits();
     this.#tenants = new Array(KEPT).fill("");
     this.#kept = new Array(KEPT).fill(null);
-    this.#view();
-  }
-
-  #view() {
-    return (this.#bytes = view(this.#core.buffer(0), 3 * SHORT));
   }
 
   get regions() {
@@ -147,18 +139,17 @@ export class Router {
   }
 
   get epoch() {
-    return this.#epoch;
+    return this.#core.epoch() || null;
   }
 
   update(table) {
-    ask(this.#core, OF_TABLE, parsed(table));
+    const why = this.#core.update(bytes(table), Date.now());
+    if (why !== undefined) throw new HalcyonError(why);
     this.#take(this.#core);
   }
 
   withHealth(region, status) {
-    const core = this.#core.copy();
-    ask(core, WITH_HEALTH, [text(region), text(status)]);
-    return new Router(core);
+    return new Router(attempt(() => this.#core.withHealth(text(region), text(status))));
   }
 
   route(tenant) {
@@ -181,62 +172,72 @@ export class Router {
   }
 
   preferredRegion(tenant) {
-    const packed = this.#ask(text(tenant), 0);
-    if (packed >>> 24 === 0) return this.#names[(packed >>> 10) & 0x3ff];
-    return ask(this.#core, PREFERRED, tenant);
+    text(tenant);
+    const packed = this.#ask(tenant, 0);
+    if (packed < ERROR) return this.#names[packed >>> (4 + this.#bits)];
+    return attempt(() => this.#core.preferred(tenant));
   }
 
   routeMany(tenants) {
     const now = this.#until === Infinity ? 0 : Date.now();
     const list = Array.from(tenants);
-    if (list.every((tenant) => typeof tenant === "string")) {
-      const length = put(this.#core, encoder.encode(list.join("\n")));
-      const at = this.#core.routeMany(length, list.length, now);
-      if (at !== 0) {
-        const packed = new Uint32Array(memory.buffer, at, list.length);
-        return list.map((tenant, index) => this.#one(tenant, now, packed[index]));
-      }
-    }
+    const joined = list.every((tenant) => typeof tenant === "string") ? list.join("\n") : null;
+    const at = joined === null ? 0 : this.#core.routeMany(joined, list.length, now);
     // Not text, or with a line feed in it: one by one.
-    return list.map((tenant) => this.#one(tenant, now));
+    if (at === 0) return list.map((tenant) => this.#one(tenant, now));
+    const packed = new Uint32Array(memory.buffer, at, list.length);
+    return list.map((tenant, index) => this.#oneOf(packed[index], tenant, now));
   }
 
-  #one(tenant, now, packed) {
-    const known = this.#answers.get(packed);
-    if (known !== undefined) return known;
+  #one(tenant, now) {
     try {
-      return this.#answer(packed ?? this.#ask(text(tenant), now), tenant, now);
+      return this.#answer(this.#ask(text(tenant), now), tenant, now);
     } catch (error) {
-      return { region: null, preferred: null, slot: null, reason: null, error };
+      return none(error);
+    }
+  }
+
+  #oneOf(packed, tenant, now) {
+    try {
+      return this.#answers[packed] ?? this.#answer(packed, tenant, now);
+    } catch (error) {
+      return none(error);
     }
   }
 
   // What the module answers for a tenant.
   #ask(tenant, now) {
     let bytes = this.#bytes;
-    if (bytes.length === 0) bytes = this.#view();
-    const length = tenant.length;
-    if (length > SHORT) return this.#core.route(put(this.#core, encoder.encode(tenant)), now);
-    let at = 0;
-    for (; at < length; at++) {
-      const code = tenant.charCodeAt(at);
-      if (code > 127) return this.#core.route(encoder.encodeInto(tenant, bytes).written, now);
-      bytes[at] = code;
+    if (bytes.length === 0) {
+      bytes = this.#bytes = new Uint8Array(memory.buffer, this.#core.buffer(), BUFFER);
     }
-    return this.#core.route(length, now);
+    const length = tenant.length;
+    if (length <= SHORT) {
+      let at = 0;
+      for (; at < length; at++) {
+        const code = tenant.charCodeAt(at);
+        if (code > 127) break;
+        bytes[at] = code;
+      }
+      if (at === length) return this.#core.route(length, now);
+    }
+    if (3 * length > BUFFER) return this.#core.routeText(tenant, now);
+    return this.#core.route(encoder.encodeInto(tenant, bytes).written, now);
   }
 
   #answer(packed, tenant, now) {
-    const known = this.#answers.get(packed);
+    const known = this.#answers[packed];
     if (known !== undefined) return known;
-    if (packed >>> 24 !== 0) ask(this.#core, FAILURE, tenant, now);
+    if (packed >= ERROR) throw new HalcyonError(this.#core.failure(tenant, now));
     const answer = Object.freeze({
-      region: this.#names[packed & 0x3ff],
-      preferred: this.#names[(packed >>> 10) & 0x3ff],
-      slot: SLOTS[(packed >>> 20) & 1],
-      reason: REASONS[(packed >>> 21) & 7],
+      region: this.#names[(packed >>> 4) & ((1 << this.#bits) - 1)],
+      preferred: this.#names[packed >>> (4 + this.#bits)],
+      slot: SLOTS[packed & 1],
+      reason: REASONS[(packed >>> 1) & 7],
     });
-    this.#answers.set(packed, answer);
+    this.#answers[packed] = answer;
     return answer;
   }
 }
+
+const none = (error) => ({ region: null, preferred: null, slot: null, reason: null, error });

@@ -1,6 +1,6 @@
 // A value as bytes, for the module: src/value.rs has the format.
 
-export const encoder = new TextEncoder();
+const text = new TextEncoder();
 
 /** The bytes of a value that JSON can have; members without a value are left out, as JSON does. */
 export function encode(value) {
@@ -24,7 +24,7 @@ export function encode(value) {
   };
   const write = (string) => {
     room(4 + 3 * string.length);
-    const { written } = encoder.encodeInto(string, bytes.subarray(length + 4));
+    const { written } = text.encodeInto(string, bytes.subarray(length + 4));
     count(written);
     length += written;
   };
@@ -34,7 +34,7 @@ export function encode(value) {
       write(value);
     } else if (typeof value === "number") {
       tag(3);
-      write(String(value));
+      write(digits(value));
     } else if (typeof value === "boolean") {
       tag(value ? 2 : 1);
     } else if (Array.isArray(value)) {
@@ -55,4 +55,11 @@ export function encode(value) {
   };
   add(value);
   return bytes.subarray(0, length);
+}
+
+// A number without an exponent, as the core shows it.
+function digits(number) {
+  const [, sign, first, others = "", power] = /^(-?)(\d)(?:\.(\d+))?e(.+)$/.exec(number) ?? [];
+  if (power === undefined) return String(number);
+  return sign + (power > 0 ? (first + others).padEnd(+power + 1, "0") : `0.${"0".repeat(-power - 1)}${first}${others}`);
 }

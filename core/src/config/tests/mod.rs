@@ -1,6 +1,7 @@
 //! Every setting: its default, the edges of its range, and what an error says.
 #![allow(clippy::arithmetic_side_effects)]
 
+mod dashboard;
 mod files;
 mod lint;
 mod regions;
@@ -13,7 +14,7 @@ use core::cell::RefCell;
 
 use super::*;
 use crate::testing::env;
-use crate::text::SEEN_MAX;
+use crate::text::{SEEN_MAX, Seen};
 
 fn read(table: &[(&str, &str)]) -> (Settings, Problems) {
     Settings::read(&env(table))
@@ -57,6 +58,11 @@ fn every_variable_has_the_default_of_the_reference() {
                 blue_green: None
             },
             health_port: 8086,
+            dashboard: Dashboard {
+                port: 8080,
+                bind: core::net::Ipv4Addr::LOCALHOST.into(),
+                hosts: ["localhost", "127.0.0.1", "[::1]"].map(String::from).into(),
+            },
             readiness_timeout_ms: 400,
             required_envs: Vec::new(),
             dependencies: Vec::new(),
@@ -103,6 +109,9 @@ fn the_defaults_in_the_table_are_those_in_force() {
     let settings = read(&[]).0;
     for (name, value) in [
         ("HEALTH_PORT", settings.health_port.to_string()),
+        ("DASHBOARD_PORT", settings.dashboard.port.to_string()),
+        ("DASHBOARD_BIND", settings.dashboard.bind.to_string()),
+        ("DASHBOARD_HOSTS", settings.dashboard.hosts.join(",")),
         (
             "READINESS_TIMEOUT_MS",
             settings.readiness_timeout_ms.to_string(),
@@ -209,7 +218,10 @@ fn another_word_for_a_boolean_counts_as_false_with_a_warning() {
 /// What a number setting reads from the settings.
 type Number = fn(&Settings) -> u64;
 
-const NUMBERS: [(&str, u64, u64, Number); 5] = [
+const NUMBERS: [(&str, u64, u64, Number); 6] = [
+    ("DASHBOARD_PORT", 0, 65_535, |settings| {
+        settings.dashboard.port.into()
+    }),
     ("HEALTH_PORT", 0, 65_535, |settings| {
         settings.health_port.into()
     }),
@@ -348,6 +360,21 @@ fn a_dependency_that_cannot_be_checked_is_an_error() {
         let error = error("READINESS_CHECKS", text);
         assert!(error.contains(why), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_deployment_is_named_like_a_region() {
+    for name in ["shop", "Shop.eu_1-b", "9", &"x".repeat(63)] {
+        assert_eq!(with("HALCYON_DEPLOYMENT", name).deployment, name);
+    }
+    for name in ["my shop", "-a", "sh\u{f6}p", "a/b", "a\0", &"x".repeat(64)] {
+        let error = error("HALCYON_DEPLOYMENT", name);
+        let rule = "1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit";
+        let says = format!("{} is not a deployment's name; allowed: {rule}", Seen(name));
+        assert_eq!(error, format!("HALCYON_DEPLOYMENT: {says}"));
+        let (settings, _) = read(&[("HALCYON_DEPLOYMENT", name)]);
+        assert_eq!(settings.deployment, "default");
     }
 }
 

@@ -81,10 +81,10 @@ fn rules_are_empty_only_without_any_rule_in_any_list() {
 
 #[test]
 fn a_place_past_the_last_region_is_not_allowed() {
-    let all = Allowed::All(3);
+    let all: Allowed<'_> = Allowed::All(3);
     assert_eq!((all.at(2), all.at(3)), (Some(2), None));
     assert_eq!((all.contains(2), all.contains(3)), (true, false));
-    let some = Allowed::Only(&[1, 4]);
+    let some = Allowed::Only(&[1_u16, 4]);
     assert_eq!((some.at(1), some.at(2)), (Some(4), None));
     assert_eq!((some.contains(4), some.contains(3)), (true, false));
 }

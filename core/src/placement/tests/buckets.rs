@@ -80,7 +80,7 @@ impl Configuration {
             ("TENANT_HASH_KEY", self.key),
         ]))
         .unwrap();
-        let first = |bucket| usize::from(router.rendezvous.first(bucket));
+        let first = |bucket| usize::from(router.rendezvous.draws().first(bucket));
         (0..=u16::MAX).map(|bucket| names[first(bucket)]).collect()
     }
 

@@ -147,7 +147,7 @@ fn region_and_slot_are_uncorrelated() {
         for sticky in ["hash", "rendezvous"] {
             let router = router(count, sticky, "ordered", 0);
             let rule = canary(&router, "r1", 1);
-            let home = |h| router.everybody.choice(h, &router.rendezvous);
+            let home = |h| router.everybody.choice(h, router.rendezvous.draws());
             for classes in [2, 5, 8, 10, 16] {
                 let pairs = spread(20_000).map(|h| (home(h), (rule.bucket(h) % classes) as usize));
                 let (off, degrees) = dependence(pairs, count, classes as usize);

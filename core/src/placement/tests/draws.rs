@@ -63,12 +63,12 @@ fn agrees(key: &str, regions: &[(String, u16)], step: usize) {
         // Whatever is below the bucket decides nothing.
         let h = u64::from(bucket) << 48 | fmix64(bucket.into()) >> 16;
         assert_eq!(
-            router.everybody.choice(h, &router.rendezvous),
+            router.everybody.choice(h, router.rendezvous.draws()),
             expected,
             "{bucket}"
         );
         if let Some(prepared) = &prepared {
-            let place = prepared.everybody.choice(h, &prepared.rendezvous);
+            let place = prepared.everybody.choice(h, prepared.rendezvous.draws());
             assert_eq!(place, expected, "{bucket}, prepared");
         }
     }

@@ -327,6 +327,7 @@ fn eight_regions_are_listed_and_of_nine_the_rest_is_a_number() {
         let bucket = (router.hash(id("acme")) >> 48) as u16;
         let names: Vec<String> = router
             .rendezvous
+            .draws()
             .order(bucket)
             .iter()
             .map(|(place, _)| format!("r{place}"))

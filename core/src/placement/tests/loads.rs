@@ -132,7 +132,7 @@ fn worst_by_count(
 fn up_to_64_regions_loads_under_rendezvous_are_counted_and_not_estimated() {
     let by_rendezvous = weighted(&[8, 1, 2], "rendezvous");
     let firsts: Vec<(usize, usize)> = (0..=u16::MAX)
-        .map(|bucket| by_rendezvous.rendezvous.order(bucket))
+        .map(|bucket| by_rendezvous.rendezvous.draws().order(bucket))
         .map(|order| (order[0].0.into(), order[1].0.into()))
         .collect();
     let mut shares = [0; 3];
@@ -152,8 +152,11 @@ fn rendezvous_failover_is_counted_bucket_by_bucket() {
     let router = weighted(&[1, 2, 3], "rendezvous");
     let pairs: Vec<(usize, usize)> = (0..=u16::MAX)
         .map(|bucket| {
-            let first = router.rendezvous.first(bucket);
-            let second = router.rendezvous.first_of(bucket, |place| place != first);
+            let first = router.rendezvous.draws().first(bucket);
+            let second = router
+                .rendezvous
+                .draws()
+                .first_of(bucket, |place| place != first);
             (usize::from(first), usize::from(second.unwrap()))
         })
         .collect();

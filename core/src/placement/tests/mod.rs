@@ -8,6 +8,7 @@ mod draws;
 mod exhaustive;
 mod explained;
 mod failover;
+mod joint;
 mod loads;
 mod losses;
 mod oracle;

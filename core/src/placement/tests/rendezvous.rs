@@ -1,5 +1,6 @@
 //! Rendezvous: the order of every bucket is the page's, prepared or not, and spares serve last.
 
+use super::super::everybody::LookUp;
 use super::oracle::Question;
 use super::*;
 
@@ -24,7 +25,7 @@ fn map(router: &Router) -> Vec<String> {
     (0..=u16::MAX)
         .map(|bucket| {
             router
-                .name(router.rendezvous.first(bucket).into())
+                .name(router.rendezvous.draws().first(bucket).into())
                 .to_string()
         })
         .collect()
@@ -84,14 +85,18 @@ fn equal_scores_go_to_the_smaller_name() {
     for bucket in [0, 1, 777, u16::MAX] {
         let order: Vec<u16> = router
             .rendezvous
+            .draws()
             .order(bucket)
             .iter()
             .map(|(place, _)| *place)
             .collect();
         assert_eq!(order, [1, 2, 0]);
-        assert_eq!(router.rendezvous.first(bucket), 1);
+        assert_eq!(router.rendezvous.draws().first(bucket), 1);
         assert_eq!(
-            router.rendezvous.first_of(bucket, |place| place != 1),
+            router
+                .rendezvous
+                .draws()
+                .first_of(bucket, |place| place != 1),
             Some(2)
         );
     }
@@ -116,14 +121,19 @@ fn the_order_of_every_bucket_is_the_pages() {
         };
         let order: Vec<usize> = router
             .rendezvous
+            .draws()
             .order(bucket)
             .iter()
             .map(|(place, _)| usize::from(*place))
             .collect();
         assert_eq!(order, question.order(&[0, 1, 2, 3]), "{bucket}");
-        assert_eq!(usize::from(router.rendezvous.first(bucket)), order[0]);
+        assert_eq!(
+            usize::from(router.rendezvous.draws().first(bucket)),
+            order[0]
+        );
         let rest = router
             .rendezvous
+            .draws()
             .first_of(bucket, |place| usize::from(place) != order[0]);
         assert_eq!(rest.map(usize::from), Some(order[1]));
     }
@@ -138,7 +148,7 @@ fn a_prepared_table_gives_the_same_answer_for_every_bucket() {
             panic!("it is prepared");
         };
         for bucket in 0..=u16::MAX {
-            assert_eq!(table.first(bucket), router.rendezvous.first(bucket));
+            assert_eq!(table.first(bucket), router.rendezvous.draws().first(bucket));
         }
         for tenant in tenants(300) {
             for health in [&[][..], &[DOWN], &[UP, DOWN, DRAINING], &[DOWN; 4]] {
@@ -167,9 +177,9 @@ fn up_to_1024_regions_of_any_weight_have_a_first_region_for_every_bucket() {
         .collect();
     let router = by_weight(&named);
     for bucket in (0..=u16::MAX).step_by(257) {
-        let first = router.rendezvous.first(bucket);
+        let first = router.rendezvous.draws().first(bucket);
         assert!(first > 0, "weight 0 never");
-        assert_eq!(router.rendezvous.order(bucket).len(), 1024);
-        assert_eq!(router.rendezvous.order(bucket)[0].0, first);
+        assert_eq!(router.rendezvous.draws().order(bucket).len(), 1024);
+        assert_eq!(router.rendezvous.draws().order(bucket)[0].0, first);
     }
 }

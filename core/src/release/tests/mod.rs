@@ -3,6 +3,7 @@
 
 mod grid;
 mod hooks;
+mod offers;
 mod plans;
 mod roles;
 mod script;

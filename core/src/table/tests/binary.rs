@@ -64,20 +64,26 @@ fn it_reads_like_this() {
             "75732d77657374",
             "00000000",
             "00000000",
+            "00000000", // no residency of single tenants
             "01000000",
-            "06000000",
-            "62616e6b2d2a",
+            "8a000000", // one of beginnings, which stands at byte 138
+            "05000000",
+            "62616e6b2d",
+            "0100",
+            "0100", // bank-* in one region, the second
             "01000000",
-            "0100", // bank-* in the second
-            "01000000",
+            "9f000000",
             "04000000",
             "5a6fc3ab",
             "0000", // Zoë is pinned to the first
+            "00000000",
             "01000000",
+            "b5000000",
             "03000000",
             "766970",
-            "00",               // vip gets blue
-            "6715f1f13edb654a", // the checksum
+            "0000",             // vip gets blue
+            "00000000",         // no slots of beginnings
+            "b5fb9ceb17d33fd1", // the checksum
         )
     );
 }
@@ -152,7 +158,7 @@ fn without_a_region_there_is_no_table() {
     let bytes = table().to_binary();
     let mut empty = bytes[..58].to_vec();
     empty[42..44].copy_from_slice(&[0xff; 2]);
-    empty.extend_from_slice(&[0; 16]);
+    empty.extend_from_slice(&[0; 28]);
     assert_eq!(error(&sealed(empty)), BinaryError::NoRegion);
 }
 

@@ -6,6 +6,7 @@
 
 mod binary;
 mod held;
+mod in_place;
 mod read;
 
 use alloc::format;

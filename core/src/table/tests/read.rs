@@ -95,6 +95,11 @@ fn every_value_that_is_wrong_is_named_with_what_is_allowed() {
             "the table has no \"deployment\", which it must have",
         ),
         (
+            "\"shop\"",
+            "\"my shop\"",
+            "the table has \"deployment\" = \"my shop\"; allowed: 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit",
+        ),
+        (
             "\"weight\":2",
             "\"weight\":65536",
             "regions[0] has \"weight\" = 65536; allowed: whole numbers from 0 to 65535",

@@ -41,6 +41,8 @@ impl Region {
         let database = tokio::spawn(async move { while listener.accept().await.is_ok() {} });
         let variables = [
             ("HEALTH_PORT", "0".to_owned()),
+            // Three of them on one machine.
+            ("DASHBOARD_PORT", "0".to_owned()),
             ("FEATURE_MULTI_REGION", "true".to_owned()),
             ("FEATURE_BLUE_GREEN", "true".to_owned()),
             ("REGIONS", regions.to_owned()),

@@ -19,12 +19,14 @@ mod limits;
 mod refusal;
 mod seldom;
 mod standing;
+mod until;
 
 pub use accept::{Phase, Site, capacity, listen, raise_file_limit, serve};
 pub use framing::Framing;
 pub use limits::Limits;
 pub use refusal::Refusal;
 pub use standing::{Given, Standing};
+pub use until::serve_until;
 
 /// The header that says which region answered.
 pub const REGION_HEADER: &str = "x-halcyon-region";

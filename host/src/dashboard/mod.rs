@@ -1,0 +1,89 @@
+//! The dashboard: a page, and the API it asks.
+//!
+//! The page decides where a tenant goes by itself, in WebAssembly, and shows whether this process agrees.
+
+mod answers;
+mod query;
+mod routes;
+mod tables;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use halcyon_core::config::{Problems, RegionConfig, Settings};
+use halcyon_core::placement::Router;
+use tokio::net::TcpListener;
+
+use crate::health::Environment;
+use crate::net::server::{Limits, Site, Standing, capacity, serve_until};
+use tables::Tables;
+
+pub(crate) use tables::CANARY_MS;
+
+/// Connections of the dashboard at most; fewer where the system allows the process few files, most of
+/// which are for the health server.
+const CONNECTIONS: usize = 256;
+
+/// What the dashboard answers from. Clones are the same one.
+#[derive(Clone)]
+pub struct Dashboard(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    region: HeaderValue,
+    /// Where tenants go, or why that cannot be said.
+    placement: Result<Placement, Problems>,
+    tables: Tables,
+}
+
+struct Placement {
+    config: RegionConfig,
+    router: Router,
+}
+
+impl Dashboard {
+    /// Answers from the variables of `environment`, as they are now.
+    pub fn new(environment: &Environment) -> Self {
+        let (settings, _) = Settings::read(&**environment);
+        let region = HeaderValue::from_str(settings.region_name());
+        let tables = Tables::new(PathBuf::from(&settings.store_dir));
+        Self(Arc::new(Inner {
+            region: region.unwrap_or(HeaderValue::from_static("unknown")),
+            placement: placement(environment),
+            tables,
+            settings,
+        }))
+    }
+
+    /// Serves on `listener` until `stop` is ready, and then as long as closing takes.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let limits = Limits::default();
+        let limits = Limits {
+            connections: (capacity(&limits) / 8).clamp(1, CONNECTIONS),
+            ..limits
+        };
+        let drain = Duration::from_millis(self.0.settings.drain_ms);
+        let refusing = self.clone();
+        let site = Site {
+            router: routes::router(self),
+            refuse: Box::new(move |why| refusing.refuse(why)),
+            standing: Standing::default(),
+            connections: Arc::new(AtomicUsize::new(0)),
+        };
+        serve_until(listener, site, limits, stop, drain).await;
+    }
+}
+
+fn placement(environment: &Environment) -> Result<Placement, Problems> {
+    let (config, _) = RegionConfig::read(&**environment);
+    match Router::from_lookup(&**environment) {
+        Ok(router) => Ok(Placement { config, router }),
+        Err(why) => Err(Problems {
+            errors: why.0,
+            warnings: Vec::new(),
+        }),
+    }
+}

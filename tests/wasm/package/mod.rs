@@ -1,0 +1,77 @@
+//! The package `@halcyon/edge`, packed, installed, and in every runtime it is made for.
+
+mod conformance;
+mod readme;
+
+mod runtimes;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// What has to be installed from npm, in these versions.
+const PEERS: [&str; 2] = ["deno@2.9.6", "workerd@1.20261117.1"];
+
+/// A folder with everything that is built.
+pub(crate) fn built() -> &'static Path {
+    static BUILT: OnceLock<TempDir> = OnceLock::new();
+    let build = || {
+        let folder = tempfile::tempdir().unwrap();
+        let written = halcyon_wasm_build::write_all(folder.path(), &crate::edge::target());
+        written.unwrap_or_else(|why| panic!("{why}"));
+        folder
+    };
+    BUILT.get_or_init(build).path()
+}
+
+/// The packed package.
+pub(crate) fn tarball() -> PathBuf {
+    let name = format!("halcyon-edge-{}.tgz", halcyon_wasm_build::VERSION);
+    built().join(name)
+}
+
+/// A folder in which the packed package is installed as a user does it, and the scripts of `hosts/`.
+pub(crate) fn installed() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = r#"{"private":true,"type":"module"}"#;
+    std::fs::write(folder.path().join("package.json"), manifest).unwrap();
+    npm_install(folder.path(), &[tarball().to_str().unwrap()]);
+    let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("wasm/hosts");
+    for script in std::fs::read_dir(hosts).unwrap() {
+        let script = script.unwrap();
+        std::fs::copy(script.path(), folder.path().join(script.file_name())).unwrap();
+    }
+    folder
+}
+
+/// A program of npm, installed once below the target folder.
+pub(crate) fn peer(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let install = || {
+        let folder = crate::edge::target().join("npm").join(PEERS.join("-"));
+        if !folder.join("installed").exists() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("package.json"), r#"{"private":true}"#).unwrap();
+            npm_install(&folder, &PEERS);
+            std::fs::write(folder.join("installed"), "").unwrap();
+        }
+        folder
+    };
+    let folder = FOLDER.get_or_init(install);
+    folder.join("node_modules/.bin").join(name)
+}
+
+fn npm_install(folder: &Path, what: &[&str]) {
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--silent"])
+        .args(what)
+        .current_dir(folder);
+    let output = npm.output().unwrap_or_else(|why| panic!("npm: {why}"));
+    assert!(
+        output.status.success(),
+        "{npm:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

@@ -1,0 +1,36 @@
+//! The template `wasm/worker` in workerd and in Node: the same scenarios, the same assertions.
+//!
+//! Three regions of two upstreams each and a server of tables are real servers on loopback; the package is
+//! the packed one.
+
+mod edge;
+mod http;
+mod server;
+mod tables;
+mod upstream;
+mod world;
+
+/// Each scenario as a test in every runtime.
+macro_rules! in_every_runtime {
+    ($($scenario:ident),* $(,)?) => {
+        mod workerd {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario(crate::edge::Runtime::Workerd);
+            })*
+        }
+        mod node {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario(crate::edge::Runtime::Node);
+            })*
+        }
+    };
+}
+
+mod fetching;
+mod headers;
+mod retrying;
+mod routing;
+mod streaming;
+mod tenants;

@@ -1,0 +1,194 @@
+//! Bodies go through as they come, however large.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::edge::{Runtime, request};
+use crate::http::Client;
+use crate::upstream::pattern;
+use crate::world::{World, got, native, place};
+
+in_every_runtime! {
+    a_large_upload_goes_through_as_it_comes,
+    an_upload_of_unknown_length_goes_through_in_chunks,
+    an_upload_may_take_longer_than_an_upstream_may,
+    a_large_download_goes_through_as_it_comes,
+    an_answer_that_breaks_off_breaks_off_for_the_client_too,
+    a_client_that_goes_away_harms_nobody,
+    a_web_socket_goes_through_in_workers,
+}
+
+const LARGE: u64 = 24 << 20;
+
+fn a_large_upload_goes_through_as_it_comes(runtime: Runtime) {
+    let Some(world) = World::start(runtime) else {
+        return;
+    };
+    let (region, slot, _) = native(&world.table, &[], "acme");
+    let upstream = world.upstream(&region, &slot);
+    let body = pattern(LARGE);
+    let mut client = Client::to(world.edge.address);
+    client.write(request(
+        "POST",
+        "/up",
+        &[("x-tenant", "acme"), ("content-length", &LARGE.to_string())],
+    ));
+    let (first, rest) = body.split_at(body.len() / 2);
+    client.write(first);
+    // What the upstream has before the client has sent the rest: all but what buffers hold.
+    world.wait_until("the first half", || upstream.received() > LARGE / 4);
+    client.write(rest);
+    let answer = client.answer("POST");
+    let echo = crate::world::echo(&answer);
+    assert_eq!(
+        (&echo["length"], &echo["pattern"]),
+        (&LARGE.into(), &true.into())
+    );
+    assert_eq!(got(&echo, "content-length"), [LARGE.to_string()]);
+}
+
+fn an_upload_of_unknown_length_goes_through_in_chunks(runtime: Runtime) {
+    let Some(world) = World::start(runtime) else {
+        return;
+    };
+    let body = pattern(300_000);
+    let mut client = Client::to(world.edge.address);
+    client.write(request(
+        "PUT",
+        "/up",
+        &[("x-tenant", "acme"), ("transfer-encoding", "chunked")],
+    ));
+    for part in body.chunks(70_000) {
+        client.write(format!("{:x}\r\n", part.len()));
+        client.write(part);
+        client.write("\r\n");
+    }
+    client.write("0\r\n\r\n");
+    let echo = crate::world::echo(&client.answer("PUT"));
+    assert_eq!(
+        (&echo["length"], &echo["pattern"]),
+        (&300_000.into(), &true.into())
+    );
+    assert_eq!(got(&echo, "transfer-encoding"), ["chunked"]);
+}
+
+fn an_upload_may_take_longer_than_an_upstream_may(runtime: Runtime) {
+    let Some(world) = World::with(runtime, &[("UPSTREAM_TIMEOUT_MS", "600")], |_| ()) else {
+        return;
+    };
+    let body = pattern(1_200_000);
+    let mut client = Client::to(world.edge.address);
+    client.write(request(
+        "POST",
+        "/up",
+        &[("x-tenant", "acme"), ("content-length", "1200000")],
+    ));
+    for part in body.chunks(100_000) {
+        client.write(part);
+        thread::sleep(Duration::from_millis(100));
+    }
+    let answer = client.answer("POST");
+    assert_eq!(crate::world::echo(&answer)["length"], 1_200_000);
+    assert!(answer.took > Duration::from_millis(1_100));
+}
+
+fn a_large_download_goes_through_as_it_comes(runtime: Runtime) {
+    let Some(world) = World::with(runtime, &[("UPSTREAM_TIMEOUT_MS", "300")], |_| ()) else {
+        return;
+    };
+    let mut client = Client::to(world.edge.address);
+    client.write(request(
+        "GET",
+        &format!("/?large={LARGE}"),
+        &[("x-tenant", "acme")],
+    ));
+    let head = client.head();
+    assert_eq!(
+        head.header("content-length"),
+        Some(LARGE.to_string().as_str())
+    );
+    // The upstream waits for half a second after its first byte.
+    let begin = Instant::now();
+    let mut body = client.exactly(1);
+    assert!(
+        begin.elapsed() < Duration::from_millis(400),
+        "{:?}",
+        begin.elapsed()
+    );
+    body.extend(client.exactly(LARGE as usize - 1));
+    assert!(
+        begin.elapsed() > Duration::from_millis(350),
+        "{:?}",
+        begin.elapsed()
+    );
+    assert!(body == pattern(LARGE), "other bytes");
+}
+
+fn an_answer_that_breaks_off_breaks_off_for_the_client_too(runtime: Runtime) {
+    let Some(world) = World::start(runtime) else {
+        return;
+    };
+    let mut client = Client::to(world.edge.address);
+    client.write(request("GET", "/broken", &[("x-tenant", "acme")]));
+    let head = client.head();
+    assert_eq!(head.header("transfer-encoding"), Some("chunked"));
+    let read = head.answer_body(&mut client.stream, |_| ());
+    assert!(read.is_err(), "half an answer ended as a whole one");
+    assert_eq!(world.edge.get("acme").status(), 200);
+}
+
+fn a_client_that_goes_away_harms_nobody(runtime: Runtime) {
+    let Some(world) = World::start(runtime) else {
+        return;
+    };
+    for _ in 0..20 {
+        let mut client = Client::to(world.edge.address);
+        client.write(request(
+            "GET",
+            &format!("/?large={LARGE}"),
+            &[("x-tenant", "acme")],
+        ));
+        client.head();
+        let mut client = Client::to(world.edge.address);
+        client.write(request(
+            "POST",
+            "/",
+            &[("x-tenant", "acme"), ("content-length", "1000000")],
+        ));
+        client.write([0; 1000]);
+    }
+    let answer = world.edge.get("acme");
+    assert_eq!(place(&answer), native(&world.table, &[], "acme"));
+    assert_eq!(answer.status(), 200);
+}
+
+fn a_web_socket_goes_through_in_workers(runtime: Runtime) {
+    let Some(world) = World::start(runtime) else {
+        return;
+    };
+    let mut client = Client::to(world.edge.address);
+    let headers = [
+        ("x-tenant", "acme"),
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    client.write(request("GET", "/", &headers));
+    if runtime == Runtime::Node {
+        let echo = crate::world::echo(&client.answer("GET"));
+        assert_eq!(got(&echo, "upgrade"), [""; 0]);
+        return;
+    }
+    let answer = client.answer("HEAD");
+    assert_eq!(answer.status(), 101, "{answer}");
+    assert_eq!(place(&answer), native(&world.table, &[], "acme"));
+    // "hello", under a mask of four bytes.
+    let text: Vec<u8> = (b"hello"
+        .iter()
+        .zip([1, 2, 3, 4, 1])
+        .map(|(byte, mask)| byte ^ mask))
+    .collect();
+    client.write([&[0x81, 0x85, 1, 2, 3, 4], &text[..]].concat());
+    assert_eq!(client.exactly(7), b"\x81\x05hello");
+}

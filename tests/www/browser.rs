@@ -1,0 +1,187 @@
+//! A page in Chromium, without a window, over the pipe that its developer tools speak through.
+
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Set by the full test run, which has set the peers up: then a missing one is a failure.
+const PEERS: &str = "HALCYON_TEST_PEERS";
+
+/// Pages settle in well under a second on a machine that has nothing else to do.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The developer tools read from descriptor 3 and write to descriptor 4.
+const START: &str = r#"exec chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
+    --disable-background-networking --disable-component-update --disable-sync \
+    --user-data-dir="$1" --remote-debugging-pipe about:blank 3<&0 4>&1 >/dev/null 2>&1"#;
+
+/// A running browser, ended when dropped.
+pub(crate) struct Browser {
+    child: Child,
+    tools: RefCell<Tools>,
+    _profile: TempDir,
+}
+
+struct Tools {
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    last: u64,
+    session: Value,
+    /// What the page or the browser said since the page was opened.
+    console: Vec<String>,
+}
+
+/// What a page has become.
+pub(crate) struct Shown {
+    /// Its elements as they are now.
+    pub(crate) dom: String,
+    /// What the page or the browser wrote to the console.
+    pub(crate) console: Vec<String>,
+}
+
+impl Browser {
+    /// Starts one. `None` where there is no Chromium, which fails in the full test run.
+    pub(crate) fn start() -> Option<Self> {
+        let found = Command::new("chromium").arg("--version").output();
+        let found = found.is_ok_and(|output| output.status.success());
+        assert!(
+            found || std::env::var_os(PEERS).is_none(),
+            "{PEERS} is set, and there is no chromium"
+        );
+        if !found {
+            eprintln!("not tested: there is no chromium");
+            return None;
+        }
+        let profile = tempfile::tempdir().unwrap();
+        let mut child = Command::new("sh")
+            .args(["-c", START, "sh"])
+            .arg(profile.path())
+            .env("HOME", profile.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut tools = Tools {
+            to: child.stdin.take().unwrap(),
+            from: BufReader::new(child.stdout.take().unwrap()),
+            last: 0,
+            session: Value::Null,
+            console: Vec::new(),
+        };
+        let target = tools.ask("Target.createTarget", json!({"url": "about:blank"}));
+        let attach = json!({"targetId": target["targetId"], "flatten": true});
+        tools.session = tools.ask("Target.attachToTarget", attach)["sessionId"].clone();
+        for domain in ["Runtime", "Log", "Page"] {
+            tools.ask(&format!("{domain}.enable"), json!({}));
+        }
+        Some(Self {
+            child,
+            tools: RefCell::new(tools),
+            _profile: profile,
+        })
+    }
+
+    /// Opens a page and waits until it has said whether the server agrees, or what its problem is.
+    pub(crate) fn open(&self, url: &str) -> Shown {
+        let mut tools = self.tools.borrow_mut();
+        tools.ask("Page.navigate", json!({"url": "about:blank"}));
+        tools.console.clear();
+        tools.ask("Page.navigate", json!({ "url": url }));
+        drop(tools);
+        self.settle(r#"document.querySelector("[data-agrees]") !== null || document.querySelector("[role=alert]:not([hidden])") !== null"#)
+    }
+
+    /// Waits until an expression is true of the page.
+    pub(crate) fn settle(&self, expression: &str) -> Shown {
+        let begin = Instant::now();
+        while self.evaluate(expression) != Value::Bool(true) {
+            let dom = self.evaluate("document.documentElement.outerHTML");
+            let console = &self.tools.borrow().console;
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "{expression}: {console:?} {dom}"
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+        let dom = self.evaluate("document.documentElement.outerHTML");
+        Shown {
+            dom: dom.as_str().unwrap_or_default().to_owned(),
+            console: self.tools.borrow().console.clone(),
+        }
+    }
+
+    /// The value of an expression in the page; null while there is none.
+    pub(crate) fn evaluate(&self, expression: &str) -> Value {
+        let asked = json!({"expression": expression, "returnByValue": true});
+        let answer = self.tools.borrow_mut().ask("Runtime.evaluate", asked);
+        answer["result"]["value"].clone()
+    }
+
+    /// Writes text where the keyboard would, and presses a key behind it.
+    pub(crate) fn keys(&self, text: &str, key: &str) {
+        let mut tools = self.tools.borrow_mut();
+        tools.ask("Input.insertText", json!({ "text": text }));
+        for kind in ["keyDown", "keyUp"] {
+            let text = if key == "Enter" { "\r" } else { "" };
+            let code = if key == "Enter" { 13 } else { 9 };
+            tools.ask(
+                "Input.dispatchKeyEvent",
+                json!({"type": kind, "key": key, "code": key, "text": text, "windowsVirtualKeyCode": code}),
+            );
+        }
+    }
+}
+
+impl Tools {
+    fn ask(&mut self, method: &str, parameters: Value) -> Value {
+        self.last += 1;
+        let mut asked = json!({"id": self.last, "method": method, "params": parameters});
+        if !self.session.is_null() {
+            asked["sessionId"] = self.session.clone();
+        }
+        let mut bytes = asked.to_string().into_bytes();
+        bytes.push(0);
+        self.to.write_all(&bytes).unwrap();
+        loop {
+            let mut bytes = Vec::new();
+            self.from.read_until(0, &mut bytes).unwrap();
+            assert_eq!(bytes.pop(), Some(0), "the browser ended at {method}");
+            let said: Value = serde_json::from_slice(&bytes).unwrap();
+            if said["id"] == self.last {
+                return said["result"].clone();
+            }
+            let event = said["method"].as_str().unwrap_or_default();
+            if matches!(
+                event,
+                "Runtime.consoleAPICalled" | "Runtime.exceptionThrown" | "Log.entryAdded"
+            ) {
+                self.console.push(said["params"].to_string());
+            }
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Shown {
+    /// Whether the page says that the server agrees, or disagrees.
+    pub(crate) fn agrees(&self) -> Option<bool> {
+        let verdict = |word: &str| self.dom.contains(&format!("data-agrees=\"{word}\""));
+        match (verdict("yes"), verdict("no")) {
+            (true, false) => Some(true),
+            (false, true) => Some(false),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! A server that has the real page, and a table and answers of the test's choosing.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+
+/// Where it listens. It lives as long as the test process.
+pub(crate) fn fake(
+    table: String,
+    route: impl Fn(&str) -> String + Send + Sync + 'static,
+) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (table, route) = (Arc::new(table), Arc::new(route));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (table, route) = (table.clone(), route.clone());
+            std::thread::spawn(move || answer(&stream, &table, &*route));
+        }
+    });
+    address
+}
+
+fn answer(stream: &TcpStream, table: &str, route: &dyn Fn(&str) -> String) {
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let Some(first) = lines.next() else { return };
+    for line in lines.by_ref() {
+        if line.is_empty() {
+            break;
+        }
+    }
+    let target = first.split(' ').nth(1).unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (kind, body) = match (path, halcyon_www::file(path)) {
+        (_, Some(file)) => (file.content_type, file.bytes.to_vec()),
+        ("/api/v1/table", _) => ("application/json", table.as_bytes().to_vec()),
+        ("/api/v1/route", _) => {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            let tenant = pairs.find(|(name, _)| *name == "tenant");
+            ("application/json", route(tenant.unwrap().1).into_bytes())
+        }
+        _ => ("text/plain", Vec::new()),
+    };
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    let mut stream = stream;
+    let _ = stream.write_all(head.as_bytes());
+    let _ = stream.write_all(&body);
+}

@@ -1,0 +1,8 @@
+//! The dashboard: its server over real sockets, its page in a real browser.
+
+mod api;
+mod browser;
+mod fake;
+mod page;
+mod startup;
+mod wire;

@@ -1,0 +1,53 @@
+// What people ask, over the module. Every answer and every message is the module's.
+
+import * as glue from "./halcyon_bg.js";
+import { attempt, bytes, coreOf, text } from "./edge.js";
+
+/** A value as the command line prints it: one line of ASCII. */
+export const json = (value) =>
+  JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => "\\u" + unit.charCodeAt(0).toString(16).padStart(4, "0"),
+  );
+
+export const explain = (router, tenant) =>
+  attempt(() => coreOf(router).explain(text(tenant), Date.now()));
+
+export const simulate = (from, to) =>
+  attempt(() => glue.simulate(bytes(from), bytes(to), Date.now()));
+
+const encoder = new TextEncoder();
+const raw = (journal) => (journal instanceof Uint8Array ? journal : encoder.encode(text(journal)));
+
+export const verify = (journal, expectedHead) =>
+  attempt(() => glue.verify(raw(journal), expectedHead));
+
+export class Journal {
+  #replay;
+
+  constructor(journal) {
+    this.#replay = new glue.Replay(raw(journal));
+    const lines = this.#replay.lines();
+    this.lines = lines === "" ? [] : lines.slice(0, -1).split("\n");
+    this.tornTail = this.#replay.torn();
+    this.error = this.#replay.error() ?? null;
+  }
+
+  get records() {
+    return this.lines.map((line) => JSON.parse(line));
+  }
+
+  status({ driver = false } = {}) {
+    return attempt(() => this.#replay.status(driver));
+  }
+
+  offers({ role = "", killSwitch = false } = {}) {
+    return attempt(() => this.#replay.offers(role, killSwitch));
+  }
+
+  forecast(command, argument = "", { role = "", killSwitch = false, at = Date.now() } = {}) {
+    return attempt(() =>
+      this.#replay.forecast(text(command), String(argument), role, killSwitch, at),
+    );
+  }
+}

@@ -1,0 +1,104 @@
+// The edge in Node, for tests and for whoever hosts it: `PORT=8787 TABLE_URL=… node node.js`.
+
+import { createServer, request as overHttp } from "node:http";
+import { request as overHttps } from "node:https";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { fileURLToPath } from "node:url";
+
+import { edge } from "./handler.js";
+import { hasBody, isHost } from "./headers.js";
+import { problem } from "./problem.js";
+
+// A Response must not have a body then.
+const BODILESS = [101, 103, 204, 205, 304];
+
+/** A server that has yet to listen, over variables. */
+export function serve(env) {
+  let handle;
+  return createServer(async (incoming, outgoing) => {
+    // A client that goes away takes its request along.
+    const gone = new AbortController();
+    outgoing.on("close", () => outgoing.writableFinished || gone.abort());
+    try {
+      const request = requestOf(incoming, gone.signal);
+      handle ??= edge(env, { send, client: (request) => peers.get(request) });
+      const answer = request ? await handle(request, () => {}) : problem(400, "bad_request", "no valid Host, path or method");
+      await write(answer, incoming, outgoing);
+    } catch (why) {
+      if (!gone.signal.aborted) console.error("halcyon:", why?.message);
+      if (outgoing.headersSent) outgoing.destroy();
+      else await write(problem(500, "internal", "the edge failed"), incoming, outgoing).catch(() => outgoing.destroy());
+    }
+  });
+}
+
+// The addresses of clients, by request.
+const peers = new WeakMap();
+
+/** What came in as a Request; null where it can be none. */
+function requestOf(incoming, signal) {
+  const { host } = incoming.headers;
+  const url = `http://${host}${incoming.url}`;
+  if (!isHost(host) || !incoming.url.startsWith("/") || !URL.canParse(url)) return null;
+  if (["TRACE", "TRACK"].includes(incoming.method)) return null; // the class refuses them
+  const headers = new Headers();
+  const { rawHeaders } = incoming;
+  for (let at = 0; at < rawHeaders.length; at += 2) headers.append(rawHeaders[at], rawHeaders[at + 1]);
+  // The class takes no body for these; the handler sees by the headers that there is one.
+  const bodiless = ["GET", "HEAD"].includes(incoming.method) || !hasBody({ headers });
+  const body = bodiless ? undefined : Readable.toWeb(incoming);
+  const request = new Request(url, { method: incoming.method, headers, body, duplex: "half", signal });
+  peers.set(request, incoming.socket.remoteAddress);
+  return request;
+}
+
+// Not with `fetch`: it would decode bodies and add headers of its own.
+async function send(request, url, headers, watch) {
+  const over = url.startsWith("https:") ? overHttps : overHttp;
+  const sent = over(url, { method: request.method, headers: listed(headers), signal: watch.signal });
+  const answered = new Promise((resolve, reject) => sent.on("response", resolve).on("error", reject));
+  if (request.body) {
+    sent.on("drain", () => watch.moved());
+    // An upstream may answer before it has read everything, and then close: its answer counts.
+    pipeline(Readable.fromWeb(request.body), sent).catch((why) => sent.destroy(why));
+  } else {
+    sent.end();
+  }
+  const answer = await answered;
+  const back = new Headers();
+  for (let at = 0; at < answer.rawHeaders.length; at += 2) back.append(answer.rawHeaders[at], answer.rawHeaders[at + 1]);
+  const empty = BODILESS.includes(answer.statusCode) || request.method === "HEAD";
+  if (empty) answer.resume();
+  return new Response(empty ? null : Readable.toWeb(answer), {
+    status: answer.statusCode,
+    statusText: answer.statusMessage,
+    headers: back,
+  });
+}
+
+async function write(answer, incoming, outgoing) {
+  outgoing.writeHead(answer.status, answer.statusText || undefined, listed(answer.headers));
+  if (answer.body === null) outgoing.end();
+  else await pipeline(Readable.fromWeb(answer.body), outgoing);
+  incoming.resume(); // what nobody has read
+}
+
+/** Headers as Node takes them: `set-cookie` may come more than once. */
+function listed(headers) {
+  const lists = {};
+  for (const [name, value] of headers) {
+    if (name === "set-cookie") (lists[name] ??= []).push(value);
+    else lists[name] = value;
+  }
+  return lists;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const server = serve(process.env);
+  server.listen(Number(process.env.PORT ?? 8787), process.env.BIND ?? "127.0.0.1", () => {
+    const { address, port } = server.address();
+    console.log(`edge on http://${address.includes(":") ? `[${address}]` : address}:${port}`);
+  });
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => server.close());
+}

@@ -1,0 +1,87 @@
+//! The dashboard's page, as bytes to serve: what is in `assets/`, and the package `@halcyon/page` with the
+//! core as WebAssembly, which the build script makes.
+//!
+//! Whoever serves them puts every file at its path; the page asks for nothing from anywhere else.
+//!
+//! ```
+//! let page = halcyon_www::file("/").unwrap();
+//! assert_eq!(page.content_type, "text/html; charset=utf-8");
+//! assert!(halcyon_www::FILES.iter().any(|file| file.path == "/page/halcyon_bg.wasm"));
+//! ```
+
+/// One file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct File {
+    /// Where the page expects it.
+    pub path: &'static str,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// A strong entity tag, in quotes: other bytes have another one.
+    pub etag: &'static str,
+    /// Its bytes.
+    pub bytes: &'static [u8],
+}
+
+include!(concat!(env!("OUT_DIR"), "/files.rs"));
+
+/// The file at a path.
+pub fn file(path: &str) -> Option<&'static File> {
+    FILES.iter().find(|file| file.path == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_is_there_once_and_every_tag_is_of_the_bytes() {
+        for (index, file) in FILES.iter().enumerate() {
+            assert!(
+                file.path.starts_with('/') && !file.bytes.is_empty(),
+                "{}",
+                file.path
+            );
+            assert!(
+                FILES
+                    .iter()
+                    .skip(index + 1)
+                    .all(|other| other.path != file.path)
+            );
+            assert!(
+                FILES
+                    .iter()
+                    .all(|other| (other.etag == file.etag) == (other.bytes == file.bytes))
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_file_refers_to_is_there() {
+        for (from, wanted) in [
+            ("/", "app.css"),
+            ("/", "app.js"),
+            ("/", "favicon.svg"),
+            ("/app.js", "page/browser.js"),
+            ("/page/names.js", "page.js"),
+        ] {
+            let text = std::str::from_utf8(file(from).unwrap().bytes).unwrap();
+            assert!(text.contains(wanted), "{from} does not name {wanted}");
+        }
+        for path in [
+            "/app.css",
+            "/app.js",
+            "/favicon.svg",
+            "/page/browser.js",
+            "/page/page.js",
+        ] {
+            assert!(file(path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_module_is_one() {
+        let module = file("/page/halcyon_bg.wasm").unwrap();
+        assert_eq!(module.content_type, "application/wasm");
+        assert!(module.bytes.starts_with(b"\0asm\x01\0\0\0"));
+    }
+}
