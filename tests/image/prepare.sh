@@ -88,7 +88,7 @@ rustc_is_wanted() {
 # better than a stand-in.
 make_base_image() {
     local recipe found
-    recipe=$(printf '%s\n' "$CODENAME" "$RUSTC_VERSION" "$HOST" "$MUSL" 'gcc libc6-dev' 1 | sha256sum | cut -c1-16)
+    recipe=$(printf '%s\n' "$CODENAME" "$RUSTC_VERSION" "$HOST" "$MUSL" wasm32-unknown-unknown 'gcc libc6-dev' 1 | sha256sum | cut -c1-16)
     if podman image exists "$BASE"; then
         found=$(podman image inspect "$BASE" | jq -r '.[0].Labels["halcyon.stand-in"] // "pulled"')
         case $found in

@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +11,7 @@ use halcyon_core::text::json;
 use serde::Serialize;
 
 use super::Dashboard;
+use crate::health::answers::problem;
 use crate::net::server::{REGION_HEADER, Refusal};
 
 /// Nothing but this server's own files, no code from text but WebAssembly, and in nobody's frame.
@@ -84,33 +85,4 @@ pub(super) fn tagged(
 /// An object as the command line prints it.
 pub(super) fn object(value: &impl Serialize) -> Response {
     ([(CONTENT_TYPE, "application/json")], json(value)).into_response()
-}
-
-#[derive(Serialize)]
-struct Problem<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    title: &'static str,
-    status: u16,
-    detail: &'a str,
-}
-
-/// An error (RFC 9457).
-pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
-    let problem = Problem {
-        kind: "about:blank",
-        title: status.canonical_reason().unwrap_or("Error"),
-        status: status.as_u16(),
-        detail,
-    };
-    let media = [(CONTENT_TYPE, "application/problem+json")];
-    (status, media, json(&problem)).into_response()
-}
-
-pub(super) fn method_not_allowed() -> Response {
-    let detail = "only GET and HEAD are allowed here";
-    let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, detail);
-    let allowed = HeaderValue::from_static("GET, HEAD");
-    answer.headers_mut().insert(ALLOW, allowed);
-    answer
 }

@@ -9,9 +9,10 @@ use axum::response::Response;
 use axum::routing::any;
 use halcyon_core::text::{Seen, printable};
 
-use super::answers::{method_not_allowed, object, problem, tagged};
+use super::answers::{object, tagged};
 use super::query::parameter;
 use super::{Dashboard, Inner, Placement};
+use crate::health::answers::{method_not_allowed, problem};
 
 /// Everything, behind the checks that hold for all of it.
 pub(super) fn router(dashboard: Dashboard) -> Router {

@@ -45,7 +45,7 @@ pub(super) fn text(status: StatusCode, content_type: &'static str, body: String)
 }
 
 /// An error (RFC 9457).
-pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
+pub(crate) fn problem(status: StatusCode, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
     let body = Problem {
         kind: "about:blank",
@@ -56,7 +56,7 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
     typed_json(status, "application/problem+json", &body)
 }
 
-pub(super) fn method_not_allowed() -> Response {
+pub(crate) fn method_not_allowed() -> Response {
     let mut answer = problem(
         StatusCode::METHOD_NOT_ALLOWED,
         "only GET and HEAD are allowed here",

@@ -34,7 +34,7 @@
 //! # Ok::<(), halcyon::health::StartError>(())
 //! ```
 
-mod answers;
+pub(crate) mod answers;
 mod dependencies;
 mod environment;
 mod error;

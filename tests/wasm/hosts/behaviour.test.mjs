@@ -53,7 +53,10 @@ test("a bad table throws one error with every problem", () => {
   }
   let deep = [];
   for (let n = 0; n < 200; n++) deep = [deep];
-  assert.throws(() => new Router(deep), { code: "bad_table" });
+  const circle = table();
+  circle.rules = { pins: [circle] };
+  const deepText = "[".repeat(5_000) + "]".repeat(5_000);
+  for (const value of [deep, circle, deepText]) assert.throws(() => new Router(value), { code: "bad_table" });
 });
 
 test("every refused table leaves the one that is held", () => {

@@ -2,6 +2,9 @@
 
 const text = new TextEncoder();
 
+const DEEPEST = 127; // as far as the module reads
+const NO_VALUE = 255;
+
 /** The bytes of a value that JSON can have; members without a value are left out, as JSON does. */
 export function encode(value) {
   let bytes = new Uint8Array(1024);
@@ -28,8 +31,10 @@ export function encode(value) {
     count(written);
     length += written;
   };
-  const add = (value) => {
-    if (typeof value === "string") {
+  const add = (value, depth) => {
+    if (depth > DEEPEST) {
+      tag(NO_VALUE); // a circle has no end: the module says what is wrong
+    } else if (typeof value === "string") {
       tag(4);
       write(value);
     } else if (typeof value === "number") {
@@ -40,20 +45,20 @@ export function encode(value) {
     } else if (Array.isArray(value)) {
       tag(5);
       count(value.length);
-      value.forEach(add);
+      for (const item of value) add(item, depth + 1);
     } else if (typeof value === "object" && value !== null) {
       const members = Object.entries(value).filter(([, member]) => member !== undefined);
       tag(6);
       count(members.length);
       for (const [name, member] of members) {
         write(name);
-        add(member);
+        add(member, depth + 1);
       }
     } else {
       tag(0);
     }
   };
-  add(value);
+  add(value, 0);
   return bytes.subarray(0, length);
 }
 
