@@ -43,7 +43,7 @@ pub(crate) fn differs(group: &Group, answer: Answer, expected: &Expected) -> boo
 }
 
 /// Asks one instance everything, one table after the other.
-fn compare(edge: &mut Edge, epoch: &mut u64, group: &Group) -> usize {
+pub(crate) fn compare(edge: &mut Edge, epoch: &mut u64, group: &Group) -> usize {
     *epoch += 1;
     assert_eq!(edge.take(&group.binary(*epoch)), 0, "{}", group.table);
     for (id, expected) in &group.asks {

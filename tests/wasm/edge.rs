@@ -22,10 +22,13 @@ pub(crate) fn bytes() -> &'static [u8] {
 /// The module, compiled.
 pub(crate) fn module() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let engine = Engine::new(&Config::new()).unwrap();
-        Module::new(&engine, bytes()).unwrap()
-    })
+    MODULE.get_or_init(|| compiled(bytes()))
+}
+
+/// A module with this interface, compiled.
+pub(crate) fn compiled(bytes: &[u8]) -> Module {
+    let engine = Engine::new(&Config::new()).unwrap();
+    Module::new(&engine, bytes).unwrap()
 }
 
 /// One instance.
@@ -65,10 +68,15 @@ impl Edge {
 
     /// One that gets so many bytes of memory at most.
     pub(crate) fn with_memory(most: usize) -> Self {
+        Self::of(module(), most)
+    }
+
+    /// The same of another module than the one that ships.
+    pub(crate) fn of(module: &Module, most: usize) -> Self {
         let limits = StoreLimitsBuilder::new().memory_size(most).build();
-        let mut store = Store::new(module().engine(), limits);
+        let mut store = Store::new(module.engine(), limits);
         store.limiter(|limits| limits);
-        let instance = Instance::new(&mut store, module(), &[]).unwrap();
+        let instance = Instance::new(&mut store, module, &[]).unwrap();
         Self {
             memory: instance.get_memory(&mut store, "memory").unwrap(),
             buf: instance.get_typed_func(&mut store, "halcyon_buf").unwrap(),

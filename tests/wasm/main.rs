@@ -8,6 +8,7 @@ mod conformance;
 mod documented;
 mod edge;
 mod hosts;
+mod optimised;
 mod package;
 mod page;
 mod random;

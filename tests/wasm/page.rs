@@ -31,9 +31,14 @@ fn page(calls: &[Value]) -> Option<Vec<String>> {
     for (name, bytes) in package() {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
+    Some(said(folder.path(), calls))
+}
+
+/// What the package in a folder answers to each call, in Node.
+pub(crate) fn said(package: &Path, calls: &[Value]) -> Vec<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("wasm/hosts/page.mjs");
     let mut node = Command::new("node");
-    node.arg(script).arg(folder.path());
+    node.arg(script).arg(package);
     let mut node = node
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -49,7 +54,17 @@ fn page(calls: &[Value]) -> Option<Vec<String>> {
     let texts = said.lines().map(|line| serde_json::from_str(line).unwrap());
     let texts: Vec<String> = texts.collect();
     assert_eq!(texts.len(), calls.len());
-    Some(texts)
+    texts
+}
+
+/// Calls of every journal.
+pub(crate) fn calls() -> Vec<Value> {
+    let journals = journals().into_iter();
+    let calls = journals.flat_map(|(_, bytes)| {
+        ["verify", "tail", "error", "offers"]
+            .map(|call| json!({"call": call, "journal": hex(&bytes), "role": "Deployer"}))
+    });
+    calls.collect()
 }
 
 /// Asks the package and compares each answer with what it should be.

@@ -1,5 +1,6 @@
 //! Every runtime answers with the package what the core answers.
 
+use std::fmt::Debug;
 use std::io::Write;
 
 use halcyon_core::regions;
@@ -189,6 +190,13 @@ fn bad_table(dice: &mut Dice) -> (Value, Value) {
 
 #[test]
 fn every_runtime_answers_with_the_package_what_the_core_answers() {
+    compare(&Runtime::here(), |runtime, questions| {
+        runtime.ask(questions)
+    });
+}
+
+/// Asks packages every vector, random cases, and what is refused, and compares what they answer.
+pub(crate) fn compare<P: Debug>(packages: &[P], ask: impl Fn(&P, &str) -> Value) {
     let seed = seed("package", RANDOM);
     let mut dice = Dice(seed);
     let random = (0..RANDOM / TOGETHER).map(|_| crate::random::group(&mut dice, TOGETHER));
@@ -215,8 +223,8 @@ fn every_runtime_answers_with_the_package_what_the_core_answers() {
         "package in", "vectors", "random", "refusals", "differences"
     );
     let mut all = 0;
-    for runtime in Runtime::here() {
-        let answers = runtime.ask(&questions);
+    for runtime in packages {
+        let answers = ask(runtime, &questions);
         let answers = answers.as_array().unwrap();
         assert_eq!(answers.len(), groups.len() + others.len());
         let (mut compared, mut differences) = (0, 0);

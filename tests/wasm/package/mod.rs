@@ -1,9 +1,8 @@
 //! The package `@halcyon/edge`, packed, installed, and in every runtime it is made for.
 
-mod conformance;
+pub(crate) mod conformance;
 mod readme;
-
-mod runtimes;
+pub(crate) mod runtimes;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +11,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// What has to be installed from npm, in these versions.
-const PEERS: [&str; 2] = ["deno@2.9.6", "workerd@1.20261117.1"];
+const PEERS: [&str; 3] = ["binaryen@132.0.0", "deno@2.9.6", "workerd@1.20261117.1"];
 
 /// A folder with everything that is built.
 pub(crate) fn built() -> &'static Path {
@@ -34,10 +33,15 @@ pub(crate) fn tarball() -> PathBuf {
 
 /// A folder in which the packed package is installed as a user does it, and the scripts of `hosts/`.
 pub(crate) fn installed() -> TempDir {
+    installed_from(&tarball())
+}
+
+/// The same of another tarball.
+pub(crate) fn installed_from(tarball: &Path) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let manifest = r#"{"private":true,"type":"module"}"#;
     std::fs::write(folder.path().join("package.json"), manifest).unwrap();
-    npm_install(folder.path(), &[tarball().to_str().unwrap()]);
+    npm_install(folder.path(), &[tarball.to_str().unwrap()]);
     let hosts = Path::new(env!("CARGO_MANIFEST_DIR")).join("wasm/hosts");
     for script in std::fs::read_dir(hosts).unwrap() {
         let script = script.unwrap();

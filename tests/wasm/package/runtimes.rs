@@ -45,11 +45,7 @@ impl Runtime {
     pub(crate) fn ask(self, questions: &str) -> Value {
         let folder = installed();
         let answers = match self {
-            Runtime::Node => piped(
-                Command::new("node").arg("package.mjs"),
-                folder.path(),
-                questions,
-            ),
+            Runtime::Node => in_node(folder.path(), questions),
             Runtime::Deno => piped(
                 Command::new(peer("deno")).args([
                     "run",
@@ -72,6 +68,11 @@ impl Runtime {
         assert!(answers.is_array(), "{self:?}: {answers}");
         answers
     }
+}
+
+/// What Node answers with the package that is installed in a folder.
+pub(crate) fn in_node(folder: &Path, questions: &str) -> String {
+    piped(Command::new("node").arg("package.mjs"), folder, questions)
 }
 
 /// What a program says when it gets `text`.
