@@ -138,6 +138,7 @@
 //! | [`release`] | the blue/green state machine: `decide`, `evolve`, `next_step` |
 //! | [`ledger`] | the lines of the journal: a hash chain, and the state it adds up to |
 //! | [`table`] | what an edge gets: configuration, release and health as one document with an epoch |
+//! | [`tenant`] | which tenant a request is of |
 //! | [`document`] | files a user writes, as a tree that loses nothing |
 //! | [`readiness`] | what `/ready` answers |
 //! | [`role`] | who may release |
@@ -161,6 +162,7 @@ pub mod regions;
 pub mod release;
 pub mod role;
 pub mod table;
+pub mod tenant;
 pub mod text;
 pub mod time;
 

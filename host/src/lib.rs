@@ -9,3 +9,4 @@ pub mod health;
 pub mod journal;
 pub mod net;
 mod replace;
+pub mod signing;

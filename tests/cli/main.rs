@@ -10,6 +10,7 @@ mod pipes;
 mod reference;
 mod route;
 mod rules;
+mod signing;
 mod table;
 mod topology;
 mod unsupported;

@@ -61,7 +61,7 @@ pub(crate) fn said(package: &Path, calls: &[Value]) -> Vec<String> {
 pub(crate) fn calls() -> Vec<Value> {
     let journals = journals().into_iter();
     let calls = journals.flat_map(|(_, bytes)| {
-        ["verify", "tail", "error", "offers"]
+        ["verify", "tail", "offers"]
             .map(|call| json!({"call": call, "journal": hex(&bytes), "role": "Deployer"}))
     });
     calls.collect()

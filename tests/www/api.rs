@@ -280,3 +280,19 @@ fn elsewhere_than_on_loopback_the_api_answers_nobody() {
     let value: Value = get(server.dashboard(), "/nothing").json();
     assert_eq!(value["title"], "Not Found");
 }
+
+#[test]
+fn a_table_carries_its_signature_where_a_key_is_set() {
+    let store = Store::new();
+    let ran = store.run(&["keygen", "--out", "key.pem"]).exits(0);
+    let keys = halcyon::signing::TableKeys::parse(&[ran.stdout.trim().to_owned()]).unwrap();
+    let key = store.dir().join("key.pem");
+    let key = [("HALCYON_SIGNING_KEY_FILE", key.to_str().unwrap())];
+    let server = serve(&store, &[&REGIONS[..], &key].concat());
+    let table = get(server.dashboard(), "/api/v1/table");
+    let signature = table.header("x-halcyon-signature");
+    assert_eq!(keys.verify(&table.body, signature), Ok(()));
+    let unsigned = serve(&Store::new(), &REGIONS);
+    let table = get(unsigned.dashboard(), "/api/v1/table");
+    assert_eq!(table.header("x-halcyon-signature"), None);
+}

@@ -20,17 +20,19 @@ fn ports_in_use_are_reported_together_with_everything_else() {
             ("DASHBOARD_PORT", &dashboard),
             ("DASHBOARD_HOSTS", "a:80"),
             ("DRAIN_MS", "soon"),
+            ("HALCYON_SIGNING_KEY_FILE", "nothing.pem"),
         ],
     );
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
     let lines: Vec<&str> = said.lines().collect();
-    assert_eq!(lines.len(), 4, "{said}");
+    assert_eq!(lines.len(), 5, "{said}");
     for expected in [
         format!("error: HEALTH_PORT: cannot listen on 0.0.0.0:{health}: it is in use"),
         format!("error: DASHBOARD_PORT: cannot listen on 127.0.0.1:{dashboard}: it is in use"),
         "error: DASHBOARD_HOSTS: \"a:80\" is no host".to_owned(),
         "error: DRAIN_MS: \"soon\"".to_owned(),
+        "error: HALCYON_SIGNING_KEY_FILE: \"nothing.pem\" cannot be read".to_owned(),
     ] {
         assert!(
             lines.iter().any(|line| line.starts_with(&expected)),

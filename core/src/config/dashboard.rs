@@ -2,9 +2,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 
-use super::settings::read_port;
+use super::settings::{read_ip, read_port};
 use super::{Lookup, Problems, items, value};
 use crate::text::Seen;
 
@@ -26,7 +26,7 @@ impl Dashboard {
     pub(super) fn read(lookup: Lookup<'_>, problems: &mut Problems) -> Self {
         Self {
             port: read_port(lookup, "DASHBOARD_PORT", 8080, problems),
-            bind: read_bind(lookup, problems),
+            bind: read_ip(lookup, "DASHBOARD_BIND", problems),
             hosts: read_hosts(lookup, problems),
         }
     }
@@ -53,23 +53,6 @@ impl Dashboard {
         let mut hosts = self.hosts.iter();
         port && hosts.any(|known| known.eq_ignore_ascii_case(name))
     }
-}
-
-fn read_bind(lookup: Lookup<'_>, problems: &mut Problems) -> IpAddr {
-    let default = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let Some(text) = value(lookup, "DASHBOARD_BIND") else {
-        return default;
-    };
-    text.parse().unwrap_or_else(|_| {
-        problems.error(
-            "DASHBOARD_BIND",
-            format_args!(
-                "{} is no address; allowed: an IP address such as 127.0.0.1, 0.0.0.0 or ::1",
-                Seen(&text)
-            ),
-        );
-        default
-    })
 }
 
 fn read_hosts(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<String> {

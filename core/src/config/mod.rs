@@ -6,6 +6,7 @@
 //! program's decision; [`startup_problems`] is what stops a server.
 
 mod dashboard;
+mod edge;
 mod endpoints;
 mod environment;
 mod lint;
@@ -25,6 +26,7 @@ use alloc::vec::Vec;
 use core::fmt::{Display, Write};
 
 pub use dashboard::Dashboard;
+pub use edge::{EdgeSettings, TableSource};
 pub use environment::{Environment, Lookup};
 pub use policy::{FailoverPolicy, Sticky};
 pub use regions::{RegionConfig, RegionReport};

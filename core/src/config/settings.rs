@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
 use core::ops::RangeInclusive;
 
 use super::dashboard::Dashboard;
@@ -182,7 +183,7 @@ pub fn required_envs(lookup: Lookup<'_>) -> Vec<String> {
         .collect()
 }
 
-fn read_bool(lookup: Lookup<'_>, name: &str, problems: &mut Problems) -> Option<bool> {
+pub(super) fn read_bool(lookup: Lookup<'_>, name: &str, problems: &mut Problems) -> Option<bool> {
     let text = value(lookup, name)?;
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" => Some(true),
@@ -200,7 +201,7 @@ fn read_bool(lookup: Lookup<'_>, name: &str, problems: &mut Problems) -> Option<
     }
 }
 
-fn read_number(
+pub(super) fn read_number(
     lookup: Lookup<'_>,
     name: &str,
     default: u64,
@@ -237,6 +238,24 @@ pub(super) fn read_port(
 ) -> u16 {
     let number = read_number(lookup, name, default.into(), 0..=65_535, problems);
     u16::try_from(number).unwrap_or(default)
+}
+
+/// An address to listen on; loopback where none is given.
+pub(super) fn read_ip(lookup: Lookup<'_>, name: &str, problems: &mut Problems) -> IpAddr {
+    let default = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let Some(text) = value(lookup, name) else {
+        return default;
+    };
+    text.parse().unwrap_or_else(|_| {
+        problems.error(
+            name,
+            format_args!(
+                "{} is no address; allowed: an IP address such as 127.0.0.1, 0.0.0.0 or ::1",
+                Seen(&text)
+            ),
+        );
+        default
+    })
 }
 
 fn read_own_region(lookup: Lookup<'_>, problems: &mut Problems) -> Option<RegionName> {

@@ -136,6 +136,71 @@ pub const VARIABLES: &[Variable] = &[
         "the deployment that routing tables are for, named like a region; an edge takes no other's",
     ),
     variable(
+        "HALCYON_SIGNING_KEY_FILE",
+        "none",
+        "Ed25519 key of `halcyon keygen` (PKCS#8, PEM) that signs routing tables",
+    ),
+    variable(
+        "EDGE_BIND",
+        "127.0.0.1",
+        "IP address the embedded edge listens on",
+    ),
+    variable(
+        "EDGE_PORT",
+        "8000",
+        "port of the embedded edge, 0 to 65535; 0 takes any free port",
+    ),
+    variable(
+        "EDGE_TABLE",
+        "none",
+        "the routing table of the embedded edge: the path of a file, which is watched, or an http(s) address, which is asked",
+    ),
+    variable(
+        "EDGE_STATE_DIR",
+        "none",
+        "directory in which the embedded edge keeps its last good table over a restart, so that it begins with it and never takes an older one",
+    ),
+    variable(
+        "EDGE_BREAKER",
+        "true",
+        "false or 0: the embedded edge passes over no region because of failures it has seen itself",
+    ),
+    variable(
+        "TENANT_FROM",
+        "header:x-tenant",
+        "where an edge finds the tenant of a request: header:NAME; host:.example.com, the one label before that domain; path:N, a segment of the path, 1 to 9, percent-decoded",
+    ),
+    variable(
+        "TABLE_KEYS",
+        "none",
+        "public keys of `halcyon keygen`, comma-separated, at most 16; an edge takes only tables with a good signature of one of them",
+    ),
+    variable(
+        "TABLE_TOKEN",
+        "none",
+        "bearer token an edge sends to the table's address, and nowhere else",
+    ),
+    variable(
+        "TABLE_REFRESH_MS",
+        "10000",
+        "how often an edge asks for the table, give or take a fifth, 100 to 3600000 ms; a file is looked at every 500 ms at least",
+    ),
+    variable(
+        "TABLE_TIMEOUT_MS",
+        "5000",
+        "how long the answer with a table may take, 10 to 25000 ms",
+    ),
+    variable(
+        "UPSTREAM_TIMEOUT_MS",
+        "10000",
+        "how long an upstream may take until its answer begins, 10 to 600000 ms; an upload may take as long as it moves",
+    ),
+    variable(
+        "UPSTREAM_IDLE_MS",
+        "75000",
+        "how long an upstream's answer may pause once it has begun, 10 to 3600000 ms",
+    ),
+    variable(
         "PROBE_INTERVAL_MS",
         "1000",
         "how often each region is probed while a step bakes, 10 to 3600000 ms",
@@ -165,11 +230,7 @@ pub const UNSUPPORTED: &[(&str, &str)] = &[
     ("HALCYON_SERVER", "a control plane"),
     ("HALCYON_TOKEN_FILE", "a control plane"),
     ("HALCYON_TOKENS_FILE", "the control API"),
-    ("HALCYON_SIGNING_KEY_FILE", "signed routing tables"),
     ("PROBE_FALL", "the region monitor"),
     ("PROBE_RISE", "the region monitor"),
     ("FAILBACK_HOLD_MS", "the region monitor"),
-    ("EDGE_BIND", "the embedded edge"),
-    ("EDGE_PORT", "the embedded edge"),
-    ("EDGE_TABLE", "the embedded edge"),
 ];

@@ -7,6 +7,7 @@ mod exit;
 mod failure;
 mod healthcheck;
 mod invocation;
+mod keygen;
 mod out;
 mod prose;
 mod reference;
@@ -93,6 +94,8 @@ enum Command {
     Regions(regions::Args),
     /// Print the routing table that edges decide by
     Table(table::Args),
+    /// Make a key that signs routing tables
+    Keygen(keygen::Args),
     /// Verify or read the audit log
     Audit(audit::Args),
     /// Ask a health server whether it is ready (the image's HEALTHCHECK)
@@ -128,6 +131,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Failover(args) => regions::failover(&args, &invocation),
         Command::Regions(args) => regions::run(args, &invocation),
         Command::Table(args) => table::run(&args, &invocation),
+        Command::Keygen(args) => keygen::run(&args, &invocation),
         Command::Audit(args) => audit::run(args, &invocation),
         Command::Healthcheck(args) => {
             healthcheck::run(args, crate::health::environment(), cli.output)

@@ -19,6 +19,7 @@ use crate::dashboard::Dashboard;
 use crate::health::{self, Environment, Health};
 use crate::net::Client;
 use crate::net::server::{Limits, capacity, listen, raise_file_limit};
+use crate::signing::TableSigner;
 
 /// Serves /health, /ready, /__meta and /metrics, and on another port the dashboard, until SIGTERM or SIGINT.
 #[derive(Debug, Clone, clap::Args)]
@@ -58,6 +59,7 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
     }
     let mut problems = redact_problems(problems, &*environment);
     let client = Client::new(args.ca_file.as_deref());
+    let signer = TableSigner::of(&*environment);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -77,15 +79,20 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
         let [health_port, dashboard_port] =
             ports.map(|(name, address)| open(name, address, &mut problems));
         let client = client.map_err(|why| problems.errors.push(format!("--ca-file: {why}")));
-        let (Ok(client), Some(health_port), Some(dashboard_port), []) =
-            (client, health_port, dashboard_port, &problems.errors[..])
-        else {
+        let signer = signer.map_err(|why| problems.errors.push(why));
+        let (Ok(client), Ok(signer), Some(health_port), Some(dashboard_port), []) = (
+            client,
+            signer,
+            health_port,
+            dashboard_port,
+            &problems.errors[..],
+        ) else {
             return Err(Failure::usage(problems.errors));
         };
         raise_file_limit();
         let health =
             Health::new(environment.clone(), client).map_err(|why| Failure::usage(why.problems))?;
-        let dashboard = Dashboard::new(&environment);
+        let dashboard = Dashboard::new(&environment, signer);
         // Before anybody is answered: whoever sees that may send a signal at once.
         let stop = on_signal().map_err(system("the system gives no signals"))?;
         let address = |listener: &TcpListener| {

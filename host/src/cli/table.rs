@@ -8,11 +8,12 @@ use halcyon_core::placement::Router;
 use halcyon_core::table::{BYTES_MAX, Publisher, Table, TableContent};
 use halcyon_core::text::for_screen;
 
-use super::{Exit, Failure, Invocation, Output};
+use super::{Exit, Failure, Invocation, Output, out};
 use crate::clock;
 use crate::dashboard::CANARY_MS;
 use crate::journal::{EpochError, Epochs, Journal};
 use crate::replace::{may_replace, replace};
+use crate::signing::{SIGNATURE_HEADER, TableSigner, signature_file};
 
 /// Arguments of `table`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +21,7 @@ pub(super) struct Args {
     /// Write bytes instead of JSON, for edges that read none; docs/table.md has their format
     #[arg(long)]
     binary: bool,
-    /// Write to a file, whole or not at all, instead of stdout
+    /// Write to a file, whole or not at all, instead of stdout; its signature, where a key is set, to FILE.sig
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// The deployment it is for [env: HALCYON_DEPLOYMENT] [default: default]
@@ -41,13 +42,30 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
         // Before a number is spent on it.
         may_replace(file).map_err(|why| cannot_write(file, &why))?;
     }
+    let key = TableSigner::of(invocation).map_err(|why| Failure::usage(vec![why]))?;
+    if let (Some(file), Some(_)) = (&args.out, &key) {
+        let file = signature_file(file);
+        may_replace(&file).map_err(|why| cannot_write(&file, &why))?;
+    }
     let bytes = issue(args, invocation)?;
+    let signature = key.map(|key| key.sign(&bytes));
     match &args.out {
-        Some(file) => replace(file, &bytes).map_err(|why| cannot_write(file, &why))?,
+        Some(file) => {
+            // Before the table: whoever finds the one without the other looks again.
+            if let Some(signature) = &signature {
+                let file = signature_file(file);
+                let line = format!("{signature}\n");
+                replace(&file, line.as_bytes()).map_err(|why| cannot_write(&file, &why))?;
+            }
+            replace(file, &bytes).map_err(|why| cannot_write(file, &why))?;
+        }
         None => {
             let mut stdout = std::io::stdout().lock();
             stdout.write_all(&bytes)?;
             stdout.flush()?;
+            if let Some(signature) = &signature {
+                out::talk(format_args!("{SIGNATURE_HEADER}: {signature}"));
+            }
         }
     }
     Ok(Exit::Done)

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 
 use crate::health::Environment;
 use crate::net::server::{Limits, Site, Standing, capacity, serve_until};
+use crate::signing::TableSigner;
 use tables::Tables;
 
 pub(crate) use tables::CANARY_MS;
@@ -45,11 +46,11 @@ struct Placement {
 }
 
 impl Dashboard {
-    /// Answers from the variables of `environment`, as they are now.
-    pub fn new(environment: &Environment) -> Self {
+    /// Answers from the variables of `environment`, as they are now, with tables that `signer` signs.
+    pub fn new(environment: &Environment, signer: Option<TableSigner>) -> Self {
         let (settings, _) = Settings::read(&**environment);
         let region = HeaderValue::from_str(settings.region_name());
-        let tables = Tables::new(PathBuf::from(&settings.store_dir));
+        let tables = Tables::new(PathBuf::from(&settings.store_dir), signer);
         Self(Arc::new(Inner {
             region: region.unwrap_or(HeaderValue::from_static("unknown")),
             placement: placement(environment),

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::HOST;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::any;
@@ -13,6 +13,7 @@ use super::answers::{object, tagged};
 use super::query::parameter;
 use super::{Dashboard, Inner, Placement};
 use crate::health::answers::{method_not_allowed, problem};
+use crate::signing::SIGNATURE_HEADER;
 
 /// Everything, behind the checks that hold for all of it.
 pub(super) fn router(dashboard: Dashboard) -> Router {
@@ -93,7 +94,13 @@ async fn table(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Respon
         let issued = inner.tables.issue(&placement.config, deployment)?;
         let etag = format!("\"{}\"", issued.epoch.number());
         let json = issued.json.to_string();
-        Ok(tagged(&headers, &etag, "application/json", json))
+        let mut answer = tagged(&headers, &etag, "application/json", json);
+        let signature = issued.signature.as_deref();
+        let signature = signature.and_then(|text| HeaderValue::from_str(text).ok());
+        if let Some(signature) = signature {
+            answer.headers_mut().insert(SIGNATURE_HEADER, signature);
+        }
+        Ok(answer)
     };
     placed(dashboard, issue).await
 }

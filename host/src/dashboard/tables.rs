@@ -12,6 +12,7 @@ use halcyon_core::time::Timestamp;
 use super::Placement;
 use crate::clock;
 use crate::journal::{Epochs, Journal};
+use crate::signing::TableSigner;
 
 /// How long an edge that hears nothing new gives green its share, in milliseconds: three minutes.
 pub(crate) const CANARY_MS: u64 = 180_000;
@@ -22,6 +23,7 @@ const RENEW_MS: u64 = 120_000;
 /// The tables of one store.
 pub(super) struct Tables {
     dir: PathBuf,
+    signer: Option<TableSigner>,
     state: Mutex<State>,
 }
 
@@ -36,6 +38,8 @@ struct State {
 pub(super) struct Issued {
     pub(super) epoch: Epoch,
     pub(super) json: Arc<str>,
+    /// Of its bytes, where there is a key.
+    pub(super) signature: Option<Arc<str>>,
     /// Without an end of its canary.
     content: TableContent,
     at: Timestamp,
@@ -52,9 +56,9 @@ impl Issued {
 }
 
 impl Tables {
-    pub(super) fn new(dir: PathBuf) -> Self {
+    pub(super) fn new(dir: PathBuf, signer: Option<TableSigner>) -> Self {
         let state = Mutex::default();
-        Self { dir, state }
+        Self { dir, signer, state }
     }
 
     /// The table in force. Blocks on the disk.
@@ -81,10 +85,13 @@ impl Tables {
         let now = clock::now();
         let epoch = epochs.next(now).map_err(|why| why.to_string())?;
         let ends = content.clone().valid_until(now.plus(CANARY_MS));
-        let json = Publisher::json_of(&ends, epoch, now).into();
+        let json: Arc<str> = Publisher::json_of(&ends, epoch, now).into();
+        let signature = self.signer.as_ref();
+        let signature = signature.map(|key| key.sign(json.as_bytes()).into());
         let issued = Issued {
             epoch,
             json,
+            signature,
             content,
             at: now,
         };
