@@ -5,6 +5,7 @@ pub mod clock;
 pub mod dashboard;
 pub mod documents;
 pub mod driver;
+pub mod edge;
 pub mod health;
 pub mod journal;
 pub mod net;

@@ -194,6 +194,12 @@ impl Table {
         &self.health
     }
 
+    /// Where the pools of its regions are, in their order: blue and green by role, as they are written;
+    /// empty where that is not known.
+    pub fn pools(&self) -> &[[String; 2]] {
+        &self.pools
+    }
+
     /// Until when a canary's share holds, if this table has one that ends.
     pub fn valid_until(&self) -> Option<Timestamp> {
         self.release.as_ref()?.valid_until

@@ -3,6 +3,7 @@
 mod audit;
 mod control;
 mod demo;
+mod edge;
 mod exit;
 mod failure;
 mod healthcheck;
@@ -15,6 +16,7 @@ mod regions;
 mod release;
 mod route;
 mod serve;
+mod serving;
 mod settle;
 mod status;
 mod style;
@@ -74,6 +76,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the health server until SIGTERM
     Serve(serve::Args),
+    /// Send each request to its tenant's region: a reverse proxy that goes by the routing table
+    Edge(edge::Args),
     /// Take a release through its canary steps on every region
     Release(release::Args),
     /// Show the release under way
@@ -121,6 +125,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let result = match cli.command {
         Command::Demo(args) => demo::run(args, &invocation),
         Command::Serve(args) => serve::run(args, crate::health::environment()),
+        Command::Edge(args) => edge::run(&args, crate::health::environment()),
         Command::Release(args) => release::run(args, &invocation),
         Command::Status(args) => status::run(args, &invocation),
         Command::Promote(args) => control::promote(args, &invocation),

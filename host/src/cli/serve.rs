@@ -1,24 +1,20 @@
 //! `halcyon serve`: the health server and the dashboard in the foreground.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use halcyon_core::config::{self, LogFormat, Problems, Settings, startup_problems};
-use halcyon_core::document::Document;
+use halcyon_core::config::{LogFormat, Settings, startup_problems};
 use halcyon_core::readiness::{DependencyCheck, Readiness, redact_problems};
 use halcyon_core::text::printable;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 
+use super::serving::{few_files, flagged, on_signal, open, system};
 use super::{Exit, Failure, out, telemetry};
 use crate::dashboard::Dashboard;
 use crate::health::{self, Environment, Health};
 use crate::net::Client;
-use crate::net::server::{Limits, capacity, listen, raise_file_limit};
+use crate::net::server::{Limits, raise_file_limit};
 use crate::signing::TableSigner;
 
 /// Serves /health, /ready, /__meta and /metrics, and on another port the dashboard, until SIGTERM or SIGINT.
@@ -38,16 +34,9 @@ pub(super) struct Args {
     ca_file: Option<PathBuf>,
 }
 
-/// As many connections as every server should be able to have open.
-const CONNECTIONS: usize = 10_000;
-
 /// Runs the server until a signal ends it; a second one ends the process at once with 128 + signal.
 pub(super) fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
     start(&args, environment).map(|()| Exit::Done)
-}
-
-fn system(what: &'static str) -> impl Fn(io::Error) -> Failure {
-    move |why| Failure::new(Exit::Failed, format!("{what}: {why}"))
 }
 
 fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
@@ -116,57 +105,14 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
     served
 }
 
-/// A listener, or a problem more. Where the port is none, there is nothing to try.
-fn open(name: &str, address: SocketAddr, problems: &mut Problems) -> Option<TcpListener> {
-    if problems.about(name) {
-        return None;
-    }
-    match listen(address) {
-        Ok(listener) => Some(listener),
-        Err(why) => {
-            problems.errors.push(unusable_port(name, address, &why));
-            None
-        }
-    }
-}
-
 fn with_flags(args: &Args, environment: Environment) -> Environment {
-    let ports = [
-        ("HEALTH_PORT", args.health_port.clone()),
-        ("DASHBOARD_PORT", args.dashboard_port.clone()),
-    ];
-    Arc::new(WithPorts { ports, environment })
-}
-
-/// `--health-port` and `--dashboard-port` outrank the variables.
-struct WithPorts {
-    ports: [(&'static str, Option<String>); 2],
-    environment: Environment,
-}
-
-impl config::Environment for WithPorts {
-    fn variable(&self, name: &str) -> Option<String> {
-        let mut flags = self.ports.iter();
-        match flags.find(|(known, _)| *known == name) {
-            Some((_, Some(port))) => Some(port.clone()),
-            _ => self.environment.variable(name),
-        }
-    }
-
-    fn document(&self, variable: &str, path: &str) -> Result<Document, String> {
-        self.environment.document(variable, path)
-    }
-}
-
-fn unusable_port(name: &str, address: SocketAddr, why: &io::Error) -> String {
-    let why = match why.kind() {
-        io::ErrorKind::AddrInUse => "it is in use".into(),
-        io::ErrorKind::PermissionDenied => {
-            "permission denied; ports below 1024 are reserved".into()
-        }
-        _ => why.to_string(),
-    };
-    format!("{name}: cannot listen on {address}: {why}; allowed: a free port, or 0 for any")
+    flagged(
+        vec![
+            ("HEALTH_PORT", args.health_port.clone()),
+            ("DASHBOARD_PORT", args.dashboard_port.clone()),
+        ],
+        environment,
+    )
 }
 
 /// Says what runs, and what will keep it from being ready.
@@ -192,13 +138,7 @@ fn announce(
     for (check, why) in readiness.checks.blockers() {
         warnings.push(format!("not ready: {check}: {why}"));
     }
-    let most = capacity(&Limits::default());
-    if most < CONNECTIONS {
-        warnings.push(format!(
-            "only {most} connections can be open at once, as the system allows this process few files; {CONNECTIONS} need a limit (ulimit -n) of {}",
-            CONNECTIONS + 128
-        ));
-    }
+    warnings.extend(few_files());
     let warnings = warnings.iter().map(|warning| printable(warning));
     let version = env!("CARGO_PKG_VERSION");
     let up = format!(
@@ -217,39 +157,5 @@ fn announce(
             tracing::info!("{page}");
             warnings.for_each(|warning| tracing::warn!("{warning}"));
         }
-    }
-}
-
-/// The first SIGTERM or SIGINT, for whoever waits for it.
-#[derive(Clone)]
-struct Stop(watch::Receiver<bool>);
-
-impl Stop {
-    async fn wait(mut self) {
-        // Whoever tells is never dropped before.
-        let _ = self.0.wait_for(|stop| *stop).await;
-    }
-}
-
-/// The second signal ends the process.
-fn on_signal() -> io::Result<Stop> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let (tell, told) = watch::channel(false);
-    tokio::spawn(async move {
-        let first = either(&mut terminate, &mut interrupt).await;
-        let _ = tell.send(true);
-        tracing::info!("signal {first}: draining; the next one ends at once");
-        let second = either(&mut terminate, &mut interrupt).await;
-        std::process::exit(128 + second);
-    });
-    Ok(Stop(told))
-}
-
-/// The number of whichever signal comes.
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> i32 {
-    tokio::select! {
-        _ = terminate.recv() => SignalKind::terminate().as_raw_value(),
-        _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
     }
 }

@@ -18,7 +18,7 @@ use halcyon_core::placement::Router;
 use tokio::net::TcpListener;
 
 use crate::health::Environment;
-use crate::net::server::{Limits, Site, Standing, capacity, serve_until};
+use crate::net::server::{Limits, Serves, Site, Standing, capacity, serve_until};
 use crate::signing::TableSigner;
 use tables::Tables;
 
@@ -69,7 +69,7 @@ impl Dashboard {
         let drain = Duration::from_millis(self.0.settings.drain_ms);
         let refusing = self.clone();
         let site = Site {
-            router: routes::router(self),
+            serves: Serves::Router(routes::router(self)),
             refuse: Box::new(move |why| refusing.refuse(why)),
             standing: Standing::default(),
             connections: Arc::new(AtomicUsize::new(0)),

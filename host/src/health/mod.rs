@@ -49,7 +49,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use halcyon_core::config::{Settings, startup_problems};
-use halcyon_core::readiness::{Readiness, redact_problems};
+use halcyon_core::readiness::{DependencyCheck, Readiness, redact_problems};
 
 use crate::net::Client;
 use dependencies::Rounds;
@@ -78,7 +78,11 @@ struct Inner {
     /// A round of checks for a scraper is under way.
     scraping: AtomicBool,
     connections: Arc<AtomicUsize>,
+    own: Option<OwnCheck>,
 }
+
+/// What a program knows of itself that keeps it from being ready: a name, and why it is not, if it is not.
+pub type OwnCheck = (&'static str, Box<dyn Fn() -> Option<String> + Send + Sync>);
 
 impl Health {
     /// Answers from the variables of the process.
@@ -107,6 +111,18 @@ impl Health {
     /// When a variable is malformed or asks for what this version does not have: everything that keeps
     /// `halcyon serve` from starting. Regions, roles and policies do not; `/ready` reports them.
     pub fn new(environment: Environment, client: Client) -> Result<Self, ConfigError> {
+        Self::with_check(environment, client, None)
+    }
+
+    /// The same with a check of the program's own, which `/ready` shows among the dependencies.
+    ///
+    /// # Errors
+    /// As [`Health::new`].
+    pub fn with_check(
+        environment: Environment,
+        client: Client,
+        own: Option<OwnCheck>,
+    ) -> Result<Self, ConfigError> {
         let problems = redact_problems(startup_problems(&*environment), &*environment);
         if !problems.errors.is_empty() {
             return Err(ConfigError {
@@ -127,6 +143,7 @@ impl Health {
             draining: AtomicBool::new(false),
             scraping: AtomicBool::new(false),
             connections,
+            own,
         })))
     }
 
@@ -156,11 +173,20 @@ impl Health {
     pub async fn readiness(&self) -> Readiness {
         let (now, _) = Settings::read(&*self.0.environment);
         let within = Duration::from_millis(now.readiness_timeout_ms);
-        let found = self
+        let mut found = self
             .0
             .rounds
             .join(&self.0.client, now.dependencies, within)
             .await;
+        if let Some((name, check)) = &self.0.own {
+            let error = check();
+            let check = DependencyCheck {
+                ok: error.is_none(),
+                latency_ms: 0,
+                error,
+            };
+            found.insert((*name).to_owned(), check);
+        }
         let draining = self.0.draining.load(Ordering::Relaxed);
         let readiness = Readiness::evaluate(&*self.0.environment, found, draining);
         self.0.metrics.record(&readiness);

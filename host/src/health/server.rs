@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::{Health, StartError, routes};
-use crate::net::server::{Limits, Site, listen, serve_until};
+use crate::net::server::{Limits, Serves, Site, listen, serve_until};
 
 /// Serves on `listener` until `stop` is ready, and then as long as closing takes.
 ///
@@ -25,7 +25,7 @@ pub async fn serve(
 ) {
     let refusing = health.clone();
     let site = Site {
-        router: routes::whole(health.clone()),
+        serves: Serves::Router(routes::whole(health.clone())),
         refuse: Box::new(move |why| refusing.refuse(why)),
         standing: routes::standing(&health).await,
         connections: health.0.connections.clone(),

@@ -10,7 +10,7 @@ use hyper::body::{Body, Incoming};
 use super::connect::reason;
 
 /// The whole body, if it has at most `max` bytes.
-pub(super) async fn read(body: &mut Incoming, max: usize) -> Result<Vec<u8>, String> {
+pub(crate) async fn read(body: &mut Incoming, max: usize) -> Result<Vec<u8>, String> {
     let too_long = || format!("the answer is longer than {} KiB", max / 1024);
     if body.size_hint().lower() > max as u64 {
         return Err(too_long());
@@ -30,7 +30,7 @@ pub(super) async fn read(body: &mut Incoming, max: usize) -> Result<Vec<u8>, Str
 }
 
 /// What hyper has to say, as one short line.
-pub(super) fn explain(why: &hyper::Error) -> String {
+pub(crate) fn explain(why: &hyper::Error) -> String {
     if let Some(io) = why
         .source()
         .and_then(|source| source.downcast_ref::<io::Error>())

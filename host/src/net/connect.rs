@@ -21,7 +21,7 @@ use tokio_rustls::client::TlsStream;
 const STAGGER: Duration = Duration::from_millis(100);
 
 /// What a probe is doing, so that a timeout can say where the time went.
-pub(super) struct Stage(Mutex<&'static str>);
+pub(crate) struct Stage(Mutex<&'static str>);
 
 impl Default for Stage {
     fn default() -> Self {
@@ -30,16 +30,16 @@ impl Default for Stage {
 }
 
 impl Stage {
-    pub(super) fn enter(&self, name: &'static str) {
+    pub(crate) fn enter(&self, name: &'static str) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = name;
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-pub(super) async fn tcp(at: &Endpoint, stage: &Stage) -> Result<TcpStream, String> {
+pub(crate) async fn tcp(at: &Endpoint, stage: &Stage) -> Result<TcpStream, String> {
     stage.enter("resolving the name");
     let addresses = lookup_host((at.host(), at.port()))
         .await
@@ -100,7 +100,7 @@ async fn first_to_connect(
     }
 }
 
-pub(super) async fn tls(
+pub(crate) async fn tls(
     config: Arc<rustls::ClientConfig>,
     at: &Endpoint,
     stream: TcpStream,
@@ -120,7 +120,7 @@ pub(super) async fn tls(
 }
 
 /// TLS 1.2 and 1.3 by ring, so that neither a C library nor a system's CA store has to be there.
-pub(super) fn tls_config(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, String> {
+pub(crate) fn tls_config(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, String> {
     let mut roots = rustls::RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
@@ -154,7 +154,7 @@ pub(super) fn tls_config(ca_file: Option<&Path>) -> Result<rustls::ClientConfig,
 }
 
 /// An I/O error without its number, bounded and safe to print.
-pub(super) fn reason(why: &io::Error) -> String {
+pub(crate) fn reason(why: &io::Error) -> String {
     let text = match why.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".to_string(),
         io::ErrorKind::ConnectionReset => "connection reset".to_string(),

@@ -1,9 +1,10 @@
 //! The network: a client that probes, and a server's accept loop that no client can hold up.
 
-mod body;
+pub(crate) mod body;
 mod client;
-mod connect;
+pub(crate) mod connect;
 pub mod server;
 mod verdict;
 
 pub use client::Client;
+pub(crate) use connect::Stage;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::response::Response;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -14,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::connection;
+use super::connection::{self, Serves};
 use super::crowd::Crowd;
 use super::limits::Limits;
 use super::refusal::Refusal;
@@ -53,11 +52,11 @@ impl Phase {
 
 /// What is served.
 pub struct Site {
-    /// Answers the requests that are well-formed. Their bodies have been read and dropped.
-    pub router: Router,
+    /// Answers the requests that are well-formed.
+    pub serves: Serves,
     /// Makes the answer to the others.
     pub refuse: Box<dyn Fn(Refusal) -> Response + Send + Sync>,
-    /// Answers known before they are asked for, as `router` would give them. They are given while the
+    /// Answers known before they are asked for, as `serves` would give them. They are given while the
     /// server is [`Phase::Serving`].
     pub standing: Standing,
     /// Counts the connections that are open now.

@@ -1,6 +1,6 @@
 //! Where a chunked body ends (RFC 9112, 7.1), without keeping any of it.
 
-use super::limits::Limits;
+use super::limits::{Bodies, Limits};
 use super::refusal::Refusal;
 
 /// The most bytes of sizes, extensions and trailers in one body. Without a bound, a body of one-byte
@@ -74,7 +74,7 @@ impl Chunked {
             }
             at += 1;
             self.overhead += 1;
-            if self.overhead > OVERHEAD_MAX {
+            if self.overhead > OVERHEAD_MAX.saturating_add(self.earned()) {
                 return Err(BAD);
             }
             if self.step(*byte)? {
@@ -82,6 +82,14 @@ impl Chunked {
             }
         }
         Ok((at, false))
+    }
+
+    /// A body of any length needs more of them the longer it gets: as many as it has bytes of data.
+    fn earned(&self) -> u64 {
+        match self.limits.bodies {
+            Bodies::Dropped => 0,
+            Bodies::Streamed => self.data,
+        }
     }
 
     fn step(&mut self, byte: u8) -> Result<bool, Refusal> {

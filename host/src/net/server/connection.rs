@@ -2,16 +2,18 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Request};
 use axum::response::Response;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
@@ -20,11 +22,30 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::accept::{Phase, Site};
-use super::conversation::Conversation;
+use super::conversation::{Answering, Conversation};
 use super::crowd::{Crowd, Seat};
 use super::guard::Guard;
 use super::limits::Limits;
 use super::refusal::Refusal;
+
+/// The answer to come.
+pub type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// Answers requests as they arrive, body and all.
+pub trait Handler: Send + Sync {
+    /// The answer to a request of a client at `peer`. It may come before the request's body has ended, and
+    /// its own body may last as long as it takes.
+    fn answer(&self, request: Request<Incoming>, peer: Option<SocketAddr>) -> Answer;
+}
+
+/// What answers requests.
+#[derive(Clone)]
+pub enum Serves {
+    /// Handlers of requests whose bodies are dropped: [`Bodies::Dropped`](super::Bodies::Dropped).
+    Router(Router),
+    /// One of requests as they are: [`Bodies::Streamed`](super::Bodies::Streamed).
+    Handler(Arc<dyn Handler>),
+}
 
 /// Serves one client until it leaves, breaks a limit, or the server closes.
 ///
@@ -38,6 +59,7 @@ pub(super) async fn run(
 ) {
     // Answers are small: without this they wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
+    let peer = stream.peer_addr().ok();
     let conversation = Conversation::new(Instant::now());
     let seat = crowd.enter(conversation.clone());
     let talk = conversation.clone();
@@ -48,7 +70,8 @@ pub(super) async fn run(
             Heard::End => return Box::pin(guard.leave()).await,
             Heard::AskedToLeave => return,
         }
-        let answering = answer_all(guard, &site, &conversation, &limits, phase.clone(), &seat);
+        let talk = (&conversation, peer);
+        let answering = answer_all(guard, &site, talk, &limits, phase.clone(), &seat);
         match Box::pin(answering).await {
             Next::Wait(idle) => guard = idle,
             Next::Leave(over) => return Box::pin(over.leave()).await,
@@ -109,13 +132,13 @@ enum End {
 async fn answer_all(
     guard: Guard,
     site: &Site,
-    conversation: &Conversation,
+    (conversation, peer): (&Conversation, Option<SocketAddr>),
     limits: &Limits,
     mut phase: watch::Receiver<Phase>,
     seat: &Seat,
 ) -> Next {
     let asked = phase.clone();
-    let service = service_fn(|request| answer(site, conversation, &asked, request));
+    let service = service_fn(|request| answer(site, (conversation, peer), &asked, request));
     let mut connection = http1::Builder::new()
         // The guard has the deadlines. hyper's would run on idle connections too.
         .header_read_timeout(None)
@@ -162,29 +185,25 @@ async fn answer_all(
 
 async fn answer(
     site: &Site,
-    conversation: &Conversation,
+    (conversation, peer): (&Conversation, Option<SocketAddr>),
     phase: &watch::Receiver<Phase>,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    let (_answering, refused) = conversation.begin();
+    let (answering, refused) = conversation.begin();
     if let Some(why) = refused {
         return Ok(refuse(site, why));
     }
-    // The whole request has to be there before it is answered. What the body says is dropped:
-    // nothing that is served here takes one.
-    let (head, mut body) = request.into_parts();
-    while let Some(frame) = body.frame().await {
-        if frame.is_err() {
-            let why = conversation.state().broken;
-            return Ok(refuse(
-                site,
-                why.unwrap_or(Refusal::Malformed("the body ends before its length")),
-            ));
+    let answer = match &site.serves {
+        Serves::Router(router) => routed(site, router, conversation, request).await?,
+        Serves::Handler(handler) => {
+            let answer = handler.answer(request, peer).await;
+            match conversation.state().broken {
+                // Whatever the handler made of half a body.
+                Some(why) => refuse(site, why),
+                None => answer.map(|body| Body::new(Held { body, answering })),
+            }
         }
-    }
-    let answer = TowerToHyperService::new(site.router.clone())
-        .call(Request::from_parts(head, Body::empty()))
-        .await?;
+    };
     // Not while more requests are there: the connection closes behind this answer.
     let last = {
         let state = conversation.state();
@@ -195,6 +214,55 @@ async fn answer(
     } else {
         answer
     })
+}
+
+/// A body that is part of the answer until it ends.
+struct Held {
+    body: Body,
+    #[expect(dead_code, reason = "says that the answer is over when it is dropped")]
+    answering: Answering,
+}
+
+impl hyper::body::Body for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+async fn routed(
+    site: &Site,
+    router: &Router,
+    conversation: &Conversation,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    // The whole request has to be there before it is answered. What the body says is dropped.
+    let (head, mut body) = request.into_parts();
+    while let Some(frame) = body.frame().await {
+        if frame.is_err() {
+            let why = conversation.state().broken;
+            return Ok(refuse(
+                site,
+                why.unwrap_or(Refusal::Malformed("the body ends before its length")),
+            ));
+        }
+    }
+    TowerToHyperService::new(router.clone())
+        .call(Request::from_parts(head, Body::empty()))
+        .await
 }
 
 fn refuse(site: &Site, why: Refusal) -> Response {

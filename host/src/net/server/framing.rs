@@ -3,7 +3,7 @@
 
 use super::chunked::Chunked;
 use super::head::{self, BodyLength};
-use super::limits::Limits;
+use super::limits::{Bodies, Limits};
 use super::refusal::Refusal;
 
 /// What hyper gets to parse instead of a refused request, so that the refusal is answered in its
@@ -13,8 +13,8 @@ const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
 /// The same for a refused HEAD, whose answer has no content.
 const HEAD_STAND_IN: &[u8] = b"HEAD / HTTP/1.1\r\nconnection: close\r\n\r\n";
 
-/// What hyper gets instead of a chunked body that has ended. Nobody reads what is in it, and what
-/// hyper does not see it cannot refuse.
+/// What hyper gets instead of a chunked body that has ended, where bodies are dropped: what hyper does not
+/// see it cannot refuse.
 const NO_CHUNKS: &[u8] = b"0\r\n\r\n";
 
 #[derive(Debug)]
@@ -159,8 +159,12 @@ impl Framing {
                 }
                 Part::Chunks(chunked) => match chunked.feed(bytes) {
                     Ok((here, ended)) => {
+                        match self.limits.bodies {
+                            Bodies::Streamed => self.passed.extend_from_slice(&bytes[..here]),
+                            Bodies::Dropped if ended => self.passed.extend_from_slice(NO_CHUNKS),
+                            Bodies::Dropped => {}
+                        }
                         if ended {
-                            self.passed.extend_from_slice(NO_CHUNKS);
                             self.end_request();
                         }
                         here

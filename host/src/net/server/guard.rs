@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use super::accept::{Phase, Site};
 use super::conversation::Conversation;
 use super::framing::{Framing, recycle};
-use super::limits::Limits;
+use super::limits::{Bodies, Limits};
 use super::refusal::Refusal;
 
 /// How many bytes of answers wait to be sent together.
@@ -32,6 +32,8 @@ pub(super) struct Guard {
     site: Arc<Site>,
     phase: watch::Receiver<Phase>,
     reading: Pin<Box<Sleep>>,
+    /// The handler waits for the next bytes of a body, and has since [`State::request_since`].
+    body_waits: bool,
     /// Runs while the client takes nothing of what is to be sent.
     writing: Option<Pin<Box<Sleep>>>,
     /// Answers, and how many bytes of them have been sent.
@@ -56,6 +58,7 @@ impl Guard {
             site,
             phase,
             reading: Box::pin(sleep_until(now + limits.request)),
+            body_waits: false,
             writing: None,
             out: Vec::new(),
             sent: 0,
@@ -133,6 +136,7 @@ impl Guard {
         if !self.framing.mid_request() && self.framing.heads() > 0 {
             self.conversation.state().request_since = now;
         }
+        self.body_waits = false;
         let stands = alone && *self.phase.borrow() == Phase::Serving;
         let (standing, out) = (&self.site.standing, &mut self.out);
         let mut given = 0;
@@ -227,6 +231,18 @@ impl Read for Guard {
             if !guard.framing.in_body() {
                 // The next request is waited for without hyper, which then has no buffers.
                 return Poll::Pending;
+            }
+            if guard.limits.bodies == Bodies::Streamed && !guard.body_waits {
+                // A body takes as long as it moves: its time begins when somebody waits for more of it.
+                match guard.poll_fill(cx, false) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
+                    Poll::Ready(Err(why)) => return Poll::Ready(Err(why)),
+                    Poll::Ready(Ok(_)) => continue,
+                    Poll::Pending => {
+                        guard.body_waits = true;
+                        guard.conversation.state().request_since = Instant::now();
+                    }
+                }
             }
             if guard.poll_deadline(cx).is_ready() {
                 guard.conversation.state().broken = Some(Refusal::Timeout);

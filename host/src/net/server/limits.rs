@@ -2,6 +2,16 @@
 
 use std::time::Duration;
 
+/// What becomes of the bodies of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bodies {
+    /// They are read and dropped before the request is answered: nothing that is served takes one.
+    Dropped,
+    /// They go on to the handler as they come. Then `request` bounds a request's head, and how long a body
+    /// that is waited for may bring nothing.
+    Streamed,
+}
+
 /// The bounds of a server. [`Default`] gives those that are documented for users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -24,6 +34,8 @@ pub struct Limits {
     /// Open connections, whoever they are from: 16,384, or fewer if the system allows the process
     /// fewer files. More wait in the backlog.
     pub connections: usize,
+    /// What becomes of bodies: dropped.
+    pub bodies: Bodies,
 }
 
 impl Default for Limits {
@@ -37,6 +49,7 @@ impl Default for Limits {
             headers: 64,
             body_bytes: 64 * 1024,
             connections: 16 * 1024,
+            bodies: Bodies::Dropped,
         }
     }
 }

@@ -22,8 +22,9 @@ mod standing;
 mod until;
 
 pub use accept::{Phase, Site, capacity, listen, raise_file_limit, serve};
+pub use connection::{Answer, Handler, Serves};
 pub use framing::Framing;
-pub use limits::Limits;
+pub use limits::{Bodies, Limits};
 pub use refusal::Refusal;
 pub use standing::{Given, Standing};
 pub use until::serve_until;

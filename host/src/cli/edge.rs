@@ -1,0 +1,137 @@
+//! `halcyon edge`: the embedded edge in the foreground, and its health server.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use halcyon_core::config::{EdgeSettings, LogFormat, Settings, startup_problems};
+use halcyon_core::readiness::redact_problems;
+use halcyon_core::text::printable;
+
+use super::serving::{few_files, flagged, on_signal, open, system};
+use super::{Exit, Failure, out, telemetry};
+use crate::edge::Edge;
+use crate::health::{self, Environment, Health};
+use crate::net::Client;
+use crate::net::server::{Limits, raise_file_limit};
+
+/// Sends each request to its tenant's region, to blue or green, as the routing table says, until SIGTERM or
+/// SIGINT. It begins to answer when it has a table.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Args {
+    /// The routing table: a file, which is watched, or an http(s) address, which is asked [env: EDGE_TABLE]
+    #[arg(long, value_name = "FILE|URL")]
+    table: Option<String>,
+    /// Address to listen on [env: EDGE_BIND] [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Option<String>,
+    /// Port to listen on; 0 takes any free one [env: EDGE_PORT] [default: 8000]
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    port: Option<String>,
+    /// Where the tenant of a request is: header:NAME, host:.DOMAIN or path:N [env: TENANT_FROM] [default: header:x-tenant]
+    #[arg(long, value_name = "FORM")]
+    tenant_from: Option<String>,
+    /// Port of the health server; 0 takes any free one [env: HEALTH_PORT] [default: 8086]
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    health_port: Option<String>,
+    /// Address the health server binds
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
+    health_bind: IpAddr,
+    /// Certificate authorities (PEM) to trust towards upstreams and the table's address, besides the public web's
+    #[arg(long, value_name = "PATH")]
+    ca_file: Option<PathBuf>,
+}
+
+/// Runs the edge until a signal ends it; a second one ends the process at once with 128 + signal.
+pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure> {
+    let environment = flagged(
+        vec![
+            ("EDGE_TABLE", args.table.clone()),
+            ("EDGE_BIND", args.bind.clone()),
+            ("EDGE_PORT", args.port.clone()),
+            ("TENANT_FROM", args.tenant_from.clone()),
+            ("HEALTH_PORT", args.health_port.clone()),
+        ],
+        environment,
+    );
+    let mut problems = startup_problems(&*environment);
+    let (settings, _) = Settings::read(&*environment);
+    let (edge_settings, found) = EdgeSettings::read(&*environment);
+    let known = problems.errors.clone();
+    let new = found.errors.into_iter();
+    problems
+        .errors
+        .extend(new.filter(|error| !known.contains(error)));
+    problems.warnings.extend(found.warnings);
+    if let Err(why) = telemetry::start(settings.log_format, &environment) {
+        problems.errors.push(why);
+    }
+    let (bind, port) = (edge_settings.bind, edge_settings.port);
+    let edge = Edge::new(edge_settings, args.ca_file.as_deref());
+    let edge = edge.map_err(|why| problems.errors.extend(why));
+    // One of them is enough to say what is wrong with the file.
+    let client = Client::new(args.ca_file.as_deref());
+    let mut problems = redact_problems(problems, &*environment);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(system("the system gives no threads"))?;
+    let served = runtime.block_on(async {
+        let edge_port = open("EDGE_PORT", SocketAddr::from((bind, port)), &mut problems);
+        let at = SocketAddr::from((args.health_bind, settings.health_port));
+        let health_port = open("HEALTH_PORT", at, &mut problems);
+        let (Ok((edge, bringer)), Ok(client), Some(edge_port), Some(health_port), []) =
+            (edge, client, edge_port, health_port, &problems.errors[..])
+        else {
+            return Err(Failure::usage(problems.errors));
+        };
+        raise_file_limit();
+        let asked = edge.clone();
+        let own = ("table", Box::new(move || asked.missing()) as Box<_>);
+        let health = Health::with_check(environment, client, Some(own));
+        let health = health.map_err(|why| Failure::usage(why.problems))?;
+        // Before anybody is answered: whoever sees that may send a signal at once.
+        let stop = on_signal().map_err(system("the system gives no signals"))?;
+        let no_address = system("the listener has no address");
+        let listening = [&edge_port, &health_port].map(|listener| listener.local_addr());
+        let [at, health_at] = listening;
+        announce(
+            at.map_err(&no_address)?,
+            health_at.map_err(&no_address)?,
+            settings.log_format,
+            &problems.warnings,
+        );
+        let drain = Duration::from_millis(settings.drain_ms);
+        let bringing = tokio::spawn(bringer.run());
+        tokio::join!(
+            edge.serve(edge_port, stop.clone().wait(), drain),
+            health::serve(health_port, health, Limits::default(), stop.wait()),
+        );
+        bringing.abort();
+        Ok(Exit::Done)
+    });
+    // A name that is still being resolved must not hold up the end.
+    runtime.shutdown_background();
+    served
+}
+
+/// Says what runs.
+fn announce(edge: SocketAddr, health: SocketAddr, format: LogFormat, warnings: &[String]) {
+    let version = env!("CARGO_PKG_VERSION");
+    let up = format!("halcyon {version} edge on http://{edge}");
+    let health = format!("health server on {health}");
+    let warnings = warnings.iter().map(|warning| printable(warning));
+    let warnings = warnings.chain(few_files());
+    match format {
+        LogFormat::Text => {
+            out::talk(up);
+            out::talk(health);
+            warnings.for_each(|warning| out::talk(format_args!("warning: {warning}")));
+        }
+        LogFormat::Json => {
+            tracing::info!("{up}");
+            tracing::info!("{health}");
+            warnings.for_each(|warning| tracing::warn!("{warning}"));
+        }
+    }
+}

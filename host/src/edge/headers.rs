@@ -1,0 +1,161 @@
+//! Which headers go on, in either direction.
+
+use std::net::SocketAddr;
+
+use axum::http::header::{CONNECTION, EXPECT, FORWARDED, HOST};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+/// They are about one connection (RFC 9110, section 7.6.1), not about the message.
+const OF_A_CONNECTION: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const TENANT: HeaderName = HeaderName::from_static("x-halcyon-tenant");
+const REGION: HeaderName = HeaderName::from_static("x-halcyon-region");
+const SLOT: HeaderName = HeaderName::from_static("x-halcyon-slot");
+const REASON: HeaderName = HeaderName::from_static("x-halcyon-reason");
+
+/// What everything of ours begins with.
+const OURS: &str = "x-halcyon-";
+
+/// Takes away what is about the connection it came by, and what only this edge may say.
+pub(super) fn clean(headers: &mut HeaderMap) {
+    let mut gone: Vec<HeaderName> = Vec::new();
+    for named in headers.get_all(CONNECTION) {
+        let names = named.as_bytes().split(|byte| *byte == b',');
+        gone.extend(names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()));
+    }
+    let ours = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with(OURS));
+    gone.extend(ours.cloned());
+    // A client could name it to have it dropped, and with it where the request was meant to go.
+    for name in gone.iter().filter(|name| **name != HOST) {
+        headers.remove(name);
+    }
+    for name in OF_A_CONNECTION {
+        headers.remove(name);
+    }
+}
+
+/// The headers of a request as they go on to an upstream, but for its Host and the placement.
+pub(super) fn onward(
+    headers: &mut HeaderMap,
+    host: Option<HeaderValue>,
+    tenant: HeaderValue,
+    peer: Option<SocketAddr>,
+) {
+    clean(headers);
+    // Answered already, and what a client could say about itself.
+    for name in [
+        EXPECT,
+        FORWARDED,
+        FORWARDED_PORT,
+        FORWARDED_FOR,
+        FORWARDED_HOST,
+    ] {
+        headers.remove(name);
+    }
+    if let Some(host) = host {
+        headers.insert(FORWARDED_HOST, host);
+    }
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+    if let Some(peer) = peer
+        && let Ok(address) = HeaderValue::from_str(&peer.ip().to_canonical().to_string())
+    {
+        headers.insert(FORWARDED_FOR, address);
+    }
+    headers.insert(TENANT, tenant);
+}
+
+/// Says where a request was put, for whoever sees it next.
+pub(super) fn stamp(
+    headers: &mut HeaderMap,
+    region: HeaderValue,
+    slot: &'static str,
+    reason: &'static str,
+) {
+    headers.insert(REGION, region);
+    headers.insert(SLOT, HeaderValue::from_static(slot));
+    headers.insert(REASON, HeaderValue::from_static(reason));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = lines.iter().map(|(name, value)| {
+            let name = HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        });
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(name, value);
+        }
+        headers
+    }
+
+    #[test]
+    fn what_is_about_a_connection_or_of_the_edge_alone_goes() {
+        let mut found = headers(&[
+            ("host", "a"),
+            ("accept", "b"),
+            ("connection", "x-one, keep-alive"),
+            ("connection", "X-Two,host, ,\"bad"),
+            ("x-one", "1"),
+            ("x-two", "2"),
+            ("x-three", "3"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("proxy-authorization", "secret"),
+            ("x-halcyon-region", "mine"),
+            ("x-halcyon-anything", "mine"),
+        ]);
+        clean(&mut found);
+        assert_eq!(
+            found,
+            headers(&[("host", "a"), ("accept", "b"), ("x-three", "3")])
+        );
+    }
+
+    #[test]
+    fn a_client_says_nothing_about_itself() {
+        let mut found = headers(&[
+            ("forwarded", "for=1.1.1.1"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("x-forwarded-for", "2.2.2.2"),
+            ("x-forwarded-host", "evil"),
+            ("x-forwarded-port", "1"),
+            ("x-forwarded-proto", "https"),
+            ("expect", "100-continue"),
+            ("x-halcyon-tenant", "other"),
+        ]);
+        let peer = "[::ffff:10.0.0.1]:999".parse().ok();
+        let host = Some(HeaderValue::from_static("shop.example"));
+        onward(&mut found, host, HeaderValue::from_static("acme"), peer);
+        assert_eq!(
+            found,
+            headers(&[
+                ("x-forwarded-host", "shop.example"),
+                ("x-forwarded-proto", "http"),
+                ("x-forwarded-for", "10.0.0.1"),
+                ("x-halcyon-tenant", "acme"),
+            ])
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! A table with what it takes to send requests by it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::http::HeaderValue;
+use halcyon_core::endpoint::Endpoint;
+use halcyon_core::hash::TenantId;
+use halcyon_core::placement::{Decision, RegionStatus, ResidencyUnavailable, Slot};
+use halcyon_core::table::Table;
+use halcyon_core::time::Timestamp;
+
+use super::pool::Upstream;
+
+/// A table, and the connections to its upstreams.
+pub(super) struct Held {
+    pub(super) table: Table,
+    regions: Vec<Region>,
+}
+
+struct Region {
+    name: String,
+    header: HeaderValue,
+    /// Blue and green.
+    pools: [Option<Arc<Upstream>>; 2],
+}
+
+/// Where a request goes.
+pub(super) struct Way<'h> {
+    /// The region's place.
+    pub(super) place: usize,
+    pub(super) region: &'h str,
+    pub(super) header: &'h HeaderValue,
+    pub(super) slot: &'static str,
+    pub(super) reason: &'static str,
+    /// `None` where the table does not say where that is.
+    pub(super) upstream: Option<&'h Arc<Upstream>>,
+}
+
+impl Held {
+    /// The table, with the connections that `before` had to the same addresses.
+    pub(super) fn new(
+        table: Table,
+        before: Option<&Held>,
+        tls: &Arc<rustls::ClientConfig>,
+    ) -> Self {
+        let known = before.iter().flat_map(|held| held.upstreams());
+        let mut known: HashMap<String, Arc<Upstream>> = known.collect();
+        let mut upstream = |address: &str| {
+            if let Some(upstream) = known.get(address) {
+                return Some(upstream.clone());
+            }
+            let at = Endpoint::parse_http(address).ok()?;
+            let upstream = Arc::new(Upstream::new(address.to_owned(), at, tls.clone())?);
+            known.insert(address.to_owned(), upstream.clone());
+            Some(upstream)
+        };
+        let named = table.router().regions().zip(table.pools());
+        let regions = named.map(|(name, [blue, green])| Region {
+            name: name.as_str().to_owned(),
+            // A region's name is printable ASCII.
+            header: HeaderValue::from_str(name.as_str())
+                .unwrap_or(HeaderValue::from_static("unknown")),
+            pools: [upstream(blue), upstream(green)],
+        });
+        let regions = regions.collect();
+        Self { table, regions }
+    }
+
+    fn upstreams(&self) -> impl Iterator<Item = (String, Arc<Upstream>)> {
+        let pools = self.regions.iter().flat_map(|region| &region.pools);
+        pools
+            .flatten()
+            .map(|upstream| (upstream.address.clone(), upstream.clone()))
+    }
+
+    /// Where a tenant goes at `now`, as far as `health` knows.
+    ///
+    /// # Errors
+    /// When no region may serve it.
+    pub(super) fn way(
+        &self,
+        tenant: TenantId<'_>,
+        health: &[RegionStatus],
+        now: Timestamp,
+    ) -> Result<Way<'_>, ResidencyUnavailable> {
+        let slots = self.table.slots(now);
+        let found = self.table.router().decide(tenant, health, slots)?;
+        Ok(self.by(&found))
+    }
+
+    fn by(&self, found: &Decision) -> Way<'_> {
+        static NOWHERE: HeaderValue = HeaderValue::from_static("unknown");
+        let region = self.regions.get(found.region);
+        let pool = match found.slot {
+            Slot::Blue => 0,
+            Slot::Green => 1,
+        };
+        Way {
+            place: found.region,
+            region: region.map_or("", |region| &region.name),
+            header: region.map_or(&NOWHERE, |region| &region.header),
+            slot: found.slot.name(),
+            reason: found.reason.name(),
+            upstream: region.and_then(|region| region.pools[pool].as_ref()),
+        }
+    }
+}

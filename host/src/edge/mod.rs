@@ -1,0 +1,145 @@
+//! The embedded edge: a reverse proxy that sends each request to its tenant's region, to blue or green, as
+//! the routing table says.
+//!
+//! Requests never wait for a table: it comes in the background ([`source`]), the core says whether it may be
+//! taken ([`tables`]), and from then on it is what requests go by.
+
+mod answers;
+mod forward;
+mod headers;
+mod held;
+mod pool;
+mod source;
+mod stream;
+mod tables;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use halcyon_core::config::{EdgeSettings, TableSource};
+use halcyon_core::tenant::TenantFrom;
+use tokio::net::TcpListener;
+
+use crate::net::connect;
+use crate::net::server::{Bodies, Limits, Serves, Site, Standing, serve_until};
+use crate::signing::TableKeys;
+use tables::Tables;
+
+/// An edge. It answers as soon as it has a table.
+pub struct Edge {
+    tenant_from: TenantFrom,
+    tables: Arc<Tables>,
+    upstream_timeout: Duration,
+    upstream_idle: Duration,
+}
+
+/// What brings an edge its tables.
+pub struct Bringer {
+    settings: EdgeSettings,
+    tables: Arc<Tables>,
+    tls: Arc<rustls::ClientConfig>,
+}
+
+impl Edge {
+    /// An edge with these settings, which trusts the certificate authorities of the public web and those in
+    /// `ca_file` (PEM), and what brings it its tables.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the keys and the file, a line each.
+    pub fn new(
+        settings: EdgeSettings,
+        ca_file: Option<&Path>,
+    ) -> Result<(Arc<Self>, Bringer), Vec<String>> {
+        let keys = TableKeys::parse(&settings.keys);
+        let tls = connect::tls_config(ca_file).map_err(|why| vec![format!("--ca-file: {why}")]);
+        let (keys, tls) = match (keys, tls) {
+            (Ok(keys), Ok(tls)) => (keys, Arc::new(tls)),
+            (keys, tls) => {
+                let problems = [keys.err(), tls.err()];
+                return Err(problems.into_iter().flatten().flatten().collect());
+            }
+        };
+        let tables = Arc::new(Tables::new(
+            keys,
+            settings.deployment.clone(),
+            tls.clone(),
+            settings.state_dir.as_deref(),
+        ));
+        let edge = Arc::new(Self {
+            tenant_from: settings.tenant_from.clone(),
+            tables: tables.clone(),
+            upstream_timeout: Duration::from_millis(settings.upstream_timeout_ms),
+            upstream_idle: Duration::from_millis(settings.upstream_idle_ms),
+        });
+        let bringer = Bringer {
+            settings,
+            tables,
+            tls,
+        };
+        Ok((edge, bringer))
+    }
+
+    /// Why it is not ready, if it is not.
+    pub fn missing(&self) -> Option<String> {
+        self.tables.missing()
+    }
+
+    /// Serves on `listener` until `stop` is ready, and then as long as closing takes.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+        drain: Duration,
+    ) {
+        let limits = limits();
+        let site = Site {
+            serves: Serves::Handler(Arc::new(self)),
+            refuse: Box::new(|why| answers::problem(why.status(), "bad_request", why.detail())),
+            standing: Standing::default(),
+            connections: Arc::new(AtomicUsize::new(0)),
+        };
+        serve_until(listener, site, limits, stop, drain).await;
+    }
+}
+
+/// What a client of an edge may take up: bodies of any length, and heads as browsers with many cookies send.
+fn limits() -> Limits {
+    Limits {
+        head_bytes: 64 * 1024,
+        headers: 128,
+        body_bytes: u64::MAX,
+        bodies: Bodies::Streamed,
+        ..Limits::default()
+    }
+}
+
+impl Bringer {
+    /// Brings tables for ever.
+    pub async fn run(self) {
+        let tables = self.tables.clone();
+        // Before anything that could be older.
+        let resumed = tokio::task::spawn_blocking(move || tables.resume()).await;
+        if let Err(why) = resumed {
+            tracing::error!("reading EDGE_STATE_DIR broke off: {why}");
+        }
+        let refresh = Duration::from_millis(self.settings.refresh_ms);
+        match self.settings.table {
+            Some(TableSource::File(path)) => {
+                source::watch(PathBuf::from(path), self.tables, refresh).await;
+            }
+            Some(TableSource::Url(at)) => {
+                let asked = source::Asked {
+                    at,
+                    tls: self.tls,
+                    token: self.settings.token,
+                    patience: Duration::from_millis(self.settings.table_timeout_ms),
+                    refresh,
+                };
+                source::ask(asked, self.tables).await;
+            }
+            None => {}
+        }
+    }
+}

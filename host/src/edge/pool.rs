@@ -1,0 +1,218 @@
+//! Connections to one upstream, kept for the next request.
+//!
+//! Hand-made over hyper's connections, as a pooling client takes a request away and does not give it back:
+//! here one that was not sent can go elsewhere, body and all.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::{HeaderValue, Request, Response};
+use halcyon_core::endpoint::{Endpoint, Scheme};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout};
+
+use super::stream::Upload;
+use crate::net::{Stage, body, connect};
+
+/// How long connecting may take. Another region answers sooner than a third attempt of the system would.
+const CONNECT: Duration = Duration::from_millis(2_500);
+
+/// How long a connection is kept without use. Most servers close theirs after a minute or so.
+const KEEP: Duration = Duration::from_secs(55);
+
+/// Connections that are kept at most.
+const IDLE_MAX: usize = 1024;
+
+/// Bytes of an upstream's head at most, as of a client's.
+const HEAD_MAX: usize = 64 * 1024;
+
+/// An upstream, and the connections to it that nobody uses.
+pub(super) struct Upstream {
+    /// As the table writes it.
+    pub(super) address: String,
+    at: Endpoint,
+    tls: Arc<rustls::ClientConfig>,
+    /// What its Host is.
+    pub(super) host: HeaderValue,
+    /// What stands before a request's path, without a slash at its end, and before its query.
+    pub(super) path: String,
+    pub(super) query: Option<String>,
+    idle: Mutex<Vec<Idle>>,
+}
+
+struct Idle {
+    sender: SendRequest<Upload>,
+    since: Instant,
+}
+
+/// A connection in use.
+pub(super) struct Lease {
+    sender: SendRequest<Upload>,
+    upstream: Arc<Upstream>,
+    /// It has served a request before.
+    pub(super) used: bool,
+}
+
+impl Lease {
+    /// Keeps the connection for the next request. Dropping it closes it.
+    pub(super) fn give_back(self) {
+        if self.sender.is_closed() {
+            return;
+        }
+        let mut idle = self.upstream.idle();
+        if idle.len() < IDLE_MAX {
+            let since = Instant::now();
+            let sender = self.sender;
+            idle.push(Idle { sender, since });
+        }
+    }
+}
+
+/// Why there is no answer.
+pub(super) enum Lost {
+    /// Nothing of the request has been sent: it is here.
+    Unsent(Box<Request<Upload>>, String),
+    /// It may have been acted on.
+    Sent(String),
+}
+
+impl Upstream {
+    /// The upstream at an address, with no connection yet. `None` where that is no HTTP.
+    pub(super) fn new(
+        address: String,
+        at: Endpoint,
+        tls: Arc<rustls::ClientConfig>,
+    ) -> Option<Self> {
+        let host = HeaderValue::from_str(&host(&at)).ok()?;
+        let (path, query) = match at.path().split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (at.path(), None),
+        };
+        let path = path.trim_end_matches('/').to_owned();
+        (at.scheme() != Scheme::Tcp).then(|| Self {
+            address,
+            host,
+            path,
+            query: query.filter(|query| !query.is_empty()),
+            at,
+            tls,
+            idle: Mutex::default(),
+        })
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection: one that is kept, or a new one.
+    ///
+    /// # Errors
+    /// Why the upstream cannot be reached, as one line.
+    pub(super) async fn connection(self: &Arc<Self>) -> Result<Lease, String> {
+        loop {
+            // The last one first: the others may close.
+            let kept = self.idle().pop();
+            let Some(Idle { mut sender, since }) = kept else {
+                return self.connect().await;
+            };
+            if since.elapsed() > KEEP {
+                // So have all others been.
+                self.idle().clear();
+                continue;
+            }
+            // Its last answer has been read, so it is ready at once, or closed.
+            if sender.ready().await.is_ok() {
+                return Ok(self.lease(sender, true));
+            }
+        }
+    }
+
+    /// A new connection.
+    ///
+    /// # Errors
+    /// As [`connection`](Self::connection).
+    pub(super) async fn connect(self: &Arc<Self>) -> Result<Lease, String> {
+        let stage = Stage::default();
+        match timeout(CONNECT, self.open(&stage)).await {
+            Ok(sender) => Ok(self.lease(sender?, false)),
+            Err(_) => Err(format!(
+                "timeout: {} ms passed while {}",
+                CONNECT.as_millis(),
+                stage.name()
+            )),
+        }
+    }
+
+    fn lease(self: &Arc<Self>, sender: SendRequest<Upload>, used: bool) -> Lease {
+        let upstream = self.clone();
+        Lease {
+            sender,
+            upstream,
+            used,
+        }
+    }
+
+    async fn open(&self, stage: &Stage) -> Result<SendRequest<Upload>, String> {
+        let stream = connect::tcp(&self.at, stage).await?;
+        match self.at.scheme() {
+            Scheme::Https => {
+                let stream = connect::tls(self.tls.clone(), &self.at, stream, stage).await?;
+                shake_hands(stream).await
+            }
+            Scheme::Http | Scheme::Tcp => shake_hands(stream).await,
+        }
+    }
+}
+
+impl Lease {
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Upload>,
+    ) -> Result<Response<Incoming>, Lost> {
+        let sent = self.sender.try_send_request(request).await;
+        sent.map_err(|mut lost| {
+            let why = body::explain(lost.error());
+            match lost.take_message() {
+                Some(request) => Lost::Unsent(Box::new(request), why),
+                None => Lost::Sent(why),
+            }
+        })
+    }
+}
+
+async fn shake_hands<S>(stream: S) -> Result<SendRequest<Upload>, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = Builder::new()
+        .max_buf_size(HEAD_MAX)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|why| body::explain(&why))?;
+    // Ends when the sender is dropped, or the upstream closes.
+    tokio::spawn(async move {
+        if let Err(why) = connection.await {
+            tracing::debug!("connection to an upstream ended: {why}");
+        }
+    });
+    Ok(sender)
+}
+
+/// As a browser would write it: without the port that goes without saying.
+fn host(at: &Endpoint) -> String {
+    let authority = at.authority();
+    let usual = match at.scheme() {
+        Scheme::Http => ":80",
+        Scheme::Https => ":443",
+        Scheme::Tcp => "",
+    };
+    let without = authority.strip_suffix(usual).unwrap_or(&authority);
+    without.to_owned()
+}

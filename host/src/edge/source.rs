@@ -1,0 +1,238 @@
+//! Where tables come from: a file that is watched, or an address that is asked.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::http::header::{
+    ACCEPT, AUTHORIZATION, CONNECTION, ETAG, HOST, IF_NONE_MATCH, USER_AGENT,
+};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
+use halcyon_core::endpoint::{Endpoint, Scheme};
+use http_body_util::Empty;
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::Builder;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::tables::{LONGEST, Tables};
+use crate::net::{Stage, body, connect};
+use crate::signing::{SIGNATURE_HEADER, signature_file};
+
+/// How often a file is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How soon the next attempt is as long as there is no table at all.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Looks at a file for ever, and offers what is new.
+pub(super) async fn watch(path: PathBuf, tables: Arc<Tables>, refresh: Duration) {
+    let mut seen = None;
+    let mut said = String::new();
+    loop {
+        let (path, tables) = (path.clone(), tables.clone());
+        let known = seen;
+        let look = tokio::task::spawn_blocking(move || look(&path, known, &tables)).await;
+        match look {
+            Ok((state, Ok(()))) => {
+                seen = state;
+                said.clear();
+            }
+            Ok((_, Err(why))) => {
+                // Looked at again each time: the signature may be on its way. Said once.
+                seen = None;
+                if said != why {
+                    tracing::warn!("EDGE_TABLE: table not taken: {why}");
+                    said = why;
+                }
+            }
+            Err(why) => tracing::error!("looking at EDGE_TABLE broke off: {why}"),
+        }
+        sleep(refresh.min(LOOK)).await;
+    }
+}
+
+/// What tells that files are still the same.
+type State = Option<[(SystemTime, u64, u64); 2]>;
+
+fn state(path: &Path) -> State {
+    use std::os::unix::fs::MetadataExt;
+    let of = |path: &Path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.modified().ok()?, found.len(), found.ino()))
+    };
+    // Where there is no signature, that may change too.
+    let none = (SystemTime::UNIX_EPOCH, 0, 0);
+    Some([of(path)?, of(&signature_file(path)).unwrap_or(none)])
+}
+
+fn look(path: &Path, seen: State, tables: &Tables) -> (State, Result<(), String>) {
+    let now = state(path);
+    if now.is_some() && now == seen {
+        return (now, Ok(()));
+    }
+    (
+        now,
+        read(path).and_then(|(table, signature)| tables.offer(&table, signature.as_deref())),
+    )
+}
+
+fn read(path: &Path) -> Result<(Vec<u8>, Option<String>), String> {
+    use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
+    let shown = halcyon_core::text::Seen(&path.to_string_lossy()).to_string();
+    let cannot = |why: std::io::Error| format!("{shown} cannot be read: {why}");
+    let signature = std::fs::read_to_string(signature_file(path)).ok();
+    // Not waited for, where it is a pipe.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let mut options = std::fs::File::options();
+    let file = options.read(true).custom_flags(flags).open(path);
+    let file = file.map_err(cannot)?;
+    if !file.metadata().map_err(cannot)?.is_file() {
+        return Err(format!("{shown} is no regular file"));
+    }
+    let mut table = Vec::new();
+    let mut part = file.take(LONGEST as u64 + 1);
+    part.read_to_end(&mut table).map_err(cannot)?;
+    Ok((table, signature))
+}
+
+/// An address that answers with tables.
+pub(super) struct Asked {
+    pub(super) at: Endpoint,
+    pub(super) tls: Arc<rustls::ClientConfig>,
+    pub(super) token: Option<String>,
+    /// How long an answer may take.
+    pub(super) patience: Duration,
+    pub(super) refresh: Duration,
+}
+
+/// Asks an address for ever, and offers what is new.
+pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
+    let mut etag = None;
+    let mut said = String::new();
+    loop {
+        let stage = Stage::default();
+        let once = timeout(asked.patience, fetch(&asked, etag.clone(), &stage)).await;
+        let once = once.unwrap_or_else(|_| {
+            let ms = asked.patience.as_millis();
+            Err(format!("timeout: {ms} ms passed while {}", stage.name()))
+        });
+        let taken = match once {
+            Ok(None) => Ok(()),
+            Ok(Some(answer)) => {
+                let tables = tables.clone();
+                let offered = answer.etag.clone();
+                let offer = move || tables.offer(&answer.table, answer.signature.as_deref());
+                let taken = tokio::task::spawn_blocking(offer).await;
+                let taken = taken.unwrap_or_else(|why| Err(format!("reading it broke off: {why}")));
+                if taken.is_ok() {
+                    etag = offered;
+                }
+                taken
+            }
+            Err(why) => Err(why),
+        };
+        match taken {
+            Ok(()) => said.clear(),
+            Err(why) if said != why => {
+                tracing::warn!("EDGE_TABLE: table not taken: {why}");
+                said = why;
+            }
+            Err(_) => {}
+        }
+        let wait = match tables.held().is_some() {
+            true => asked.refresh,
+            false => asked.refresh.min(SOON),
+        };
+        sleep(jittered(wait)).await;
+    }
+}
+
+/// Give or take a fifth: a fleet that started at once shall not ask at once.
+fn jittered(wait: Duration) -> Duration {
+    let mut dice = [0; 2];
+    // Without randomness it is no more than not spread.
+    let _ = getrandom::fill(&mut dice);
+    let share = f64::from(u16::from_le_bytes(dice)) / f64::from(u16::MAX);
+    wait.mul_f64(0.8 + 0.4 * share)
+}
+
+struct Fetched {
+    table: Vec<u8>,
+    signature: Option<String>,
+    etag: Option<HeaderValue>,
+}
+
+/// The table, or nothing where it is the one with this tag.
+async fn fetch(
+    asked: &Asked,
+    etag: Option<HeaderValue>,
+    stage: &Stage,
+) -> Result<Option<Fetched>, String> {
+    let stream = connect::tcp(&asked.at, stage).await?;
+    match asked.at.scheme() {
+        Scheme::Https => {
+            let stream = connect::tls(asked.tls.clone(), &asked.at, stream, stage).await?;
+            converse(stream, asked, etag, stage).await
+        }
+        Scheme::Http | Scheme::Tcp => converse(stream, asked, etag, stage).await,
+    }
+}
+
+async fn converse<S>(
+    stream: S,
+    asked: &Asked,
+    etag: Option<HeaderValue>,
+    stage: &Stage,
+) -> Result<Option<Fetched>, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    stage.enter("waiting for the answer");
+    let mut request = Request::get(asked.at.path())
+        .header(HOST, asked.at.authority())
+        .header(USER_AGENT, concat!("halcyon/", env!("CARGO_PKG_VERSION")))
+        .header(ACCEPT, "application/json")
+        .header(CONNECTION, "close");
+    if let Some(token) = &asked.token {
+        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let conditional = etag.is_some();
+    if let Some(etag) = etag {
+        request = request.header(IF_NONE_MATCH, etag);
+    }
+    let request = request.body(Empty::<Bytes>::new());
+    let request = request.map_err(|_| "its path cannot be requested".to_owned())?;
+    let (mut sender, connection) = Builder::new()
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|why| body::explain(&why))?;
+    // In a set, so that it ends with this attempt.
+    let mut connections = JoinSet::new();
+    connections.spawn(async move {
+        let _ = connection.await;
+    });
+    let answer = sender.send_request(request).await;
+    let (head, mut content): (_, Incoming) =
+        answer.map_err(|why| body::explain(&why))?.into_parts();
+    match head.status {
+        StatusCode::OK => {}
+        StatusCode::NOT_MODIFIED if conditional => return Ok(None),
+        // Redirects are not followed: EDGE_TABLE says where tables come from, and where the token goes.
+        status => return Err(format!("status {}; expected 200", status.as_u16())),
+    }
+    stage.enter("reading the answer");
+    let table = body::read(&mut content, LONGEST).await?;
+    Ok(Some(Fetched {
+        table,
+        signature: text(&head.headers, SIGNATURE_HEADER),
+        etag: head.headers.get(ETAG).cloned(),
+    }))
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}

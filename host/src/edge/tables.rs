@@ -1,0 +1,150 @@
+//! The table that is held, and which one may follow it. The core says which may; here it is made to last.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwapOption;
+use halcyon_core::table::Table;
+use halcyon_core::text::printable;
+
+use super::held::Held;
+use crate::clock;
+use crate::replace::replace;
+use crate::signing::{TableKeys, signature_file};
+
+/// The longest table that is read, in bytes: 16 MiB.
+pub(super) const LONGEST: usize = 16 * 1024 * 1024;
+
+/// The table in force, and what it takes to get the next one.
+pub(super) struct Tables {
+    held: ArcSwapOption<Held>,
+    keys: TableKeys,
+    deployment: Option<String>,
+    tls: Arc<rustls::ClientConfig>,
+    /// Where the last good one is kept.
+    kept: Option<PathBuf>,
+    /// Why the last one offered was not taken; one is offered at a time.
+    refused: Mutex<Option<String>>,
+}
+
+impl Tables {
+    pub(super) fn new(
+        keys: TableKeys,
+        deployment: Option<String>,
+        tls: Arc<rustls::ClientConfig>,
+        state_dir: Option<&str>,
+    ) -> Self {
+        Self {
+            held: ArcSwapOption::empty(),
+            keys,
+            deployment,
+            tls,
+            kept: state_dir.map(|dir| Path::new(dir).join("table.json")),
+            refused: Mutex::default(),
+        }
+    }
+
+    /// The table in force.
+    pub(super) fn held(&self) -> arc_swap::Guard<Option<Arc<Held>>> {
+        self.held.load()
+    }
+
+    /// Why this edge is not ready, if it is not.
+    pub(super) fn missing(&self) -> Option<String> {
+        if self.held.load().is_some() {
+            return None;
+        }
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = refused.as_deref().unwrap_or("none has come");
+        Some(format!("no routing table yet: {why}"))
+    }
+
+    /// Begins with the table that was held before a restart, if it is kept and still good. Blocks.
+    pub(super) fn resume(&self) {
+        let Some(kept) = &self.kept else { return };
+        let table = match std::fs::read(kept) {
+            Ok(table) => table,
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => return,
+            Err(why) => {
+                let path = printable(&kept.display().to_string());
+                return tracing::warn!("EDGE_STATE_DIR: {path} cannot be read: {why}");
+            }
+        };
+        let signature = std::fs::read_to_string(signature_file(kept)).ok();
+        match self.take(&table, signature.as_deref()) {
+            Ok(Some(epoch)) => tracing::info!("table {epoch} is kept from before"),
+            Ok(None) => {}
+            Err(why) => tracing::warn!("the table kept in EDGE_STATE_DIR is not taken: {why}"),
+        }
+    }
+
+    /// Takes a table, or keeps the one that is held. Blocks.
+    ///
+    /// # Errors
+    /// Why it is not taken, as one line.
+    pub(super) fn offer(&self, table: &[u8], signature: Option<&str>) -> Result<(), String> {
+        let taken = self.take(table, signature);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *refused = taken.as_ref().err().cloned();
+        drop(refused);
+        let Some(epoch) = taken? else { return Ok(()) };
+        tracing::info!("table {epoch} is in force");
+        if let Some(kept) = &self.kept
+            && let Err(why) = keep(kept, table, signature)
+        {
+            // A full disk must not keep anybody from the region that is up.
+            let path = printable(&kept.display().to_string());
+            tracing::warn!(
+                "EDGE_STATE_DIR: {path} cannot be written, so a restart may begin with an older table: {why}"
+            );
+        }
+        Ok(())
+    }
+
+    /// Answers the epoch of a new table; `None` for the one that is held already.
+    fn take(&self, bytes: &[u8], signature: Option<&str>) -> Result<Option<u64>, String> {
+        if bytes.len() > LONGEST {
+            let length = bytes.len();
+            return Err(format!("it has {length} bytes; allowed: at most {LONGEST}"));
+        }
+        // Before anything of it is parsed.
+        self.keys.verify(bytes, signature)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| "it is no UTF-8".to_owned())?;
+        let table = Table::from_json(text).map_err(|why| summary(&why.problems))?;
+        let held = self.held.load_full();
+        let before = held.as_deref().map(|held| &held.table);
+        table
+            .is_for(self.deployment.as_deref())
+            .and_then(|()| table.may_follow(before, clock::now()))
+            .map_err(|why| why.to_string())?;
+        let epoch = table.epoch();
+        if before.is_some_and(|before| before.epoch() == epoch) {
+            return Ok(None);
+        }
+        let new = Held::new(table, held.as_deref(), &self.tls);
+        self.held.store(Some(Arc::new(new)));
+        Ok(Some(epoch.number()))
+    }
+}
+
+/// The signature first: a table without its own is none where keys are set.
+fn keep(path: &Path, table: &[u8], signature: Option<&str>) -> std::io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(dir)?;
+    replace(&signature_file(path), signature.unwrap_or("").as_bytes())?;
+    replace(path, table)
+}
+
+/// The first problems of many, as one line.
+fn summary(problems: &[String]) -> String {
+    let shown = problems
+        .iter()
+        .take(8)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("; ");
+    match problems.len().saturating_sub(8) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
+}
