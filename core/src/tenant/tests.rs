@@ -1,6 +1,7 @@
 //! Every form, and what is no id.
 
 use super::*;
+use alloc::string::ToString;
 use alloc::vec;
 
 fn asked<'r>(headers: &'r [&'r [u8]], host: &'r str, path: &'r str) -> Asked<'r> {

@@ -92,6 +92,8 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
         let health = health.map_err(|why| Failure::usage(why.problems))?;
         // Before anybody is answered: whoever sees that may send a signal at once.
         let stop = on_signal().map_err(system("the system gives no signals"))?;
+        // Before anybody is answered: with a table that is here already, nobody hears that there is none.
+        bringer.begin();
         let no_address = system("the listener has no address");
         let listening = [&edge_port, &health_port].map(|listener| listener.local_addr());
         let [at, health_at] = listening;

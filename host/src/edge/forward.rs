@@ -105,6 +105,9 @@ impl Edge {
         if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
             return bad("TRACE and CONNECT are not for an edge; allowed: any other method");
         }
+        if !is_host(host(request)) {
+            return bad("no valid Host; allowed: host[:port]");
+        }
         if !uri.path().starts_with('/') {
             return bad("the target has no path; allowed: one that begins with /");
         }
@@ -248,6 +251,16 @@ fn host(request: &Request<Incoming>) -> &str {
     let of_target = request.uri().authority().map(|host| host.as_str());
     let of_header = || request.headers().get(HOST)?.to_str().ok();
     of_target.or_else(of_header).unwrap_or_default()
+}
+
+/// Whether a Host says nothing but a host, and maybe a port: it goes on as x-forwarded-host.
+fn is_host(host: &str) -> bool {
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, port),
+        _ => (host, ""),
+    };
+    let allowed = |byte: u8| matches!(byte, b'!'..=b'~') && !b"/\\?#@".contains(&byte);
+    !name.is_empty() && name.bytes().all(allowed) && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Makes a request ready for any upstream.

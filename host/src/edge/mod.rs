@@ -116,14 +116,20 @@ fn limits() -> Limits {
 }
 
 impl Bringer {
+    /// Brings the tables that are here already: the one that is kept from before, and a file's. Blocks on the
+    /// disk.
+    pub fn begin(&self) {
+        // Before anything that could be older.
+        self.tables.resume();
+        if let Some(TableSource::File(path)) = &self.settings.table
+            && let Err(why) = source::look_at(Path::new(path), &self.tables)
+        {
+            tracing::warn!("EDGE_TABLE: table not taken: {why}");
+        }
+    }
+
     /// Brings tables for ever.
     pub async fn run(self) {
-        let tables = self.tables.clone();
-        // Before anything that could be older.
-        let resumed = tokio::task::spawn_blocking(move || tables.resume()).await;
-        if let Err(why) = resumed {
-            tracing::error!("reading EDGE_STATE_DIR broke off: {why}");
-        }
         let refresh = Duration::from_millis(self.settings.refresh_ms);
         match self.settings.table {
             Some(TableSource::File(path)) => {

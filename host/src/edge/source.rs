@@ -73,10 +73,16 @@ fn look(path: &Path, seen: State, tables: &Tables) -> (State, Result<(), String>
     if now.is_some() && now == seen {
         return (now, Ok(()));
     }
-    (
-        now,
-        read(path).and_then(|(table, signature)| tables.offer(&table, signature.as_deref())),
-    )
+    (now, look_at(path, tables))
+}
+
+/// Offers what a file says now. Blocks.
+///
+/// # Errors
+/// Why it is not taken.
+pub(super) fn look_at(path: &Path, tables: &Tables) -> Result<(), String> {
+    let (table, signature) = read(path)?;
+    tables.offer(&table, signature.as_deref())
 }
 
 fn read(path: &Path) -> Result<(Vec<u8>, Option<String>), String> {

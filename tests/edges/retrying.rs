@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::edge::Runtime;
+use crate::http::Answer;
 use crate::upstream::Mode;
 use crate::world::{EPOCH, FAST, World, echo, got, native, place, tenants};
 
-in_every_runtime! {
+in_every_edge! {
     a_dead_region_is_left_for_the_one_that_the_core_names,
     residency_holds_on_the_second_try_too,
     a_gateway_error_is_left_and_any_other_answer_is_passed_on,
@@ -146,10 +147,28 @@ fn what_may_change_something_is_never_sent_twice(runtime: Runtime) {
         (503, Some("application/json"))
     );
     assert_eq!(place(&answer), mine);
-    world.kill("us-east");
-    let answer = world.edge.send("POST", &tenant, b"text");
-    assert_eq!(answer.problem(502), "upstream_unreachable");
     assert_eq!(others(&world), before);
+    world.kill("us-east");
+    // Until the end of a kept connection has come by, what is sent over it may have been read.
+    std::thread::sleep(Duration::from_millis(200));
+    let answer = world.edge.send("POST", &tenant, b"text");
+    unsent(&world, runtime, &answer, &tenant);
+}
+
+/// Nobody has got any of a request to a region that refuses connections. The embedded edge knows that, and
+/// sends it to the next region; the runtimes of the template do not say so.
+#[track_caller]
+fn unsent(world: &World, runtime: Runtime, answer: &Answer, tenant: &str) {
+    match runtime {
+        Runtime::Workerd | Runtime::Node => {
+            assert_eq!(answer.problem(502), "upstream_unreachable");
+            assert_eq!(place(answer), native(&world.table, &[], tenant));
+        }
+        Runtime::Embedded => {
+            assert_eq!(echo(answer)["length"], 4);
+            assert_eq!(place(answer), native(&world.table, &["us-east"], tenant));
+        }
+    }
 }
 
 fn a_safe_method_with_a_body_is_not_sent_twice(runtime: Runtime) {
@@ -158,9 +177,9 @@ fn a_safe_method_with_a_body_is_not_sent_twice(runtime: Runtime) {
     };
     let tenant = tenant_of(&world, "us-east");
     world.kill("us-east");
+    std::thread::sleep(Duration::from_millis(200));
     let answer = world.edge.send("OPTIONS", &tenant, b"body");
-    assert_eq!(answer.problem(502), "upstream_unreachable");
-    assert_eq!(place(&answer), native(&world.table, &[], &tenant));
+    unsent(&world, runtime, &answer, &tenant);
     let answer = world.edge.send("OPTIONS", &tenant, b"");
     assert_eq!(place(&answer).2, "failover");
 }
@@ -232,6 +251,12 @@ fn a_slot_without_an_address_is_no_reason_for_the_other_slot(runtime: Runtime) {
         (second.clone(), "green")
     );
     let answer = world.edge.send("POST", &tenant, b"text");
+    if runtime == Runtime::Embedded {
+        // Nothing of it has been sent.
+        assert_eq!(place(&answer), second);
+        assert_eq!(world.upstream("us-east", "blue").asked().len(), 0);
+        return;
+    }
     assert_eq!(answer.problem(503), "no_upstream");
     assert!(
         ["us-east", "green"]

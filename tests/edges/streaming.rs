@@ -8,7 +8,7 @@ use crate::http::Client;
 use crate::upstream::pattern;
 use crate::world::{World, got, native, place};
 
-in_every_runtime! {
+in_every_edge! {
     a_large_upload_goes_through_as_it_comes,
     an_upload_of_unknown_length_goes_through_in_chunks,
     an_upload_may_take_longer_than_an_upstream_may,
@@ -175,7 +175,7 @@ fn a_web_socket_goes_through_in_workers(runtime: Runtime) {
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
     ];
     client.write(request("GET", "/", &headers));
-    if runtime == Runtime::Node {
+    if runtime != Runtime::Workerd {
         let echo = crate::world::echo(&client.answer("GET"));
         assert_eq!(got(&echo, "upgrade"), [""; 0]);
         return;

@@ -57,13 +57,25 @@ fn serve(stream: TcpStream, answering: &Answering) {
     let _ = stream.get_ref().shutdown(Shutdown::Both);
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.gone.store(true, Ordering::SeqCst);
+impl Server {
+    /// How many connections there are, or have been.
+    pub(crate) fn connections(&self) -> usize {
+        lock(&self.connections).len()
+    }
+
+    /// Closes them all, and goes on.
+    pub(crate) fn close(&self) {
         for connection in lock(&self.connections).drain(..) {
             // Closed already is as good.
             let _ = connection.shutdown(Shutdown::Both);
         }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::SeqCst);
+        self.close();
         // Wakes the accepting thread, which then lets the port go.
         let _ = TcpStream::connect(self.address);
     }

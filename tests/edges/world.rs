@@ -49,8 +49,7 @@ impl World {
         variables: &[(&str, &str)],
         change: impl Fn(&mut Value),
     ) -> Option<Self> {
-        let world = Self::before(runtime, variables, change)?;
-        world.tables.mode(Mode::Table(world.table.clone()));
+        let world = Self::beginning(runtime, variables, change, Mode::Table)?;
         world.wait_for_a_table();
         Some(world)
     }
@@ -61,6 +60,15 @@ impl World {
         variables: &[(&str, &str)],
         change: impl Fn(&mut Value),
     ) -> Option<Self> {
+        Self::beginning(runtime, variables, change, |_| Mode::Hang)
+    }
+
+    fn beginning(
+        runtime: Runtime,
+        variables: &[(&str, &str)],
+        change: impl Fn(&mut Value),
+        mode: impl Fn(Value) -> Mode,
+    ) -> Option<Self> {
         let upstreams = REGIONS.iter().flat_map(|region| {
             ["blue", "green"].map(|slot| {
                 let name = (String::from(*region), String::from(slot));
@@ -70,7 +78,7 @@ impl World {
         let upstreams: BTreeMap<_, _> = upstreams.collect();
         let mut table = usual(&upstreams);
         change(&mut table);
-        let tables = Tables::start(Mode::Hang);
+        let tables = Tables::start(mode(table.clone()));
         let url = tables.url();
         let mut all = BTreeMap::from([
             ("TABLE_URL", url.as_str()),

@@ -19,6 +19,8 @@ pub(crate) enum Mode {
     Table(Value),
     /// 200 with these bytes.
     Bytes(Vec<u8>),
+    /// The same with this signature.
+    Signed(Vec<u8>, String),
     Status(u16),
     /// 302 to this address.
     Redirect(String),
@@ -117,6 +119,14 @@ fn answer(
             write!(
                 to,
                 "HTTP/1.1 200 OK\r\netag: \"bad\"\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            )?;
+            to.write_all(&body)?;
+        }
+        Mode::Signed(body, signature) => {
+            write!(
+                to,
+                "HTTP/1.1 200 OK\r\nx-halcyon-signature: {signature}\r\ncontent-length: {}\r\n\r\n",
                 body.len()
             )?;
             to.write_all(&body)?;

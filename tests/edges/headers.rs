@@ -3,7 +3,7 @@
 use crate::edge::Runtime;
 use crate::world::{World, echo, got, native, place};
 
-in_every_runtime! {
+in_every_edge! {
     routing_headers_of_a_client_never_arrive,
     an_upstream_cannot_fake_where_a_request_was_put,
     what_a_client_says_of_its_connection_and_itself_is_replaced,

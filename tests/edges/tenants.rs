@@ -1,15 +1,11 @@
-//! Where the tenant is, and variables that say it wrongly.
-
-use serde_json::{Value, json};
+//! Where the tenant is.
 
 use crate::edge::{Edge, Runtime, request};
-use crate::http::{Answer, Client};
+use crate::http::Client;
 use crate::world::{World, echo, got};
 
-in_every_runtime! {
+in_every_edge! {
     the_tenant_is_where_the_variable_says,
-    every_wrong_variable_is_named_with_its_value_and_what_is_allowed,
-    an_empty_variable_counts_as_unset,
     a_request_that_is_no_good_is_refused,
 }
 
@@ -90,7 +86,15 @@ fn the_tenant_is_where_the_variable_says(runtime: Runtime) {
                 ("/acme/x/y?z=/bank-1", &[], Ok("acme")),
                 ("/a%20b%2Fc/x", &[], Ok("a%20b%2Fc")),
                 ("/b%C3%BCrger", &[], Ok("b%C3%BCrger")),
-                ("/bank-1/../acme", &[], Ok("acme")),
+                (
+                    "/bank-1/../acme",
+                    &[],
+                    // Where a URL is made of it, that is the same for whoever comes behind.
+                    match runtime {
+                        Runtime::Embedded => Err("bad_tenant"),
+                        _ => Ok("acme"),
+                    },
+                ),
                 ("/", &[("x-tenant", "acme")], Err("no_tenant")),
                 ("//acme", &[], Err("no_tenant")),
                 ("/?acme", &[], Err("no_tenant")),
@@ -123,157 +127,6 @@ fn the_tenant_is_where_the_variable_says(runtime: Runtime) {
             }
         }
     }
-}
-
-fn refused(runtime: Runtime, variables: &[(&str, Value)]) -> Option<(Vec<String>, Answer)> {
-    let edge = Edge::start(runtime, variables)?;
-    for method in ["GET", "POST"] {
-        assert_eq!(
-            edge.ask(method, "/", &[("x-tenant", "acme")]).problem(500),
-            "bad_config"
-        );
-    }
-    let answer = edge.get("acme");
-    let body = answer.json();
-    let problems = match body["problems"].as_array() {
-        Some(all) => all
-            .iter()
-            .map(|line| line.as_str().unwrap().to_owned())
-            .collect(),
-        None => vec![answer.detail()],
-    };
-    Some((problems, answer))
-}
-
-fn every_wrong_variable_is_named_with_its_value_and_what_is_allowed(runtime: Runtime) {
-    let forms = "allowed: header:NAME, host:.DOMAIN, path:N with N from 1 to 9";
-    let url = ("TABLE_URL", Value::from("http://127.0.0.1:1/"));
-    for value in [
-        "x-tenant",
-        "header",
-        "header:",
-        "header:x tenant",
-        "header:x:y",
-        "Header:x-tenant",
-        " header:x-tenant",
-        "host:example.com",
-        "host:",
-        "host:.",
-        "host:.exa mple",
-        "host:..com",
-        "host:.example.com/",
-        "path:0",
-        "path:10",
-        "path:",
-        "path:-1",
-        "path:1.5",
-        "cookie:tenant",
-        "header:x-tenant\n",
-    ] {
-        let variables = [url.clone(), ("TENANT_FROM", value.into())];
-        let Some((problems, _)) = refused(runtime, &variables) else {
-            return;
-        };
-        let seen = serde_json::to_string(value).unwrap();
-        assert_eq!(
-            problems,
-            [format!("TENANT_FROM: {seen} says nowhere; {forms}")]
-        );
-    }
-    let (problems, _) = refused(
-        runtime,
-        &[
-            url.clone(),
-            ("TENANT_FROM", "header:X-Halcyon-Tenant".into()),
-        ],
-    )
-    .unwrap();
-    assert_eq!(
-        problems,
-        [format!(
-            "TENANT_FROM: \"header:X-Halcyon-Tenant\" names a header that clients may not send; {forms}"
-        )]
-    );
-
-    // Everything at once.
-    let long = format!("p\u{fc}th:{}", "9".repeat(100));
-    let (problems, answer) = refused(
-        runtime,
-        &[
-            ("TENANT_FROM", long.into()),
-            ("TABLE_URL", "https://joe:s3cr3t@halcyon.test/table".into()),
-            ("TABLE_TOKEN", "s3cr3t\u{e4}".into()),
-            ("TABLE_REFRESH_MS", "0".into()),
-            ("TABLE_TIMEOUT_MS", "1e3".into()),
-            ("UPSTREAM_TIMEOUT_MS", (-1).into()),
-        ],
-    )
-    .unwrap();
-    let nines = "9".repeat(59);
-    assert_eq!(problems, [
-        format!("TENANT_FROM: \"p\\u00fcth:{nines}...\" says nowhere; {forms}"),
-        "TABLE_URL: \"https://***@halcyon.test\" carries credentials, which would end up in logs; allowed: TABLE_TOKEN".into(),
-        "TABLE_TOKEN: (not shown) is no bearer token; allowed: printable ASCII without blanks".into(),
-        "TABLE_REFRESH_MS: \"0\" is no number in range; allowed: 100 to 3600000".into(),
-        "TABLE_TIMEOUT_MS: \"1e3\" is no number in range; allowed: 10 to 25000".into(),
-        "UPSTREAM_TIMEOUT_MS: \"-1\" is no number in range; allowed: 10 to 600000".into(),
-    ]);
-    assert!(!answer.to_string().contains("s3cr3t"));
-
-    let urls = "allowed: http://host[:port][/path], https://host[:port][/path]";
-    for (variables, problem) in [
-        (
-            vec![],
-            format!("TABLE_URL: is not set, and TABLE neither; {urls}"),
-        ),
-        (
-            vec![("TABLE_URL", json!("halcyon.test/table"))],
-            format!("TABLE_URL: \"halcyon.test/table\" is no HTTP address; {urls}"),
-        ),
-        (
-            vec![("TABLE_URL", json!("ftp://joe:s3cr3t@x/"))],
-            format!("TABLE_URL: \"ftp://***@x/\" is no HTTP address; {urls}"),
-        ),
-        (
-            vec![url.clone(), ("TABLE", json!("{"))],
-            String::from("TABLE: \"{\" is no JSON; allowed: what halcyon table prints"),
-        ),
-    ] {
-        assert_eq!(refused(runtime, &variables).unwrap().0, [problem]);
-    }
-    let (problems, _) = refused(runtime, &[("TABLE", json!({"format": 1, "epoch": 0}))]).unwrap();
-    assert!(
-        problems.len() > 3,
-        "everything that is wrong with it: {problems:?}"
-    );
-    assert!(
-        problems.iter().all(|line| line.starts_with("TABLE: ")),
-        "{problems:?}"
-    );
-}
-
-fn an_empty_variable_counts_as_unset(runtime: Runtime) {
-    let Some(world) = World::start(runtime) else {
-        return;
-    };
-    let names = [
-        "TENANT_FROM",
-        "TABLE_URL",
-        "TABLE_TOKEN",
-        "HALCYON_DEPLOYMENT",
-        "TABLE_REFRESH_MS",
-        "UPSTREAM_TIMEOUT_MS",
-    ];
-    let mut variables = vec![("TABLE", world.table.clone())];
-    variables.extend(names.map(|name| (name, Value::from(""))));
-    let edge = Edge::start(runtime, &variables).unwrap();
-    echo(&edge.get("acme"));
-    let (problems, _) =
-        refused(runtime, &[("TABLE", "".into()), ("TABLE_URL", "".into())]).unwrap();
-    assert!(
-        problems[0].starts_with("TABLE_URL: is not set"),
-        "{problems:?}"
-    );
 }
 
 fn a_request_that_is_no_good_is_refused(runtime: Runtime) {

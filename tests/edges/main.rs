@@ -1,16 +1,31 @@
-//! The template `wasm/worker` in workerd and in Node: the same scenarios, the same assertions.
+//! Every edge: the template `wasm/worker` in workerd and in Node, and `halcyon edge`. The same scenarios, the
+//! same assertions.
 //!
 //! Three regions of two upstreams each and a server of tables are real servers on loopback; the package is
 //! the packed one.
 
 mod edge;
+mod embedded;
 mod http;
 mod server;
 mod tables;
 mod upstream;
 mod world;
 
-/// Each scenario as a test in every runtime.
+/// Each scenario as a test of every edge.
+macro_rules! in_every_edge {
+    ($($scenario:ident),* $(,)?) => {
+        in_every_runtime! { $($scenario),* }
+        mod embedded {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario(crate::edge::Runtime::Embedded);
+            })*
+        }
+    };
+}
+
+/// Each scenario as a test in every runtime of the template.
 macro_rules! in_every_runtime {
     ($($scenario:ident),* $(,)?) => {
         mod workerd {
@@ -34,3 +49,4 @@ mod retrying;
 mod routing;
 mod streaming;
 mod tenants;
+mod variables;

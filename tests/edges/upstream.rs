@@ -71,6 +71,16 @@ impl Upstream {
         self.server = None;
     }
 
+    /// How many connections it has, or has had since they were closed.
+    pub(crate) fn connections(&self) -> usize {
+        self.server.as_ref().map_or(0, Server::connections)
+    }
+
+    /// Closes every connection, and takes new ones.
+    pub(crate) fn close_connections(&self) {
+        self.server.iter().for_each(Server::close);
+    }
+
     /// Every request so far.
     pub(crate) fn asked(&self) -> Vec<Head> {
         lock(&self.shared.asked).clone()

@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use halcyon_tests::process::command;
 use halcyon_tests::store::Running;
 use halcyon_wasm_build::{VERSION, workspace, write_all};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::http::{Answer, Client};
 
@@ -19,6 +21,8 @@ use crate::http::{Answer, Client};
 pub(crate) enum Runtime {
     Workerd,
     Node,
+    /// `halcyon edge`.
+    Embedded,
 }
 
 const WORKERD: &str = "workerd@1.20261117.1";
@@ -109,25 +113,37 @@ pub(crate) fn template() -> Vec<String> {
 
 /// An edge with its variables, ended when dropped.
 pub(crate) struct Edge {
-    running: Running,
+    pub(crate) running: Running,
     pub(crate) address: SocketAddr,
+    /// Where it has its files.
+    _folder: Option<TempDir>,
 }
 
 impl Edge {
     /// `None` where the runtime is not there and need not be.
     pub(crate) fn start(runtime: Runtime, variables: &[(&str, Value)]) -> Option<Self> {
+        if runtime == Runtime::Embedded {
+            let folder = tempfile::tempdir().unwrap();
+            let command = embedded(folder.path(), variables);
+            return Some(Self::spawn(runtime, command, Some(folder)));
+        }
         let Some(folder) = installed() else {
             eprintln!("not tested in {runtime:?}: there is no node or npm");
             return None;
         };
         let mut command = match runtime {
             Runtime::Workerd => in_workerd(folder, variables),
-            Runtime::Node => in_node(variables),
+            _ => in_node(variables),
         };
-        let running = Running::spawn(command.current_dir(folder));
+        command.current_dir(folder);
+        Some(Self::spawn(runtime, command, None))
+    }
+
+    fn spawn(runtime: Runtime, mut command: Command, folder: Option<TempDir>) -> Self {
+        let running = Running::spawn(&mut command);
         let begin = Instant::now();
         let port = loop {
-            if let Some(port) = port_of(&running.stdout()) {
+            if let Some(port) = port_of(&(running.stdout() + &running.stderr())) {
                 break port;
             }
             assert!(
@@ -138,8 +154,11 @@ impl Edge {
             );
             thread::sleep(Duration::from_millis(5));
         };
-        let address = (Ipv4Addr::LOCALHOST, port).into();
-        Some(Self { running, address })
+        Self {
+            running,
+            address: (Ipv4Addr::LOCALHOST, port).into(),
+            _folder: folder,
+        }
     }
 
     /// A request without a body.
@@ -191,6 +210,37 @@ fn port_of(said: &str) -> Option<u16> {
     let after = after.or_else(|| said.split("http://127.0.0.1:").nth(1))?;
     let end = after.find(|c: char| !c.is_ascii_digit())?;
     after[..end].parse().ok()
+}
+
+/// `halcyon edge` with the template's variables: a table to begin with is one it has kept, or its file.
+pub(crate) fn embedded(folder: &Path, variables: &[(&str, Value)]) -> Command {
+    let text = |value: &Value| value.as_str().map_or(value.to_string(), String::from);
+    let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
+    let url = find("TABLE_URL").map(|(_, url)| text(url));
+    let mut all = vec![
+        ("EDGE_PORT", String::from("0")),
+        ("HEALTH_PORT", String::from("0")),
+        ("DRAIN_MS", String::from("0")),
+        // What is looked at here is a single edge's way with a region.
+        ("EDGE_BREAKER", String::from("false")),
+    ];
+    if let Some((_, table)) = find("TABLE") {
+        let file = folder.join("table.json");
+        std::fs::write(&file, text(table)).unwrap();
+        match url {
+            Some(_) => all.push(("EDGE_STATE_DIR", folder.display().to_string())),
+            None => all.push(("EDGE_TABLE", file.display().to_string())),
+        }
+    }
+    all.extend(url.map(|url| ("EDGE_TABLE", url)));
+    let others = variables.iter();
+    let others = others.filter(|(name, _)| !["TABLE", "TABLE_URL"].contains(name));
+    all.extend(others.map(|(name, value)| (*name, text(value))));
+    let all: Vec<(&str, &str)> = all
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    command(&["edge", "--health-bind", "127.0.0.1"], &all)
 }
 
 fn in_node(variables: &[(&str, Value)]) -> Command {
