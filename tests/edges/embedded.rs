@@ -185,53 +185,6 @@ fn with_keys_only_tables_that_one_of_them_signed_are_taken_from_a_file() {
 }
 
 #[test]
-fn with_keys_only_tables_that_one_of_them_signed_are_taken_from_an_address() {
-    let world = world();
-    let [ours, other] = [(); 2].map(|()| TableSigner::generate().unwrap());
-    let blue = world.table_of(EPOCH, all_blue).to_string().into_bytes();
-    let good = ours.sign(&blue);
-    let tables = Tables::start(Mode::Signed(blue.clone(), other.sign(&blue)));
-    let edge = start(&[
-        ("TABLE_URL", &tables.url()),
-        ("TABLE_REFRESH_MS", "100"),
-        ("TABLE_KEYS", &ours.public()),
-    ]);
-    let refused = "its signature is not one of TABLE_KEYS over these bytes";
-    until("the refusal", &edge, || edge.said().contains(refused));
-    // Verified before it is parsed: nobody hears what is wrong with somebody else's bytes.
-    tables.mode(Mode::Signed(b"{".to_vec(), other.sign(b"{")));
-    let asked = tables.asked().len();
-    until("the next fetches", &edge, || {
-        tables.asked().len() > asked + 2
-    });
-    assert!(!edge.said().contains("no JSON"), "{}", edge.said());
-    assert_eq!(edge.get("acme").problem(503), "no_table");
-    tables.mode(Mode::Signed(blue, good.clone()));
-    until("the signed table", &edge, || {
-        edge.get("acme").status() == 200
-    });
-    let green = world
-        .table_of(EPOCH + 1, all_green)
-        .to_string()
-        .into_bytes();
-    for (body, signature) in [(green.clone(), good), (green.clone(), other.sign(&green))] {
-        tables.mode(Mode::Signed(body, signature));
-        let asked = tables.asked().len();
-        until("the next fetches", &edge, || {
-            tables.asked().len() > asked + 2
-        });
-        assert_eq!(slot(&edge), "blue");
-    }
-    tables.mode(Mode::Bytes(green.clone()));
-    until("the refusal", &edge, || {
-        edge.said().contains("it is not signed")
-    });
-    assert_eq!(slot(&edge), "blue");
-    tables.mode(Mode::Signed(green.clone(), ours.sign(&green)));
-    until("the next table", &edge, || slot(&edge) == "green");
-}
-
-#[test]
 fn after_a_restart_an_edge_begins_with_its_last_table_and_takes_no_older_one() {
     let world = world();
     let ours = TableSigner::generate().unwrap();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
+use halcyon::signing::TableSigner;
 use serde_json::{Value, json};
 
 use crate::edge::{Edge, Runtime};
@@ -22,6 +23,7 @@ in_every_edge! {
     the_table_is_asked_for_as_often_as_the_variable_says,
     the_token_goes_to_the_server_of_tables_and_nowhere_else,
     a_region_that_a_new_table_no_longer_has_gets_nobody,
+    with_keys_only_tables_that_one_of_them_signed_are_taken,
 }
 
 fn without_a_table_every_request_is_answered_at_once_and_the_first_table_ends_that(
@@ -381,4 +383,57 @@ fn a_region_that_a_new_table_no_longer_has_gets_nobody(runtime: Runtime) {
         );
     }
     assert_eq!(world.asked("us-east"), before);
+}
+
+fn with_keys_only_tables_that_one_of_them_signed_are_taken(runtime: Runtime) {
+    let [ours, next, other] = [(); 3].map(|()| TableSigner::generate().unwrap());
+    let keys = format!("{}, {}", ours.public(), next.public());
+    let variables = [("TABLE_KEYS", keys.as_str())];
+    let Some(world) = World::before(runtime, &variables, |_| ()) else {
+        return;
+    };
+    let of_weight = |epoch: u64, state: &str, weight: u8| {
+        let table = world.table_of(epoch, |table| {
+            table["release"] = json!({"id": "r1", "state": state, "weight": weight});
+        });
+        table.to_string().into_bytes()
+    };
+    let (tables, slot) = (&world.tables, || place(&world.edge.get("acme")).1);
+    let none = || {
+        world.wait_for_fetches(2);
+        assert_eq!(world.edge.get("acme").problem(503), "no_table");
+    };
+    let blue = of_weight(EPOCH, "idle", 0);
+    tables.mode(Mode::Signed(blue.clone(), other.sign(&blue)));
+    none();
+    let said = |why: &str| assert!(world.edge.said().contains(why), "{}", world.edge.said());
+    said("its signature is not one of TABLE_KEYS over these bytes");
+    // Verified before it is parsed: nobody hears what is wrong with somebody else's bytes.
+    tables.mode(Mode::Signed(b"{".to_vec(), other.sign(b"{")));
+    none();
+    assert!(!world.edge.said().contains("JSON"), "{}", world.edge.said());
+    for bad in ["x", "", "A===", &"A".repeat(88)] {
+        tables.mode(Mode::Signed(blue.clone(), bad.into()));
+        none();
+    }
+    tables.mode(Mode::Bytes(blue.clone()));
+    none();
+    said("it is not signed; allowed: a signature of one of TABLE_KEYS");
+    tables.mode(Mode::Signed(blue.clone(), ours.sign(&blue)));
+    world.wait_for_a_table();
+    // Changed on its way, with the signature of another table, and of somebody else.
+    let green = of_weight(EPOCH + 1, "green_live", 100);
+    let mut changed = green.clone();
+    changed.push(b' ');
+    for (body, signature) in [
+        (changed, ours.sign(&green)),
+        (green.clone(), ours.sign(&blue)),
+        (green.clone(), other.sign(&green)),
+    ] {
+        tables.mode(Mode::Signed(body, signature));
+        world.wait_for_fetches(2);
+        assert_eq!(slot(), "blue");
+    }
+    tables.mode(Mode::Signed(green.clone(), next.sign(&green)));
+    world.wait_until("the other key's table", || slot() == "green");
 }

@@ -1,6 +1,7 @@
 // The variables. Everything that is wrong is found at once, and nothing wrong is replaced by a default.
 
 import { seen } from "./problem.js";
+import { readKeys } from "./signature.js";
 
 const TENANT_FORMS = "allowed: header:NAME, host:.DOMAIN, path:N with N from 1 to 9";
 const URL_FORMS = "allowed: http://host[:port][/path], https://host[:port][/path]";
@@ -14,6 +15,7 @@ export function read(env) {
     tenantFrom: tenantFrom(tenantIn, problems),
     tableUrl: tableUrl(text(env, "TABLE_URL"), problems),
     tableToken: token(text(env, "TABLE_TOKEN"), problems),
+    tableKeys: readKeys(text(env, "TABLE_KEYS"), problems),
     // The JSON of a table, or the table itself, as a variable of Workers may be.
     table: env.TABLE === "" ? undefined : env.TABLE ?? undefined,
     deployment: text(env, "HALCYON_DEPLOYMENT"),

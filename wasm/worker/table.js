@@ -2,6 +2,7 @@
 
 import { HalcyonError, Router } from "@halcyon/edge";
 import { ascii } from "./problem.js";
+import { verify } from "./signature.js";
 
 /** The longest table that is read, in bytes. */
 const LONGEST = 16 * 1024 * 1024;
@@ -80,7 +81,7 @@ export class Tables {
   }
 
   async #fetch() {
-    const { tableUrl, tableToken, tableTimeoutMs } = this.#settings;
+    const { tableUrl, tableToken, tableTimeoutMs, tableKeys } = this.#settings;
     const headers = { accept: "application/json" };
     if (tableToken !== undefined) headers.authorization = `Bearer ${tableToken}`;
     if (this.#etag !== null) headers["if-none-match"] = this.#etag;
@@ -94,8 +95,10 @@ export class Tables {
         await answer.body?.cancel();
         throw new Error(`HTTP ${answer.status}`);
       }
-      const text = await body(answer, aborted);
-      this.#take(parse(text));
+      const bytes = await body(answer, aborted);
+      // Before anything of it is parsed.
+      await verify(tableKeys, bytes, answer.headers.get("x-halcyon-signature"));
+      this.#take(parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
       this.#etag = answer.headers.get("etag");
     } catch (why) {
       throw aborted.signal.aborted && !(why instanceof TooLong) ? new Error(`not there within ${tableTimeoutMs} ms`) : why;
@@ -113,7 +116,7 @@ export class Tables {
 
 class TooLong extends Error {}
 
-/** The text of an answer, as long as it is not too long. */
+/** The bytes of an answer, as long as they are not too many. */
 async function body(answer, aborted) {
   const parts = [];
   let length = 0;
@@ -131,7 +134,7 @@ async function body(answer, aborted) {
     bytes.set(part, at);
     at += part.byteLength;
   }
-  return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  return bytes;
 }
 
 function parse(table) {
