@@ -138,6 +138,7 @@
 //! | [`release`] | the blue/green state machine: `decide`, `evolve`, `next_step` |
 //! | [`ledger`] | the lines of the journal: a hash chain, and the state it adds up to |
 //! | [`table`] | what an edge gets: configuration, release and health as one document with an epoch |
+//! | [`breaker`] | when an edge passes over a pool because of what it has seen itself |
 //! | [`tenant`] | which tenant a request is of |
 //! | [`document`] | files a user writes, as a tree that loses nothing |
 //! | [`readiness`] | what `/ready` answers |
@@ -150,6 +151,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod breaker;
 pub mod config;
 pub mod document;
 pub mod endpoint;

@@ -4,6 +4,7 @@
 //! Three regions of two upstreams each and a server of tables are real servers on loopback; the package is
 //! the packed one.
 
+mod breaking;
 mod edge;
 mod embedded;
 mod http;

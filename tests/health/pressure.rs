@@ -108,7 +108,8 @@ fn a_full_server_makes_room_whatever_its_clients_do_not_do() {
                 let begin = Instant::now();
                 assert_eq!(get(server.address(), "/health").status, 200);
                 let took = begin.elapsed();
-                assert!(took < Duration::from_secs(6), "they {what}: {took:?}");
+                // Without it a place gets free after ten seconds.
+                assert!(took < Duration::from_secs(9), "they {what}: {took:?}");
             });
         }
     });

@@ -51,7 +51,7 @@ fn what_this_version_does_not_have_is_refused_instead_of_ignored() {
     for (variable, value) in [
         ("PROBE_FALL", "3"),
         ("HALCYON_SERVER", "http://x"),
-        ("EDGE_TABLE", "table.json"),
+        ("PROBE_RISE", "2"),
     ] {
         let lines = refused(&[], &[("REGIONS", "us-east"), (variable, value)]);
         assert_eq!(lines.len(), 1, "{lines:#?}");

@@ -8,8 +8,9 @@ use axum::body::Body;
 use axum::http::header::HOST;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use halcyon_core::breaker::Outcome;
 use halcyon_core::hash::TenantId;
-use halcyon_core::placement::{RegionStatus, ResidencyUnavailable};
+use halcyon_core::placement::ResidencyUnavailable;
 use halcyon_core::tenant::{Asked, NoId, encoded};
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep_until};
@@ -64,8 +65,8 @@ impl Edge {
             return problem(StatusCode::BAD_REQUEST, "bad_tenant", why);
         };
         let now = clock::now();
-        let health = held.table.health();
-        let way = match held.way(tenant, health, now) {
+        let way = held.way(tenant, held.table.health(), now);
+        let way = match way.map(|way| self.breaker.around(held, tenant, way, now)) {
             Ok(way) => way,
             Err(why) => return unavailable(why),
         };
@@ -75,7 +76,7 @@ impl Edge {
         // What a second attempt takes, while it is still known.
         let again =
             (SAFE.contains(request.method()) && request.body().is_none()).then(|| copy(&request));
-        let first = self.attempt(&way, request, again.as_ref()).await;
+        let first = self.attempt(held, &way, request, again.as_ref()).await;
         let (again, first) = match first {
             Ok(answer) if !GONE.contains(&answer.status()) => return answer,
             Ok(answer) => (again, Ok(answer)),
@@ -88,12 +89,12 @@ impl Edge {
         let Some(again) = again else {
             return answered(&way, first);
         };
-        let Some(next) = next(held, tenant, health, way.place) else {
+        let Some(next) = self.breaker.past(held, tenant, &way) else {
             // No other region may have it: that is the last word.
             return answered(&way, first);
         };
         drop(first);
-        let second = self.attempt(&next, again, None).await;
+        let second = self.attempt(held, &next, again, None).await;
         answered(&next, second)
     }
 
@@ -133,9 +134,29 @@ impl Edge {
         }
     }
 
+    /// Sends a request one way, and notes how that ended.
+    async fn attempt(
+        &self,
+        held: &Held,
+        way: &Way<'_>,
+        request: Request<Upload>,
+        again: Option<&Request<Upload>>,
+    ) -> Result<Response<Body>, Failure> {
+        let upload = request.body().progress();
+        let answer = self.send(way, request, again).await;
+        let outcome = match &answer {
+            Ok(answer) if !GONE.contains(&answer.status()) => Outcome::Answered,
+            // The client has not sent what it began: that says nothing about the upstream.
+            Err(_) if upload.is_some_and(|upload| upload.broken()) => return answer,
+            _ => Outcome::Failed,
+        };
+        self.breaker.record(held, way, outcome);
+        answer
+    }
+
     /// Sends a request one way. What has been sent is not sent again, but over a new connection where the
     /// upstream has closed a kept one meanwhile, and `again` is there to be sent.
-    async fn attempt(
+    async fn send(
         &self,
         way: &Way<'_>,
         mut request: Request<Upload>,
@@ -231,19 +252,6 @@ impl Edge {
 enum Ended {
     Lost(Lost),
     Late,
-}
-
-/// Where a tenant goes if this region is down too.
-fn next<'h>(
-    held: &'h Held,
-    tenant: TenantId<'_>,
-    health: &[RegionStatus],
-    place: usize,
-) -> Option<Way<'h>> {
-    let mut health = health.to_vec();
-    *health.get_mut(place)? = RegionStatus::Down;
-    let next = held.way(tenant, &health, clock::now()).ok()?;
-    (next.place != place).then_some(next)
 }
 
 /// The host a request is for: that of its target, where it has one (RFC 9112, section 3.2.2).

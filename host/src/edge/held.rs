@@ -29,6 +29,8 @@ struct Region {
 pub(super) struct Way<'h> {
     /// The region's place.
     pub(super) place: usize,
+    /// Which of its pools: blue or green.
+    pub(super) pool: usize,
     pub(super) region: &'h str,
     pub(super) header: &'h HeaderValue,
     pub(super) slot: &'static str,
@@ -89,6 +91,15 @@ impl Held {
         Ok(self.by(&found))
     }
 
+    /// The upstreams of all regions' blue or green pools, in the regions' order.
+    pub(super) fn pool(&self, pool: usize) -> impl Iterator<Item = Option<&Arc<Upstream>>> {
+        let pools = self
+            .regions
+            .iter()
+            .map(move |region| region.pools.get(pool));
+        pools.map(|upstream| upstream?.as_ref())
+    }
+
     fn by(&self, found: &Decision) -> Way<'_> {
         static NOWHERE: HeaderValue = HeaderValue::from_static("unknown");
         let region = self.regions.get(found.region);
@@ -98,6 +109,7 @@ impl Held {
         };
         Way {
             place: found.region,
+            pool,
             region: region.map_or("", |region| &region.name),
             header: region.map_or(&NOWHERE, |region| &region.header),
             slot: found.slot.name(),

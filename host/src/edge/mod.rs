@@ -5,6 +5,7 @@
 //! taken ([`tables`]), and from then on it is what requests go by.
 
 mod answers;
+mod breaker;
 mod forward;
 mod headers;
 mod held;
@@ -25,12 +26,14 @@ use tokio::net::TcpListener;
 use crate::net::connect;
 use crate::net::server::{Bodies, Limits, Serves, Site, Standing, serve_until};
 use crate::signing::TableKeys;
+use breaker::Breaker;
 use tables::Tables;
 
 /// An edge. It answers as soon as it has a table.
 pub struct Edge {
     tenant_from: TenantFrom,
     tables: Arc<Tables>,
+    breaker: Breaker,
     upstream_timeout: Duration,
     upstream_idle: Duration,
 }
@@ -70,6 +73,7 @@ impl Edge {
         let edge = Arc::new(Self {
             tenant_from: settings.tenant_from.clone(),
             tables: tables.clone(),
+            breaker: Breaker::new(settings.breaker),
             upstream_timeout: Duration::from_millis(settings.upstream_timeout_ms),
             upstream_idle: Duration::from_millis(settings.upstream_idle_ms),
         });

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
 
+use super::breaker::Service;
 use super::stream::Upload;
 use crate::net::{Stage, body, connect};
 
@@ -41,6 +42,7 @@ pub(super) struct Upstream {
     pub(super) path: String,
     pub(super) query: Option<String>,
     idle: Mutex<Vec<Idle>>,
+    pub(super) service: Service,
 }
 
 struct Idle {
@@ -100,6 +102,7 @@ impl Upstream {
             at,
             tls,
             idle: Mutex::default(),
+            service: Service::default(),
         })
     }
 

@@ -18,6 +18,7 @@ pub(super) struct Progress {
     /// Milliseconds after `begun` when a part of it went on.
     moved: AtomicU64,
     ended: AtomicBool,
+    broken: AtomicBool,
 }
 
 impl Progress {
@@ -26,12 +27,18 @@ impl Progress {
             begun: Instant::now(),
             moved: AtomicU64::new(0),
             ended: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
         }
     }
 
     /// When a part of it last went on.
     pub(super) fn moved(&self) -> Instant {
         self.begun + Duration::from_millis(self.moved.load(Ordering::Relaxed))
+    }
+
+    /// Whether the client has broken it off.
+    pub(super) fn broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
     }
 
     /// Whether all of it has gone.
@@ -80,7 +87,9 @@ impl Body for Upload {
         let since = progress.begun.elapsed().as_millis();
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         progress.moved.store(since, Ordering::Relaxed);
-        if frame.is_none() || body.is_end_stream() {
+        if matches!(frame, Some(Err(_))) {
+            progress.broken.store(true, Ordering::Relaxed);
+        } else if frame.is_none() || body.is_end_stream() {
             progress.ended.store(true, Ordering::Relaxed);
         }
         Poll::Ready(frame)

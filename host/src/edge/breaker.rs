@@ -1,0 +1,189 @@
+//! Which pools this edge passes over because of what it has seen itself. When and for how long is the core's:
+//! [`Circuit`]; that it is never the last one is decided here.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use halcyon_core::breaker::{BreakerRules, Circuit, Outcome, Tripped};
+use halcyon_core::hash::TenantId;
+use halcyon_core::placement::RegionStatus;
+use halcyon_core::time::Timestamp;
+
+use super::held::{Held, Way};
+use super::pool::Upstream;
+use crate::clock;
+
+/// How an upstream serves. It stays with its connections over every table.
+#[derive(Default)]
+pub(super) struct Service {
+    circuit: Mutex<Circuit>,
+    /// It has been taken out and has not answered since.
+    out: AtomicBool,
+    /// It would have been, and was the last one. Said once.
+    kept: AtomicBool,
+}
+
+impl Service {
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_out(&self, now: Timestamp) -> bool {
+        self.out.load(Ordering::Relaxed) && self.circuit().is_out(now)
+    }
+}
+
+/// What all pools have in common.
+pub(super) struct Breaker {
+    rules: BreakerRules,
+    on: bool,
+    /// Its clock never goes back.
+    begun: Instant,
+    /// How many are out.
+    out: AtomicUsize,
+    /// Held while one is taken out, or two could take out each other's last.
+    taking: Mutex<()>,
+}
+
+impl Breaker {
+    pub(super) fn new(on: bool) -> Self {
+        Self {
+            rules: BreakerRules::default(),
+            on,
+            begun: Instant::now(),
+            out: AtomicUsize::new(0),
+            taking: Mutex::default(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        let since = self.begun.elapsed().as_millis();
+        Timestamp(u64::try_from(since).unwrap_or(u64::MAX))
+    }
+
+    /// The same way, or the one past what is out. A tenant keeps its colour: no pool of the other one counts.
+    pub(super) fn around<'h>(
+        &self,
+        held: &'h Held,
+        tenant: TenantId<'_>,
+        way: Way<'h>,
+        at: Timestamp,
+    ) -> Way<'h> {
+        if self.out.load(Ordering::Relaxed) == 0 {
+            return way;
+        }
+        let health = self.health(held, way.pool);
+        held.way(tenant, &health, at).unwrap_or(way)
+    }
+
+    /// The way if this region is down too; `None` where no other region may have the tenant.
+    pub(super) fn past<'h>(
+        &self,
+        held: &'h Held,
+        tenant: TenantId<'_>,
+        way: &Way<'_>,
+    ) -> Option<Way<'h>> {
+        let mut health = self.health(held, way.pool);
+        *health.get_mut(way.place)? = RegionStatus::Down;
+        let next = held.way(tenant, &health, clock::now()).ok()?;
+        (next.place != way.place).then_some(next)
+    }
+
+    /// What the table says of its regions, and what this edge knows better.
+    fn health(&self, held: &Held, pool: usize) -> Vec<RegionStatus> {
+        let now = self.now();
+        let known = held.table.health().iter().zip(held.pool(pool));
+        let seen = known.map(|(status, upstream)| match upstream {
+            Some(upstream)
+                if upstream.service.is_out(now) && *status != RegionStatus::Forbidden =>
+            {
+                RegionStatus::Down
+            }
+            _ => *status,
+        });
+        seen.collect()
+    }
+
+    /// Notes how a request ended.
+    pub(super) fn record(&self, held: &Held, way: &Way<'_>, outcome: Outcome) {
+        let Some(upstream) = way.upstream.filter(|_| self.on) else {
+            return;
+        };
+        let now = self.now();
+        let service = &upstream.service;
+        let tripped = service.circuit().record(&self.rules, outcome, now);
+        if let Some(why) = tripped {
+            self.trip(held, way, upstream, &reason(why, way));
+        } else if outcome == Outcome::Answered {
+            service.kept.store(false, Ordering::Relaxed);
+            // Answers of before say nothing.
+            if service.out.load(Ordering::Relaxed)
+                && !service.circuit().is_out(now)
+                && service.out.swap(false, Ordering::Relaxed)
+            {
+                self.out.fetch_sub(1, Ordering::Relaxed);
+                tracing::info!("region {}, {}: serves again", way.region, way.slot);
+            }
+        }
+    }
+
+    fn trip(&self, held: &Held, way: &Way<'_>, upstream: &Arc<Upstream>, why: &str) {
+        let _taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.now();
+        let service = &upstream.service;
+        if service.circuit().is_out(now) {
+            // Another request has seen the same.
+            return;
+        }
+        let last = !serves_besides(held, way, upstream, now);
+        let mut circuit = service.circuit();
+        if last {
+            circuit.keep();
+            if !service.kept.swap(true, Ordering::Relaxed) {
+                tracing::warn!("{why}; it serves on, as the last one that does");
+            }
+            return;
+        }
+        let ms = circuit.take_out(&self.rules, now, dice());
+        let times = circuit.times();
+        if !service.out.swap(true, Ordering::Relaxed) {
+            self.out.fetch_add(1, Ordering::Relaxed);
+        }
+        tracing::warn!("{why}; passed over for {ms} ms, time {times} in a row");
+    }
+}
+
+/// Whether any other region serves in this colour.
+fn serves_besides(held: &Held, way: &Way<'_>, this: &Arc<Upstream>, now: Timestamp) -> bool {
+    let pools = held.table.health().iter().zip(held.pool(way.pool));
+    let mut others = pools.enumerate().filter(|(place, _)| *place != way.place);
+    others.any(|(_, (status, upstream))| {
+        // Two regions of a table may have one address.
+        let serves = |upstream: &Arc<Upstream>| {
+            !Arc::ptr_eq(upstream, this) && !upstream.service.is_out(now)
+        };
+        *status == RegionStatus::Up && upstream.is_some_and(serves)
+    })
+}
+
+/// What happened, for a log line.
+fn reason(why: Tripped, way: &Way<'_>) -> String {
+    let (region, slot) = (way.region, way.slot);
+    match why {
+        Tripped::InARow(failures) => {
+            format!("region {region}, {slot}: {failures} failures in a row")
+        }
+        Tripped::Share { failed, of } => {
+            format!("region {region}, {slot}: {failed} of {of} requests failed within 10 s")
+        }
+        Tripped::OnTrial => format!("region {region}, {slot}: it failed again"),
+    }
+}
+
+fn dice() -> u16 {
+    let mut dice = [0; 2];
+    // Without randomness the time is only not spread.
+    let _ = getrandom::fill(&mut dice);
+    u16::from_le_bytes(dice)
+}
