@@ -538,3 +538,43 @@ fn a_refusing_region_is_left_by_every_request_and_comes_back_with_its_tenants() 
     assert_eq!(after, before);
     world.kill("us-east");
 }
+
+#[test]
+fn what_it_has_done_is_counted_by_region_and_colour_and_never_by_tenant() {
+    let mut world = world();
+    let (region, slot, _) = native(&world.table, &[], "acme");
+    for _ in 0..3 {
+        world.edge.get("acme");
+    }
+    world.edge.ask("GET", "/", &[]);
+    world.edge.get("nobody");
+    let metrics = |edge: &Edge| String::from_utf8(health(edge, "/metrics").body).unwrap();
+    let text = metrics(&world.edge);
+    let number = |text: &str, line: &str| {
+        let found = text.lines().find(|known| known.starts_with(line));
+        let found = found.unwrap_or_else(|| panic!("no {line} in {text}"));
+        found[line.len()..].trim().parse::<f64>().unwrap()
+    };
+    let of_pool = format!("region=\"{region}\",slot=\"{slot}\"");
+    let asked = format!("halcyon_edge_upstream_requests_total{{{of_pool},code=\"2xx\"}}");
+    let took = format!("halcyon_edge_upstream_request_duration_seconds_count{{{of_pool}}}");
+    assert!(number(&text, &asked) >= 3.0);
+    assert_eq!(number(&text, &asked), number(&text, &took));
+    assert_eq!(
+        number(&text, "halcyon_edge_refused_total{code=\"no_tenant\"}"),
+        1.0
+    );
+    assert_eq!(
+        number(
+            &text,
+            "halcyon_edge_refused_total{code=\"residency_unavailable\"}"
+        ),
+        1.0
+    );
+    assert_eq!(number(&text, "halcyon_edge_table_epoch"), EPOCH as f64);
+    assert!(!text.contains("acme") && !text.contains("nobody"), "{text}");
+    world.kill(&region);
+    world.edge.get("acme");
+    let text = metrics(&world.edge);
+    assert_eq!(number(&text, "halcyon_edge_second_tries_total"), 1.0);
+}

@@ -11,7 +11,7 @@ use halcyon_core::text::printable;
 use super::serving::{few_files, flagged, on_signal, open, system};
 use super::{Exit, Failure, out, telemetry};
 use crate::edge::Edge;
-use crate::health::{self, Environment, Health};
+use crate::health::{self, Environment, Health, Own};
 use crate::net::Client;
 use crate::net::server::{Limits, raise_file_limit};
 
@@ -86,9 +86,12 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
             return Err(Failure::usage(problems.errors));
         };
         raise_file_limit();
-        let asked = edge.clone();
-        let own = ("table", Box::new(move || asked.missing()) as Box<_>);
-        let health = Health::with_check(environment, client, Some(own));
+        let (asked, counted) = (edge.clone(), edge.clone());
+        let own = Own {
+            check: Some(("table", Box::new(move || asked.missing()))),
+            register: Some(Box::new(move |registry| counted.register(registry))),
+        };
+        let health = Health::with(environment, client, own);
         let health = health.map_err(|why| Failure::usage(why.problems))?;
         // Before anybody is answered: whoever sees that may send a signal at once.
         let stop = on_signal().map_err(system("the system gives no signals"))?;

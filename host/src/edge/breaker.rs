@@ -123,6 +123,9 @@ impl Breaker {
                 && service.out.swap(false, Ordering::Relaxed)
             {
                 self.out.fetch_sub(1, Ordering::Relaxed);
+                if let Some(metrics) = way.metrics {
+                    metrics.out.set(0);
+                }
                 tracing::info!("region {}, {}: serves again", way.region, way.slot);
             }
         }
@@ -149,6 +152,9 @@ impl Breaker {
         let times = circuit.times();
         if !service.out.swap(true, Ordering::Relaxed) {
             self.out.fetch_add(1, Ordering::Relaxed);
+            if let Some(metrics) = way.metrics {
+                metrics.out.set(1);
+            }
         }
         tracing::warn!("{why}; passed over for {ms} ms, time {times} in a row");
     }

@@ -10,7 +10,6 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use halcyon_core::breaker::Outcome;
 use halcyon_core::hash::TenantId;
-use halcyon_core::placement::ResidencyUnavailable;
 use halcyon_core::tenant::{Asked, NoId, encoded};
 use hyper::body::Incoming;
 use tokio::time::{Instant, sleep_until};
@@ -54,21 +53,25 @@ impl Edge {
     async fn handle(&self, request: Request<Incoming>, peer: Option<SocketAddr>) -> Response<Body> {
         let asked = match self.asked(&request) {
             Ok(asked) => asked,
-            Err((code, why)) => return problem(StatusCode::BAD_REQUEST, code, &why),
+            Err((code, why)) => return self.refuse(StatusCode::BAD_REQUEST, code, &why),
         };
         let held = self.tables.held();
         let Some(held) = held.as_deref() else {
+            self.metrics.refuse("no_table");
             return no_table();
         };
         let Ok(tenant) = TenantId::new(&asked) else {
             let why = "the request names a tenant that is no id";
-            return problem(StatusCode::BAD_REQUEST, "bad_tenant", why);
+            return self.refuse(StatusCode::BAD_REQUEST, "bad_tenant", why);
         };
         let now = clock::now();
         let way = held.way(tenant, held.table.health(), now);
         let way = match way.map(|way| self.breaker.around(held, tenant, way, now)) {
             Ok(way) => way,
-            Err(why) => return unavailable(why),
+            Err(why) => {
+                let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, "residency_unavailable");
+                return self.refuse(status, code, why.text());
+            }
         };
         let (parts, body) = request.into_parts();
         let mut request = Request::from_parts(parts, Upload::of(body));
@@ -87,15 +90,32 @@ impl Edge {
             ),
         };
         let Some(again) = again else {
-            return answered(&way, first);
+            return self.answered(&way, first);
         };
         let Some(next) = self.breaker.past(held, tenant, &way) else {
             // No other region may have it: that is the last word.
-            return answered(&way, first);
+            return self.answered(&way, first);
         };
         drop(first);
+        self.metrics.second_tries.inc();
         let second = self.attempt(held, &next, again, None).await;
-        answered(&next, second)
+        self.answered(&next, second)
+    }
+
+    /// An answer of the edge itself.
+    fn refuse(&self, status: StatusCode, code: &'static str, why: &str) -> Response<Body> {
+        self.metrics.refuse(code);
+        problem(status, code, why)
+    }
+
+    /// The upstream's answer, or what to say where there is none.
+    fn answered(&self, way: &Way<'_>, answer: Result<Response<Body>, Failure>) -> Response<Body> {
+        answer.unwrap_or_else(|failure| {
+            let mut answer = self.refuse(failure.status, failure.code, &failure.why);
+            let headers = answer.headers_mut();
+            stamp(headers, way.header.clone(), way.slot, way.reason);
+            answer
+        })
     }
 
     /// The tenant that a request is of.
@@ -143,7 +163,12 @@ impl Edge {
         again: Option<&Request<Upload>>,
     ) -> Result<Response<Body>, Failure> {
         let upload = request.body().progress();
+        let begun = Instant::now();
         let answer = self.send(way, request, again).await;
+        if let Some(metrics) = way.metrics {
+            let status = answer.as_ref().ok().map(Response::status);
+            metrics.count(status, begun.elapsed());
+        }
         let outcome = match &answer {
             Ok(answer) if !GONE.contains(&answer.status()) => Outcome::Answered,
             // The client has not sent what it began: that says nothing about the upstream.
@@ -314,19 +339,6 @@ fn copy(request: &Request<Upload>) -> Request<Upload> {
     copy
 }
 
-fn answered(way: &Way<'_>, answer: Result<Response<Body>, Failure>) -> Response<Body> {
-    answer.unwrap_or_else(|failure| {
-        let mut answer = problem(failure.status, failure.code, &failure.why);
-        stamp(
-            answer.headers_mut(),
-            way.header.clone(),
-            way.slot,
-            way.reason,
-        );
-        answer
-    })
-}
-
 fn unreachable(way: &Way<'_>, why: &str, unsent: Option<Box<Request<Upload>>>) -> Failure {
     let (region, slot) = (way.region, way.slot);
     tracing::debug!("{region}, {slot}: {why}");
@@ -346,12 +358,4 @@ fn late(way: &Way<'_>, timeout: Duration) -> Failure {
         why: format!("region {region}, {slot}: did not answer within {ms} ms"),
         unsent: None,
     }
-}
-
-fn unavailable(why: ResidencyUnavailable) -> Response<Body> {
-    problem(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "residency_unavailable",
-        why.text(),
-    )
 }

@@ -10,6 +10,7 @@ use halcyon_core::placement::{Decision, RegionStatus, ResidencyUnavailable, Slot
 use halcyon_core::table::Table;
 use halcyon_core::time::Timestamp;
 
+use super::metrics::{Metrics, PoolMetrics};
 use super::pool::Upstream;
 
 /// A table, and the connections to its upstreams.
@@ -23,6 +24,7 @@ struct Region {
     header: HeaderValue,
     /// Blue and green.
     pools: [Option<Arc<Upstream>>; 2],
+    metrics: [PoolMetrics; 2],
 }
 
 /// Where a request goes.
@@ -35,6 +37,7 @@ pub(super) struct Way<'h> {
     pub(super) header: &'h HeaderValue,
     pub(super) slot: &'static str,
     pub(super) reason: &'static str,
+    pub(super) metrics: Option<&'h PoolMetrics>,
     /// `None` where the table does not say where that is.
     pub(super) upstream: Option<&'h Arc<Upstream>>,
 }
@@ -45,6 +48,7 @@ impl Held {
         table: Table,
         before: Option<&Held>,
         tls: &Arc<rustls::ClientConfig>,
+        metrics: &Metrics,
     ) -> Self {
         let known = before.iter().flat_map(|held| held.upstreams());
         let mut known: HashMap<String, Arc<Upstream>> = known.collect();
@@ -64,6 +68,7 @@ impl Held {
             header: HeaderValue::from_str(name.as_str())
                 .unwrap_or(HeaderValue::from_static("unknown")),
             pools: [upstream(blue), upstream(green)],
+            metrics: [Slot::Blue, Slot::Green].map(|slot| metrics.pool(name.as_str(), slot.name())),
         });
         let regions = regions.collect();
         Self { table, regions }
@@ -114,6 +119,7 @@ impl Held {
             header: region.map_or(&NOWHERE, |region| &region.header),
             slot: found.slot.name(),
             reason: found.reason.name(),
+            metrics: region.map(|region| &region.metrics[pool]),
             upstream: region.and_then(|region| region.pools[pool].as_ref()),
         }
     }

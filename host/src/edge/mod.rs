@@ -9,6 +9,7 @@ mod breaker;
 mod forward;
 mod headers;
 mod held;
+mod metrics;
 mod pool;
 mod source;
 mod stream;
@@ -21,12 +22,14 @@ use std::time::Duration;
 
 use halcyon_core::config::{EdgeSettings, TableSource};
 use halcyon_core::tenant::TenantFrom;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::net::connect;
 use crate::net::server::{Bodies, Limits, Serves, Site, Standing, serve_until};
 use crate::signing::TableKeys;
 use breaker::Breaker;
+use metrics::Metrics;
 use tables::Tables;
 
 /// An edge. It answers as soon as it has a table.
@@ -34,6 +37,7 @@ pub struct Edge {
     tenant_from: TenantFrom,
     tables: Arc<Tables>,
     breaker: Breaker,
+    metrics: Arc<Metrics>,
     upstream_timeout: Duration,
     upstream_idle: Duration,
 }
@@ -64,7 +68,9 @@ impl Edge {
                 return Err(problems.into_iter().flatten().flatten().collect());
             }
         };
+        let metrics = Arc::new(Metrics::default());
         let tables = Arc::new(Tables::new(
+            metrics.clone(),
             keys,
             settings.deployment.clone(),
             tls.clone(),
@@ -74,6 +80,7 @@ impl Edge {
             tenant_from: settings.tenant_from.clone(),
             tables: tables.clone(),
             breaker: Breaker::new(settings.breaker),
+            metrics,
             upstream_timeout: Duration::from_millis(settings.upstream_timeout_ms),
             upstream_idle: Duration::from_millis(settings.upstream_idle_ms),
         });
@@ -83,6 +90,11 @@ impl Edge {
             tls,
         };
         Ok((edge, bringer))
+    }
+
+    /// Adds its metrics to those of a health server.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
     }
 
     /// Why it is not ready, if it is not.
@@ -98,9 +110,13 @@ impl Edge {
         drain: Duration,
     ) {
         let limits = limits();
+        let refusing = self.metrics.clone();
         let site = Site {
             serves: Serves::Handler(Arc::new(self)),
-            refuse: Box::new(|why| answers::problem(why.status(), "bad_request", why.detail())),
+            refuse: Box::new(move |why| {
+                refusing.refuse("bad_request");
+                answers::problem(why.status(), "bad_request", why.detail())
+            }),
             standing: Standing::default(),
             connections: Arc::new(AtomicUsize::new(0)),
         };

@@ -81,7 +81,7 @@ fn look(path: &Path, seen: State, tables: &Tables) -> (State, Result<(), String>
 /// # Errors
 /// Why it is not taken.
 pub(super) fn look_at(path: &Path, tables: &Tables) -> Result<(), String> {
-    let (table, signature) = read(path)?;
+    let (table, signature) = read(path).inspect_err(|_| tables.missed())?;
     tables.offer(&table, signature.as_deref())
 }
 
@@ -139,7 +139,10 @@ pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
                 }
                 taken
             }
-            Err(why) => Err(why),
+            Err(why) => {
+                tables.missed();
+                Err(why)
+            }
         };
         match taken {
             Ok(()) => said.clear(),

@@ -8,6 +8,7 @@ use halcyon_core::table::Table;
 use halcyon_core::text::printable;
 
 use super::held::Held;
+use super::metrics::Metrics;
 use crate::clock;
 use crate::replace::replace;
 use crate::signing::{TableKeys, signature_file};
@@ -18,6 +19,7 @@ pub(super) const LONGEST: usize = 16 * 1024 * 1024;
 /// The table in force, and what it takes to get the next one.
 pub(super) struct Tables {
     held: ArcSwapOption<Held>,
+    metrics: Arc<Metrics>,
     keys: TableKeys,
     deployment: Option<String>,
     tls: Arc<rustls::ClientConfig>,
@@ -29,6 +31,7 @@ pub(super) struct Tables {
 
 impl Tables {
     pub(super) fn new(
+        metrics: Arc<Metrics>,
         keys: TableKeys,
         deployment: Option<String>,
         tls: Arc<rustls::ClientConfig>,
@@ -36,6 +39,7 @@ impl Tables {
     ) -> Self {
         Self {
             held: ArcSwapOption::empty(),
+            metrics,
             keys,
             deployment,
             tls,
@@ -84,6 +88,9 @@ impl Tables {
     /// Why it is not taken, as one line.
     pub(super) fn offer(&self, table: &[u8], signature: Option<&str>) -> Result<(), String> {
         let taken = self.take(table, signature);
+        if taken.is_err() {
+            self.missed();
+        }
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         *refused = taken.as_ref().err().cloned();
         drop(refused);
@@ -99,6 +106,11 @@ impl Tables {
             );
         }
         Ok(())
+    }
+
+    /// Counts a table that could not be had or was not taken.
+    pub(super) fn missed(&self) {
+        self.metrics.tables_refused.inc();
     }
 
     /// Answers the epoch of a new table; `None` for the one that is held already.
@@ -121,7 +133,9 @@ impl Tables {
         if before.is_some_and(|before| before.epoch() == epoch) {
             return Ok(None);
         }
-        let new = Held::new(table, held.as_deref(), &self.tls);
+        let new = Held::new(table, held.as_deref(), &self.tls, &self.metrics);
+        let number = i64::try_from(epoch.number()).unwrap_or(i64::MAX);
+        self.metrics.epoch.set(number);
         self.held.store(Some(Arc::new(new)));
         Ok(Some(epoch.number()))
     }

@@ -53,7 +53,11 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(settings: &Settings, connections: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(
+        settings: &Settings,
+        connections: Arc<AtomicUsize>,
+        more: Option<Box<dyn FnOnce(&mut Registry)>>,
+    ) -> Self {
         let mut registry = Registry::default();
         let (requests, ready, up, open) = (
             Family::default(),
@@ -97,6 +101,9 @@ impl Metrics {
             seconds.clone(),
         );
         halcyon.register("http_connections", "Connections open now", open.clone());
+        if let Some(register) = more {
+            register(&mut registry);
+        }
         registry.register_collector(Box::new(ProcessMetrics));
         Self {
             registry,

@@ -51,6 +51,8 @@ use axum::http::HeaderValue;
 use halcyon_core::config::{Settings, startup_problems};
 use halcyon_core::readiness::{DependencyCheck, Readiness, redact_problems};
 
+use prometheus_client::registry::Registry;
+
 use crate::net::Client;
 use dependencies::Rounds;
 use metrics::Metrics;
@@ -82,7 +84,16 @@ struct Inner {
 }
 
 /// What a program knows of itself that keeps it from being ready: a name, and why it is not, if it is not.
-pub type OwnCheck = (&'static str, Box<dyn Fn() -> Option<String> + Send + Sync>);
+type OwnCheck = (&'static str, Box<dyn Fn() -> Option<String> + Send + Sync>);
+
+/// What a program adds of its own.
+#[derive(Default)]
+pub(crate) struct Own {
+    /// What `/ready` shows among the dependencies.
+    pub(crate) check: Option<OwnCheck>,
+    /// Registers more metrics.
+    pub(crate) register: Option<Box<dyn FnOnce(&mut Registry)>>,
+}
 
 impl Health {
     /// Answers from the variables of the process.
@@ -111,17 +122,17 @@ impl Health {
     /// When a variable is malformed or asks for what this version does not have: everything that keeps
     /// `halcyon serve` from starting. Regions, roles and policies do not; `/ready` reports them.
     pub fn new(environment: Environment, client: Client) -> Result<Self, ConfigError> {
-        Self::with_check(environment, client, None)
+        Self::with(environment, client, Own::default())
     }
 
-    /// The same with a check of the program's own, which `/ready` shows among the dependencies.
+    /// The same with what the program adds of its own.
     ///
     /// # Errors
     /// As [`Health::new`].
-    pub fn with_check(
+    pub(crate) fn with(
         environment: Environment,
         client: Client,
-        own: Option<OwnCheck>,
+        own: Own,
     ) -> Result<Self, ConfigError> {
         let problems = redact_problems(startup_problems(&*environment), &*environment);
         if !problems.errors.is_empty() {
@@ -135,7 +146,7 @@ impl Health {
         let region = HeaderValue::from_str(settings.region_name());
         Ok(Self(Arc::new(Inner {
             region: region.unwrap_or(HeaderValue::from_static("unknown")),
-            metrics: Metrics::new(&settings, connections.clone()),
+            metrics: Metrics::new(&settings, connections.clone(), own.register),
             environment,
             client,
             settings,
@@ -143,7 +154,7 @@ impl Health {
             draining: AtomicBool::new(false),
             scraping: AtomicBool::new(false),
             connections,
-            own,
+            own: own.check,
         })))
     }
 
