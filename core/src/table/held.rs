@@ -205,6 +205,12 @@ impl Table {
         self.release.as_ref()?.valid_until
     }
 
+    /// The share of green in percent, while a canary is under way.
+    pub fn canary_weight(&self) -> Option<u8> {
+        let release = self.release.as_ref()?;
+        (release.state == Phase::Canary).then(|| release.weight.percent())
+    }
+
     /// Whether an edge of this deployment may take the table; one without a deployment takes any.
     ///
     /// # Errors

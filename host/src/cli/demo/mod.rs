@@ -1,13 +1,20 @@
 //! `halcyon demo`: the main job on one machine, with real processes.
 
+mod crowd;
+mod pools;
+mod process;
 mod region;
 mod stage;
 mod story;
+mod traffic;
 
 use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure, Invocation};
 use crate::driver::{Signal, signals};
+
+/// The topology file, in the demo's directory.
+const TOPOLOGY: &str = "topology.toml";
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]

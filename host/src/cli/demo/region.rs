@@ -1,22 +1,22 @@
 //! One region: a real `halcyon serve` process, and a database it depends on.
 
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Child;
 use tokio::task::JoinHandle;
 
 use super::super::{Exit, Failure};
-use super::command;
+use super::process::{ended, start};
+use super::{TOPOLOGY, command};
 
 /// A running region.
 pub(super) struct Region {
     pub(super) name: &'static str,
-    pub(super) address: String,
+    pub(super) address: SocketAddr,
+    /// Where its dashboard is, and the table in force.
+    pub(super) dashboard: SocketAddr,
     server: Child,
     database: JoinHandle<()>,
 }
@@ -54,40 +54,18 @@ impl Region {
                 format!("database=tcp://127.0.0.1:{port}"),
             ),
             ("DRAIN_MS", "100".to_owned()),
+            // What its table is made of.
+            ("HALCYON_TOPOLOGY", TOPOLOGY.to_owned()),
+            ("TENANT_STICKY", "hash".to_owned()),
+            ("FAILOVER_POLICY", "round_robin".to_owned()),
         ];
-        let mut server = command(&["serve", "--bind", "127.0.0.1"], &variables, directory)?
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            // Ctrl-C at the terminal is the demo's to act on.
-            .process_group(0)
-            .spawn()
-            .map_err(|why| failed("cannot start halcyon serve", why))?;
-        let stderr = server
-            .stderr
-            .take()
-            .ok_or_else(|| Failure::new(Exit::Failed, "no stderr"))?;
-        let mut lines = BufReader::new(stderr).lines();
-        let mut said = Vec::new();
-        let address = loop {
-            match tokio::time::timeout(Duration::from_secs(10), lines.next_line()).await {
-                Ok(Ok(Some(line))) => match address_in(&line) {
-                    Some(address) => break address,
-                    None => said.push(line),
-                },
-                _ => {
-                    return Err(Failure::new(
-                        Exit::Failed,
-                        format!("{name}: halcyon serve did not start: {}", said.join("; ")),
-                    ));
-                }
-            }
-        };
-        // Whoever writes into a full pipe waits: keep it empty.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let mut server = command(&["serve", "--bind", "127.0.0.1"], &variables, directory)?;
+        let said = ["health server on ", "dashboard on http://"];
+        let (server, [address, dashboard]) = start(name, &mut server, said).await?;
         Ok(Self {
             name,
             address,
+            dashboard,
             server,
             database,
         })
@@ -112,16 +90,7 @@ impl Region {
     /// Asks the server to end, and waits until it has.
     pub(super) async fn stop(mut self) -> bool {
         self.database.abort();
-        let Some(pid) = self
-            .server
-            .id()
-            .and_then(|id| Pid::from_raw(id.cast_signed()))
-        else {
-            return true;
-        };
-        let _ = kill_process(pid, Signal::TERM);
-        let ended = tokio::time::timeout(Duration::from_secs(5), self.server.wait()).await;
-        matches!(ended, Ok(Ok(status)) if status.success())
+        ended(&mut self.server).await
     }
 }
 
@@ -129,14 +98,4 @@ impl Drop for Region {
     fn drop(&mut self) {
         self.database.abort();
     }
-}
-
-/// `127.0.0.1:41234` in `… health server on 127.0.0.1:41234, region …`.
-fn address_in(line: &str) -> Option<String> {
-    let (_, rest) = line.split_once("health server on ")?;
-    let address = rest.split(',').next()?.trim();
-    address
-        .parse::<std::net::SocketAddr>()
-        .ok()
-        .map(|address| address.to_string())
 }

@@ -11,9 +11,13 @@ use serde_json::{Value, json};
 
 use super::super::style::{BLUE, DIM, ERROR, GOOD, GREEN, NAME, WARN};
 use super::super::{Exit, Failure, Invocation, Output};
-use super::command;
+use super::crowd::Crowd;
+use super::pools::Pools;
+use super::process::Edge;
 use super::region::Region;
 use super::stage::Stage;
+use super::traffic::Traffic;
+use super::{TOPOLOGY, command};
 use crate::journal::Journal;
 use crate::net::Client;
 
@@ -37,15 +41,22 @@ pub(super) async fn tell(
     stage.line(&format!(
         "{NAME}Halcyon{NAME:#}: three regions, a release that goes well, and one that does not."
     ));
+    let mut pools = start_pools(directory)?;
     let mut regions = start_regions(&mut stage, directory).await?;
-    let played = play(&mut stage, directory, &mut regions).await;
-    let mut all_ended = true;
+    let edge = Edge::start(regions[0].dashboard, directory).await?;
+    let crowd = Crowd {
+        traffic: Traffic::start(edge.address),
+        dashboard: regions[0].dashboard,
+    };
+    let played = play(&mut stage, directory, &mut regions, &mut pools, &crowd).await;
+    drop(crowd);
+    let mut all_ended = edge.stop().await;
     for region in regions {
         all_ended &= region.stop().await;
     }
     played?;
     if !all_ended {
-        return Err(unexpected("a region did not end when it was asked to"));
+        return Err(unexpected("a process did not end when it was asked to"));
     }
     let seconds = begin.elapsed().as_secs();
     let files = if keep { "" } else { " and every file removed" };
@@ -63,12 +74,24 @@ async fn play(
     stage: &mut Stage<'_>,
     directory: &Path,
     regions: &mut [Region],
+    pools: &mut [Pools],
+    crowd: &Crowd,
 ) -> Result<(), Failure> {
     let before = place_tenants(stage, directory, regions).await?;
-    good_release(stage, directory, regions).await?;
-    bad_release(stage, directory, regions).await?;
-    lose_a_region(stage, directory, regions, &before).await?;
+    crowd.arrives(stage).await?;
+    good_release(stage, directory, regions, crowd).await?;
+    bad_release(stage, directory, regions, crowd).await?;
+    lose_a_region(stage, directory, regions, &before, (pools, crowd)).await?;
     verify(stage, directory).await
+}
+
+/// The application of each region, and the topology file that says where it is.
+fn start_pools(directory: &Path) -> Result<Vec<Pools>, Failure> {
+    let pools = REGIONS.split(',').map(Pools::start);
+    let pools: Vec<Pools> = pools.collect::<Result<_, _>>()?;
+    let topology: String = pools.iter().map(Pools::topology).collect();
+    std::fs::write(directory.join(TOPOLOGY), topology)?;
+    Ok(pools)
 }
 
 async fn start_regions(stage: &mut Stage<'_>, directory: &Path) -> Result<Vec<Region>, Failure> {
@@ -162,13 +185,17 @@ async fn good_release(
     stage: &mut Stage<'_>,
     directory: &Path,
     regions: &[Region],
+    crowd: &Crowd,
 ) -> Result<(), Failure> {
     stage.scene("A release: app:v2 beside app:v1, step by step, every region probed all the while");
-    let code = release(stage, directory, regions, "app:v2", "2,10,25,50,100", "1").await?;
+    let release = release(stage, directory, regions, "app:v2", "2,10,25,50,100", "1");
+    let (code, shares) = crowd.during(release).await;
+    let code = code?;
     expect(code, Exit::Done, "the release of app:v2")?;
     stage.line(&format!(
         "   {GOOD}exit {code}{GOOD:#}: green is live in all three regions."
     ));
+    crowd.tell_shares(stage, &shares).await?;
     stage.fact(
         "release_v2",
         json!({ "exit": code, "state": state(directory)?.name() }),
@@ -180,6 +207,7 @@ async fn bad_release(
     stage: &mut Stage<'_>,
     directory: &Path,
     regions: &[Region],
+    crowd: &Crowd,
 ) -> Result<(), Failure> {
     stage.scene("Another one: app:v3, and eu-west loses its database while 25 % are on it");
     let sick = &regions[2];
@@ -210,6 +238,7 @@ async fn bad_release(
     if (journal.release().phase(), blue.as_str()) != (Phase::Idle, "app:v2") {
         return Err(unexpected("app:v2 does not serve everybody"));
     }
+    crowd.is_all_blue(stage).await?;
     stage.fact(
         "release_v3",
         json!({ "exit": code, "state": journal.release().phase().name(), "blue_image": blue }),
@@ -277,9 +306,13 @@ async fn lose_a_region(
     directory: &Path,
     regions: &mut [Region],
     before: &[(String, String)],
+    (pools, crowd): (&mut [Pools], &Crowd),
 ) -> Result<(), Failure> {
     stage.scene("us-west is lost: its tenants go elsewhere, nobody else moves");
+    let was = crowd.traffic.seen();
+    pools[1].lose().await;
     regions[1].lose().await;
+    crowd.leaves(stage, "us-west", &was).await?;
     let why = match ready(&regions[1]).await {
         Ok(_) => return Err(unexpected("us-west answers though it is gone")),
         Err(why) => why,
@@ -306,9 +339,13 @@ async fn lose_a_region(
         .zip(&after)
         .filter(|(was, is)| was == is)
         .count();
-    stage.line(&format!("   {DIM}{stayed} of {} stay where they are; when us-west is back, its tenants are too{DIM:#}", before.len()));
+    stage.line(&format!(
+        "   {DIM}{stayed} of {} stay where they are{DIM:#}",
+        before.len()
+    ));
     stage.fact("tenants_without_us_west", json!(after));
-    Ok(())
+    pools[1].come_back()?;
+    crowd.comes_back(stage, "us-west", &was).await
 }
 
 async fn verify(stage: &mut Stage<'_>, directory: &Path) -> Result<(), Failure> {
@@ -367,6 +404,7 @@ fn variables(regions: &[Region]) -> Vec<(&'static str, String)> {
         ("TENANT_STICKY", "hash".to_owned()),
         ("FAILOVER_POLICY", "round_robin".to_owned()),
         ("REGION_ENDPOINTS", endpoints.join(",")),
+        ("HALCYON_TOPOLOGY", TOPOLOGY.to_owned()),
         ("DEPLOY_RBAC_ROLE", "Deployer".to_owned()),
         ("DEPLOY_USER", "demo".to_owned()),
         ("PROBE_INTERVAL_MS", "200".to_owned()),
@@ -383,6 +421,6 @@ fn expect(code: u8, expected: Exit, what: &str) -> Result<(), Failure> {
     )))
 }
 
-fn unexpected(what: &str) -> Failure {
+pub(super) fn unexpected(what: &str) -> Failure {
     Failure::new(Exit::Failed, format!("the demo did not go as told: {what}"))
 }
