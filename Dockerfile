@@ -132,9 +132,10 @@ ENV BUILD_VERSION=$BUILD_VERSION \
     GIT_SHA=$GIT_SHA \
     BUILD_DATE=$BUILD_DATE \
     HEALTH_PORT=8086 \
-    DASHBOARD_BIND=0.0.0.0
+    DASHBOARD_BIND=0.0.0.0 \
+    EDGE_BIND=0.0.0.0
 
-EXPOSE 8080 8086
+EXPOSE 8000 8080 8086
 STOPSIGNAL SIGTERM
 
 # The program is its own probe, as there is no curl in here: it asks /ready on

@@ -159,7 +159,7 @@ check_configuration() {
     check "the user is a number, not root" is_set "$config" .Config.User '"65532:65532"'
     check "the working directory is there for the journal" is_set "$config" .Config.WorkingDir '"/var/lib/halcyon"'
     check "no anonymous volume hides where the journal goes" is_set "$config" '.Config.Volumes // {}' '{}'
-    check "both ports are declared" is_set "$config" '.Config.ExposedPorts | keys' '["8080/tcp","8086/tcp"]'
+    check "all ports are declared" is_set "$config" '.Config.ExposedPorts | keys' '["8000/tcp","8080/tcp","8086/tcp"]'
     check "it is stopped by SIGTERM" is_set "$config" '.Config.StopSignal | sub("^15$"; "SIGTERM")' '"SIGTERM"'
     check "it starts the server" is_set "$config" '[.Config.Entrypoint, .Config.Cmd]' '[["/halcyon"],["serve"]]'
     check "the health check is the program itself, every 10 s" is_set "$config" '.HealthCheck // .Healthcheck // .Config.Healthcheck' \
