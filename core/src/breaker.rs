@@ -2,8 +2,8 @@
 //!
 //! A [`Circuit`] is one pool's. It trips on failures in a row, or on their share of what was asked lately;
 //! the pool is then out for a time that doubles with every time in a row, up to a bound, give or take a fifth,
-//! so that a fleet of edges does not come back at once. When the time is over the pool is on trial: the first
-//! answer brings it back, the first failure takes it out again.
+//! so that a fleet of edges does not come back at once. When the time is over the pool is on trial: one request
+//! goes there, whose answer brings it back, or whose failure takes it out again.
 //!
 //! Whether a pool may be taken out is for whoever knows the others to say: never the last one.
 
@@ -22,6 +22,8 @@ pub struct BreakerRules {
     pub first_ms: u64,
     /// And how long at most: 60 s.
     pub most_ms: u64,
+    /// How long the trial has until another request may be one: 15 s.
+    pub trial_ms: u64,
     /// How long it has to serve until the next time counts as the first again: 60 s.
     pub forget_ms: u64,
 }
@@ -34,6 +36,7 @@ impl Default for BreakerRules {
             least: 20,
             first_ms: 2_000,
             most_ms: 60_000,
+            trial_ms: 15_000,
             forget_ms: 60_000,
         }
     }
@@ -71,8 +74,9 @@ enum State {
     Serving,
     Out {
         until: Timestamp,
+        /// When the request went out that is its trial.
+        tried: Option<Timestamp>,
     },
-    Trial,
 }
 
 /// Seconds that the share is made of.
@@ -95,13 +99,15 @@ struct Second {
 /// let mut circuit = Circuit::default();
 /// let mut tripped = None;
 /// for at in 0..5 {
-///     tripped = circuit.record(&rules, Outcome::Failed, Timestamp(at));
+///     tripped = circuit.record(&rules, Outcome::Failed, Timestamp(at), Timestamp(at));
 /// }
 /// assert_eq!(tripped, Some(Tripped::InARow(5)));
 /// assert_eq!(circuit.take_out(&rules, Timestamp(4), 0), 1_600, "2 s, less a fifth");
-/// assert!(circuit.is_out(Timestamp(1_603)) && !circuit.is_out(Timestamp(1_604)));
-/// // On trial: the first answer decides.
-/// assert_eq!(circuit.record(&rules, Outcome::Failed, Timestamp(1_604)), Some(Tripped::OnTrial));
+/// // On trial: one request decides, and all others go elsewhere until it has.
+/// assert!(!circuit.admit(&rules, Timestamp(1_603)) && circuit.admit(&rules, Timestamp(1_604)));
+/// assert!(!circuit.admit(&rules, Timestamp(1_605)));
+/// let (begun, now) = (Timestamp(1_604), Timestamp(1_700));
+/// assert_eq!(circuit.record(&rules, Outcome::Failed, begun, now), Some(Tripped::OnTrial));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Circuit {
@@ -115,23 +121,21 @@ pub struct Circuit {
 }
 
 impl Circuit {
-    /// Notes how a request ended. Answers why the pool should be taken out, if it should; whoever may not take
-    /// it out [keeps](Self::keep) it.
+    /// Notes how a request that was sent at `begun` ended. Answers why the pool should be taken out, if it
+    /// should; whoever may not take it out [keeps](Self::keep) it.
     pub fn record(
         &mut self,
         rules: &BreakerRules,
         outcome: Outcome,
+        begun: Timestamp,
         now: Timestamp,
     ) -> Option<Tripped> {
-        if let State::Out { until } = self.state {
+        let failed = outcome == Outcome::Failed;
+        if let State::Out { until, .. } = self.state {
             // What was under way when it was taken out says nothing new.
-            if now < until {
+            if begun < until {
                 return None;
             }
-            self.state = State::Trial;
-        }
-        let failed = outcome == Outcome::Failed;
-        if self.state == State::Trial {
             if failed {
                 return Some(Tripped::OnTrial);
             }
@@ -201,6 +205,7 @@ impl Circuit {
         self.forget_what_was();
         self.state = State::Out {
             until: now.plus(spread),
+            tried: None,
         };
         spread
     }
@@ -216,9 +221,32 @@ impl Circuit {
         self.seconds = [Second::default(); SECONDS];
     }
 
-    /// Whether the pool is passed over at `now`.
-    pub fn is_out(&self, now: Timestamp) -> bool {
-        matches!(self.state, State::Out { until } if now < until)
+    /// Whether the pool is passed over at `now`: its time is not over, or another request is its trial.
+    pub fn is_out(&self, rules: &BreakerRules, now: Timestamp) -> bool {
+        match self.state {
+            State::Serving => false,
+            State::Out { until, tried } => {
+                // A trial whose client went away is never heard of again.
+                let on_trial = |at: Timestamp| now.0.saturating_sub(at.0) < rules.trial_ms;
+                now < until || tried.is_some_and(on_trial)
+            }
+        }
+    }
+
+    /// Whether the time for which it was taken out is not over.
+    pub fn is_resting(&self, now: Timestamp) -> bool {
+        matches!(self.state, State::Out { until, .. } if now < until)
+    }
+
+    /// Whether a request may go to the pool at `now`; the first one behind its time is its trial, and alone.
+    pub fn admit(&mut self, rules: &BreakerRules, now: Timestamp) -> bool {
+        if self.is_out(rules, now) {
+            return false;
+        }
+        if let State::Out { tried, .. } = &mut self.state {
+            *tried = Some(now);
+        }
+        true
     }
 
     /// How often in a row it was taken out.

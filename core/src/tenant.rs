@@ -109,15 +109,22 @@ impl TenantFrom {
     pub fn of<'r>(&self, asked: &Asked<'r>) -> Result<Option<Cow<'r, str>>, NoId> {
         match self {
             TenantFrom::Header(_) => of_header(asked.headers).map(|id| id.map(Cow::Borrowed)),
-            TenantFrom::Host(domain) => Ok(of_host(asked.host, domain).map(lowered)),
+            TenantFrom::Host(domain) => match of_host(asked.host, domain) {
+                // A parser of URLs decodes a host, and reads other characters as others.
+                Some(label) if !label.bytes().all(is_of_a_name) => Err(NoId),
+                label => Ok(label.map(lowered)),
+            },
             TenantFrom::Path(place) => of_path(asked.path, *place),
         }
     }
 }
 
+fn is_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
 fn is_header(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+    (1..=64).contains(&name.len()) && name.bytes().all(is_of_a_name)
 }
 
 fn is_domain(domain: &str) -> bool {
@@ -125,10 +132,9 @@ fn is_domain(domain: &str) -> bool {
         return false;
     };
     let is_label = |label: &str| {
-        let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let bytes = label.as_bytes();
         !bytes.is_empty()
-            && bytes.iter().all(|byte| inner(*byte))
+            && label.bytes().all(is_of_a_name)
             && bytes.first() != Some(&b'-')
             && bytes.last() != Some(&b'-')
     };
@@ -174,6 +180,8 @@ fn of_host<'r>(host: &'r str, domain: &str) -> Option<&'r str> {
 fn of_path(path: &str, place: u8) -> Result<Option<Cow<'_, str>>, NoId> {
     // Whoever resolves them, before or behind this edge, sees another path than it does.
     let is_a_way = |segment: &str| {
+        // Some take what stands behind a semicolon for a parameter of the segment.
+        let segment = segment.split(';').next().unwrap_or_default();
         let plain = segment.to_ascii_lowercase().replace("%2e", ".");
         matches!(plain.as_str(), "." | "..")
     };

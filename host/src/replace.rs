@@ -36,6 +36,8 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let new = directory.join(format!(".{name}.{}.new", std::process::id()));
+    // Left by a process of this number that was killed: in a container every one has the same.
+    let _ = fs::remove_file(&new);
     let file = File::options()
         .write(true)
         .create_new(true)

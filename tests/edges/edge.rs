@@ -226,10 +226,17 @@ pub(crate) fn embedded(folder: &Path, variables: &[(&str, Value)]) -> Command {
     ];
     if let Some((_, table)) = find("TABLE") {
         let file = folder.join("table.json");
-        std::fs::write(&file, text(table)).unwrap();
         match url {
-            Some(_) => all.push(("EDGE_STATE_DIR", folder.display().to_string())),
-            None => all.push(("EDGE_TABLE", file.display().to_string())),
+            Some(_) => {
+                // As the edge keeps it, without a signature.
+                let kept = String::from("\n") + &text(table);
+                std::fs::write(folder.join("last-table"), kept).unwrap();
+                all.push(("EDGE_STATE_DIR", folder.display().to_string()));
+            }
+            None => {
+                std::fs::write(&file, text(table)).unwrap();
+                all.push(("EDGE_TABLE", file.display().to_string()));
+            }
         }
     }
     all.extend(url.map(|url| ("EDGE_TABLE", url)));

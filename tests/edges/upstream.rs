@@ -22,6 +22,12 @@ pub(crate) enum Mode {
     Hang,
     /// Closes without a word.
     Close,
+    /// Answers before it has read the body, and keeps the connection.
+    Early(u16),
+    /// Answers with a length and in chunks of another one.
+    TwoLengths,
+    /// Answers that it switches protocols.
+    Switches,
 }
 
 pub(crate) struct Upstream {
@@ -112,6 +118,22 @@ fn answer(shared: &Shared, head: &Head, stream: &mut BufReader<TcpStream>) -> bo
         Mode::Hang => {
             hang(stream);
             return false;
+        }
+        Mode::Early(status) => {
+            let answer = format!("HTTP/1.1 {status} Early\r\ncontent-length: 0\r\n\r\n");
+            let _ = stream.get_mut().write_all(answer.as_bytes());
+            hang(stream);
+            return false;
+        }
+        Mode::TwoLengths => {
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n";
+            let answer = format!("{head}a\r\n0123456789\r\n0\r\n\r\n");
+            return stream.get_mut().write_all(answer.as_bytes()).is_ok();
+        }
+        Mode::Switches => {
+            let answer =
+                "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n";
+            return stream.get_mut().write_all(answer.as_bytes()).is_ok();
         }
         Mode::Serve | Mode::Status(_) => {}
     }

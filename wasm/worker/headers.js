@@ -13,13 +13,15 @@ const OF_A_CONNECTION = [
   "upgrade",
 ];
 
-// What a client could say about itself and this edge says instead.
-const OF_THE_EDGE = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"];
+// What a client could say about itself and this edge says instead. Many upstreams make "_" of "-", and then
+// both are one.
+const OF_THE_EDGE = /^(forwarded$|x[-_]forwarded[-_]|x[-_]real[-_]ip$)/;
+const OURS = /^x[-_]halcyon[-_]/;
 
 /** The headers of a request as they go on. */
 export function onward(request, url, client) {
   const headers = cleaned(request.headers);
-  for (const name of OF_THE_EDGE) headers.delete(name);
+  for (const name of [...headers.keys()]) if (OF_THE_EDGE.test(name)) headers.delete(name);
   headers.delete("host"); // the upstream's own, by its address
   headers.delete("expect"); // answered already
   headers.set("x-forwarded-host", url.host);
@@ -35,8 +37,7 @@ function cleaned(all) {
   const headers = new Headers(all);
   const named = (all.get("connection") ?? "").split(",").map((name) => name.trim().toLowerCase());
   for (const name of [...all.keys()]) {
-    const ours = name.startsWith("x-halcyon-");
-    if (ours || OF_A_CONNECTION.includes(name) || named.includes(name)) headers.delete(name);
+    if (OURS.test(name) || OF_A_CONNECTION.includes(name) || named.includes(name)) headers.delete(name);
   }
   return headers;
 }

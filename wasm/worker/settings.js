@@ -70,7 +70,8 @@ function fromHost(name, domain) {
   const host = name.replace(/\.$/, "");
   if (!host.endsWith(domain)) return null;
   const label = host.slice(0, -domain.length);
-  return label === "" || label.includes(".") ? null : label;
+  if (label === "" || label.includes(".")) return null;
+  return /^[a-z0-9_-]+$/.test(label) ? label : undefined;
 }
 
 function fromPath(path, place) {

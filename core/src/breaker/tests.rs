@@ -9,6 +9,7 @@ const RULES: BreakerRules = BreakerRules {
     least: 20,
     first_ms: 2_000,
     most_ms: 60_000,
+    trial_ms: 15_000,
     forget_ms: 60_000,
 };
 
@@ -18,7 +19,7 @@ const EVEN: u16 = 32_768;
 fn give(circuit: &mut Circuit, outcomes: &[Outcome], now: u64) -> Vec<Tripped> {
     let outcomes = outcomes.iter();
     outcomes
-        .filter_map(|outcome| circuit.record(&RULES, *outcome, Timestamp(now)))
+        .filter_map(|outcome| circuit.record(&RULES, *outcome, Timestamp(now), Timestamp(now)))
         .collect()
 }
 
@@ -76,7 +77,10 @@ fn the_time_doubles_up_to_its_bound_and_is_spread() {
     for expected in [2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000] {
         let out = circuit.take_out(&RULES, Timestamp(now), EVEN);
         assert_eq!(out, expected);
-        assert!(circuit.is_out(Timestamp(now + out - 1)) && !circuit.is_out(Timestamp(now + out)));
+        assert!(
+            circuit.is_out(&RULES, Timestamp(now + out - 1))
+                && !circuit.is_out(&RULES, Timestamp(now + out))
+        );
         now += out;
         assert_eq!(give(&mut circuit, &[Failed], now), [Tripped::OnTrial]);
     }
@@ -101,7 +105,7 @@ fn the_first_answer_after_its_time_brings_it_back() {
         )
         .is_empty()
     );
-    assert!(circuit.is_out(Timestamp(1_999)));
+    assert!(circuit.is_out(&RULES, Timestamp(1_999)));
     assert!(give(&mut circuit, &[Answered], 2_000).is_empty());
     assert!(
         give(&mut circuit, &[Failed; 4], 2_000).is_empty(),
@@ -133,6 +137,36 @@ fn one_that_is_kept_begins_to_count_anew() {
     circuit.take_out(&RULES, Timestamp(0), EVEN);
     assert_eq!(give(&mut circuit, &[Failed], 2_000), [Tripped::OnTrial]);
     circuit.keep();
-    assert!(!circuit.is_out(Timestamp(2_000)));
+    assert!(!circuit.is_out(&RULES, Timestamp(2_000)));
     assert!(give(&mut circuit, &[Failed; 4], 2_000).is_empty());
+}
+
+#[test]
+fn one_request_is_its_trial_and_all_others_wait_for_it() {
+    let mut circuit = Circuit::default();
+    let admits = |circuit: &mut Circuit, at| circuit.admit(&RULES, Timestamp(at));
+    assert!(admits(&mut circuit, 0) && admits(&mut circuit, 0));
+    circuit.take_out(&RULES, Timestamp(0), EVEN);
+    assert!(!admits(&mut circuit, 1_999));
+    assert!(admits(&mut circuit, 2_000));
+    assert!(!admits(&mut circuit, 2_000) && circuit.is_out(&RULES, Timestamp(16_999)));
+    // Its client went away: another one may try.
+    assert!(admits(&mut circuit, 17_000) && !admits(&mut circuit, 17_001));
+    assert!(give(&mut circuit, &[Answered], 17_002).is_empty());
+    assert!(admits(&mut circuit, 17_003) && admits(&mut circuit, 17_003));
+}
+
+#[test]
+fn a_request_that_was_sent_before_it_was_taken_out_is_no_trial() {
+    let mut circuit = Circuit::default();
+    circuit.take_out(&RULES, Timestamp(0), EVEN);
+    let late = circuit.record(&RULES, Failed, Timestamp(1_999), Timestamp(9_000));
+    assert_eq!(late, None);
+    let answered = circuit.record(&RULES, Answered, Timestamp(0), Timestamp(9_000));
+    assert_eq!(
+        (answered, circuit.is_out(&RULES, Timestamp(1_000))),
+        (None, true)
+    );
+    let trial = circuit.record(&RULES, Failed, Timestamp(2_000), Timestamp(9_000));
+    assert_eq!(trial, Some(Tripped::OnTrial));
 }

@@ -124,6 +124,7 @@ fn a_path_has_segments_that_are_decoded_once() {
         "/t/acme/%2e%2E",
         "/t/acme/.%2e/x",
         "/t\\acme/b",
+        "/t/..;x=y/acme",
     ] {
         path(way, Err(NoId));
     }
@@ -146,4 +147,11 @@ fn an_encoded_id_is_decoded_to_itself() {
     let all: Vec<char> = vec!['-', '_', '.', '!', '~', '*', '\'', '(', ')'];
     let plain: String = all.into_iter().collect();
     assert_eq!(encoded(&plain), plain);
+}
+
+#[test]
+fn a_label_that_parsers_of_urls_read_otherwise_is_no_id() {
+    for host in ["x%61.shop.example", "a,b.shop.example", "a b.shop.example"] {
+        finds("host:.shop.example", asked(&[], host, "/"), Err(NoId));
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use halcyon_core::breaker::{BreakerRules, Circuit, Outcome, Tripped};
 use halcyon_core::hash::TenantId;
@@ -29,8 +29,13 @@ impl Service {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_out(&self, now: Timestamp) -> bool {
-        self.out.load(Ordering::Relaxed) && self.circuit().is_out(now)
+    fn is_out(&self, rules: &BreakerRules, now: Timestamp) -> bool {
+        self.out.load(Ordering::Relaxed) && self.circuit().is_out(rules, now)
+    }
+
+    /// Whether a request may go there, as its trial if it is out.
+    fn admits(&self, rules: &BreakerRules, now: Timestamp) -> bool {
+        !self.out.load(Ordering::Relaxed) || self.circuit().admit(rules, now)
     }
 }
 
@@ -74,7 +79,29 @@ impl Breaker {
             return way;
         }
         let health = self.health(held, way.pool);
-        held.way(tenant, &health, at).unwrap_or(way)
+        self.admitted(held, tenant, health, at).unwrap_or(way)
+    }
+
+    /// The way by this health, as far as its pool takes the request.
+    fn admitted<'h>(
+        &self,
+        held: &'h Held,
+        tenant: TenantId<'_>,
+        mut health: Vec<RegionStatus>,
+        at: Timestamp,
+    ) -> Option<Way<'h>> {
+        loop {
+            let way = held.way(tenant, &health, at).ok()?;
+            let Some(upstream) = way.upstream else {
+                return Some(way);
+            };
+            let known = health.get_mut(way.place)?;
+            // Where nothing serves, what is out does.
+            if *known == RegionStatus::Down || upstream.service.admits(&self.rules, self.now()) {
+                return Some(way);
+            }
+            *known = RegionStatus::Down;
+        }
     }
 
     /// The way if this region is down too; `None` where no other region may have the tenant.
@@ -86,7 +113,7 @@ impl Breaker {
     ) -> Option<Way<'h>> {
         let mut health = self.health(held, way.pool);
         *health.get_mut(way.place)? = RegionStatus::Down;
-        let next = held.way(tenant, &health, clock::now()).ok()?;
+        let next = self.admitted(held, tenant, health, clock::now())?;
         (next.place != way.place).then_some(next)
     }
 
@@ -96,7 +123,8 @@ impl Breaker {
         let known = held.table.health().iter().zip(held.pool(pool));
         let seen = known.map(|(status, upstream)| match upstream {
             Some(upstream)
-                if upstream.service.is_out(now) && *status != RegionStatus::Forbidden =>
+                if upstream.service.is_out(&self.rules, now)
+                    && *status != RegionStatus::Forbidden =>
             {
                 RegionStatus::Down
             }
@@ -106,20 +134,22 @@ impl Breaker {
     }
 
     /// Notes how a request ended.
-    pub(super) fn record(&self, held: &Held, way: &Way<'_>, outcome: Outcome) {
+    pub(super) fn record(&self, held: &Held, way: &Way<'_>, outcome: Outcome, took: Duration) {
         let Some(upstream) = way.upstream.filter(|_| self.on) else {
             return;
         };
         let now = self.now();
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let begun = Timestamp(now.0.saturating_sub(took));
         let service = &upstream.service;
-        let tripped = service.circuit().record(&self.rules, outcome, now);
+        let tripped = service.circuit().record(&self.rules, outcome, begun, now);
         if let Some(why) = tripped {
             self.trip(held, way, upstream, &reason(why, way));
         } else if outcome == Outcome::Answered {
             service.kept.store(false, Ordering::Relaxed);
             // Answers of before say nothing.
             if service.out.load(Ordering::Relaxed)
-                && !service.circuit().is_out(now)
+                && !service.circuit().is_out(&self.rules, now)
                 && service.out.swap(false, Ordering::Relaxed)
             {
                 self.out.fetch_sub(1, Ordering::Relaxed);
@@ -135,11 +165,11 @@ impl Breaker {
         let _taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.now();
         let service = &upstream.service;
-        if service.circuit().is_out(now) {
+        if service.circuit().is_resting(now) {
             // Another request has seen the same.
             return;
         }
-        let last = !serves_besides(held, way, upstream, now);
+        let last = !serves_besides(held, way, upstream);
         let mut circuit = service.circuit();
         if last {
             circuit.keep();
@@ -161,13 +191,13 @@ impl Breaker {
 }
 
 /// Whether any other region serves in this colour.
-fn serves_besides(held: &Held, way: &Way<'_>, this: &Arc<Upstream>, now: Timestamp) -> bool {
+fn serves_besides(held: &Held, way: &Way<'_>, this: &Arc<Upstream>) -> bool {
     let pools = held.table.health().iter().zip(held.pool(way.pool));
     let mut others = pools.enumerate().filter(|(place, _)| *place != way.place);
     others.any(|(_, (status, upstream))| {
         // Two regions of a table may have one address.
         let serves = |upstream: &Arc<Upstream>| {
-            !Arc::ptr_eq(upstream, this) && !upstream.service.is_out(now)
+            !Arc::ptr_eq(upstream, this) && !upstream.service.out.load(Ordering::Relaxed)
         };
         *status == RegionStatus::Up && upstream.is_some_and(serves)
     })

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::HOST;
+use axum::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use halcyon_core::breaker::Outcome;
 use halcyon_core::hash::TenantId;
 use halcyon_core::tenant::{Asked, NoId, encoded};
-use hyper::body::Incoming;
 use tokio::time::{Instant, sleep_until};
 
 use super::Edge;
@@ -21,7 +20,7 @@ use super::held::{Held, Way};
 use super::pool::{Lease, Lost, Upstream};
 use super::stream::{Download, Progress, Upload};
 use crate::clock;
-use crate::net::server::{Answer, Handler};
+use crate::net::server::{Answer, Handler, RequestBody};
 
 /// Whoever repeats them changes nothing (RFC 9110, section 9.2.1).
 const SAFE: [Method; 3] = [Method::GET, Method::HEAD, Method::OPTIONS];
@@ -34,7 +33,7 @@ const GONE: [StatusCode; 3] = [
 ];
 
 impl Handler for Arc<Edge> {
-    fn answer(&self, request: Request<Incoming>, peer: Option<SocketAddr>) -> Answer {
+    fn answer(&self, request: Request<RequestBody>, peer: Option<SocketAddr>) -> Answer {
         let edge = self.clone();
         Box::pin(async move { edge.handle(request, peer).await })
     }
@@ -50,7 +49,11 @@ struct Failure {
 }
 
 impl Edge {
-    async fn handle(&self, request: Request<Incoming>, peer: Option<SocketAddr>) -> Response<Body> {
+    async fn handle(
+        &self,
+        request: Request<RequestBody>,
+        peer: Option<SocketAddr>,
+    ) -> Response<Body> {
         let asked = match self.asked(&request) {
             Ok(asked) => asked,
             Err((code, why)) => return self.refuse(StatusCode::BAD_REQUEST, code, &why),
@@ -119,7 +122,7 @@ impl Edge {
     }
 
     /// The tenant that a request is of.
-    fn asked(&self, request: &Request<Incoming>) -> Result<String, (&'static str, String)> {
+    fn asked(&self, request: &Request<RequestBody>) -> Result<String, (&'static str, String)> {
         let uri = request.uri();
         let bad = |why: &str| Err(("bad_request", why.to_owned()));
         // It would show the client what the edge says to upstreams.
@@ -175,7 +178,7 @@ impl Edge {
             Err(_) if upload.is_some_and(|upload| upload.broken()) => return answer,
             _ => Outcome::Failed,
         };
-        self.breaker.record(held, way, outcome);
+        self.breaker.record(held, way, outcome, begun.elapsed());
         answer
     }
 
@@ -246,7 +249,7 @@ impl Edge {
         request: Request<Upload>,
     ) -> Result<Response<Body>, Ended> {
         let upload = request.body().progress();
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         let answer = {
             let mut sending = std::pin::pin!(lease.send(request));
             loop {
@@ -256,8 +259,13 @@ impl Edge {
                     biased;
                     answer = &mut sending => break answer,
                     () = sleep_until(moved + self.upstream_timeout) => {
-                        let moved = upload.as_deref().map_or(begun, Progress::moved);
-                        if moved + self.upstream_timeout <= Instant::now() {
+                        let now = Instant::now();
+                        if upload.as_deref().is_some_and(Progress::waits) {
+                            // The server has a limit for that, and the upstream no part in it.
+                            begun = now;
+                        }
+                        let moved = upload.as_deref().map_or(begun, Progress::moved).max(begun);
+                        if moved + self.upstream_timeout <= now {
                             return Err(Ended::Late);
                         }
                     }
@@ -265,6 +273,14 @@ impl Edge {
             }
         };
         let (mut head, body) = answer.map_err(Ended::Lost)?.into_parts();
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            let why = "it switches to a protocol that nobody asked for";
+            return Err(Ended::Lost(Lost::Sent(why.into())));
+        }
+        if head.headers.contains_key(TRANSFER_ENCODING) {
+            // It outranks the length, which may be another one (RFC 9112, section 6.3).
+            head.headers.remove(CONTENT_LENGTH);
+        }
         clean(&mut head.headers);
         stamp(&mut head.headers, way.header.clone(), way.slot, way.reason);
         // What hyper makes of its own connections.
@@ -280,7 +296,7 @@ enum Ended {
 }
 
 /// The host a request is for: that of its target, where it has one (RFC 9112, section 3.2.2).
-fn host(request: &Request<Incoming>) -> &str {
+fn host(request: &Request<RequestBody>) -> &str {
     let of_target = request.uri().authority().map(|host| host.as_str());
     let of_header = || request.headers().get(HOST)?.to_str().ok();
     of_target.or_else(of_header).unwrap_or_default()

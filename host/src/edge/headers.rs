@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use axum::http::header::{CONNECTION, EXPECT, FORWARDED, HOST};
+use axum::http::header::{CONNECTION, EXPECT, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 /// They are about one connection (RFC 9110, section 7.6.1), not about the message.
@@ -20,7 +20,6 @@ const OF_A_CONNECTION: [&str; 9] = [
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const TENANT: HeaderName = HeaderName::from_static("x-halcyon-tenant");
 const REGION: HeaderName = HeaderName::from_static("x-halcyon-region");
@@ -30,6 +29,19 @@ const REASON: HeaderName = HeaderName::from_static("x-halcyon-reason");
 /// What everything of ours begins with.
 const OURS: &str = "x-halcyon-";
 
+/// Whether an upstream could take a field for one of this name: many make `_` of `-`, and then both are one.
+fn is_like(name: &HeaderName, beginning: &str) -> bool {
+    let bytes = name.as_str().bytes().zip(beginning.bytes());
+    let same = |(byte, known): (u8, u8)| byte == known || (byte == b'_' && known == b'-');
+    name.as_str().len() >= beginning.len() && bytes.into_iter().all(same)
+}
+
+/// Whether a client says by it what only an edge knows: who it is, and how it came here.
+fn is_of_the_edge(name: &HeaderName) -> bool {
+    let whole = |known: &str| is_like(name, known) && name.as_str().len() == known.len();
+    is_like(name, "x-forwarded-") || whole("forwarded") || whole("x-real-ip")
+}
+
 /// Takes away what is about the connection it came by, and what only this edge may say.
 pub(super) fn clean(headers: &mut HeaderMap) {
     let mut gone: Vec<HeaderName> = Vec::new();
@@ -37,9 +49,7 @@ pub(super) fn clean(headers: &mut HeaderMap) {
         let names = named.as_bytes().split(|byte| *byte == b',');
         gone.extend(names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()));
     }
-    let ours = headers
-        .keys()
-        .filter(|name| name.as_str().starts_with(OURS));
+    let ours = headers.keys().filter(|name| is_like(name, OURS));
     gone.extend(ours.cloned());
     // A client could name it to have it dropped, and with it where the request was meant to go.
     for name in gone.iter().filter(|name| **name != HOST) {
@@ -58,16 +68,12 @@ pub(super) fn onward(
     peer: Option<SocketAddr>,
 ) {
     clean(headers);
-    // Answered already, and what a client could say about itself.
-    for name in [
-        EXPECT,
-        FORWARDED,
-        FORWARDED_PORT,
-        FORWARDED_FOR,
-        FORWARDED_HOST,
-    ] {
+    let said = headers.keys().filter(|name| is_of_the_edge(name));
+    for name in said.cloned().collect::<Vec<_>>() {
         headers.remove(name);
     }
+    // Answered already.
+    headers.remove(EXPECT);
     if let Some(host) = host {
         headers.insert(FORWARDED_HOST, host);
     }
@@ -142,6 +148,10 @@ mod tests {
             ("x-forwarded-host", "evil"),
             ("x-forwarded-port", "1"),
             ("x-forwarded-proto", "https"),
+            ("x-forwarded-prefix", "/evil"),
+            ("x_forwarded_for", "3.3.3.3"),
+            ("x-real-ip", "4.4.4.4"),
+            ("x_halcyon_tenant", "other"),
             ("expect", "100-continue"),
             ("x-halcyon-tenant", "other"),
         ]);

@@ -138,7 +138,10 @@ pub(super) struct PoolMetrics {
 impl PoolMetrics {
     /// Counts how a request ended, and how long it took until then.
     pub(super) fn count(&self, status: Option<StatusCode>, took: Duration) {
-        let class = status.map_or(NONE, |status| usize::from(status.as_u16() / 100) - 1);
+        let class = match status.map(|status| status.as_u16() / 100) {
+            Some(class @ 1..=5) => usize::from(class) - 1,
+            _ => NONE,
+        };
         if let Some(counter) = self.asked.get(class) {
             counter.inc();
         }

@@ -26,7 +26,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::net::connect;
-use crate::net::server::{Bodies, Limits, Serves, Site, Standing, serve_until};
+use crate::net::server::{Bodies, Limits, Serves, Site, Standing, capacity, serve_until};
 use crate::signing::TableKeys;
 use breaker::Breaker;
 use metrics::Metrics;
@@ -126,12 +126,15 @@ impl Edge {
 
 /// What a client of an edge may take up: bodies of any length, and heads as browsers with many cookies send.
 fn limits() -> Limits {
+    let usual = Limits::default();
     Limits {
+        // Each request takes a connection to an upstream too.
+        connections: (capacity(&usual) / 2).max(1),
         head_bytes: 64 * 1024,
         headers: 128,
         body_bytes: u64::MAX,
         bodies: Bodies::Streamed,
-        ..Limits::default()
+        ..usual
     }
 }
 

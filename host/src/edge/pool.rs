@@ -25,7 +25,14 @@ const CONNECT: Duration = Duration::from_millis(2_500);
 const KEEP: Duration = Duration::from_secs(55);
 
 /// Connections that are kept at most.
-const IDLE_MAX: usize = 1024;
+const IDLE_MAX: usize = 256;
+
+/// Header fields of an upstream's answer at most.
+const HEADERS_MAX: usize = 256;
+
+/// How long a kept connection may take until it is ready. It should be at once: what takes longer has
+/// something of its last request left to send.
+const READY: Duration = Duration::from_millis(100);
 
 /// Bytes of an upstream's head at most, as of a client's.
 const HEAD_MAX: usize = 64 * 1024;
@@ -127,7 +134,7 @@ impl Upstream {
                 continue;
             }
             // Its last answer has been read, so it is ready at once, or closed.
-            if sender.ready().await.is_ok() {
+            if matches!(timeout(READY, sender.ready()).await, Ok(Ok(()))) {
                 return Ok(self.lease(sender, true));
             }
         }
@@ -196,6 +203,7 @@ where
 {
     let (sender, connection) = Builder::new()
         .max_buf_size(HEAD_MAX)
+        .max_headers(HEADERS_MAX)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|why| body::explain(&why))?;

@@ -9,6 +9,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use halcyon_core::endpoint::{Endpoint, Scheme};
+use halcyon_core::text::Seen;
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::Builder;
@@ -17,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::tables::{LONGEST, Tables};
+use super::tables::{LINE_MAX, LONGEST, Tables, read_regular};
 use crate::net::{Stage, body, connect};
 use crate::signing::{SIGNATURE_HEADER, signature_file};
 
@@ -86,22 +87,15 @@ pub(super) fn look_at(path: &Path, tables: &Tables) -> Result<(), String> {
 }
 
 fn read(path: &Path) -> Result<(Vec<u8>, Option<String>), String> {
-    use std::io::Read;
-    use std::os::unix::fs::OpenOptionsExt;
-    let shown = halcyon_core::text::Seen(&path.to_string_lossy()).to_string();
-    let cannot = |why: std::io::Error| format!("{shown} cannot be read: {why}");
-    let signature = std::fs::read_to_string(signature_file(path)).ok();
-    // Not waited for, where it is a pipe.
-    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let mut options = std::fs::File::options();
-    let file = options.read(true).custom_flags(flags).open(path);
-    let file = file.map_err(cannot)?;
-    if !file.metadata().map_err(cannot)?.is_file() {
-        return Err(format!("{shown} is no regular file"));
-    }
-    let mut table = Vec::new();
-    let mut part = file.take(LONGEST as u64 + 1);
-    part.read_to_end(&mut table).map_err(cannot)?;
+    let read = |path: &Path, most| {
+        let shown = Seen(&path.to_string_lossy()).to_string();
+        read_regular(path, most).map_err(|why| format!("{shown} cannot be read: {why}"))
+    };
+    let signature = read(&signature_file(path), LINE_MAX)?;
+    let signature = signature.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let table = read(path, LONGEST)?;
+    let shown = Seen(&path.to_string_lossy()).to_string();
+    let table = table.ok_or_else(|| format!("there is no {shown}"))?;
     Ok((table, signature))
 }
 

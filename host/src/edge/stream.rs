@@ -11,6 +11,7 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::pool::Lease;
+use crate::net::server::{RequestBody, is_last};
 
 /// How far an upload is, for whoever waits for the answer to it.
 pub(super) struct Progress {
@@ -19,6 +20,8 @@ pub(super) struct Progress {
     moved: AtomicU64,
     ended: AtomicBool,
     broken: AtomicBool,
+    /// The client is waited for.
+    waits: AtomicBool,
 }
 
 impl Progress {
@@ -28,12 +31,18 @@ impl Progress {
             moved: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             broken: AtomicBool::new(false),
+            waits: AtomicBool::new(false),
         }
     }
 
     /// When a part of it last went on.
     pub(super) fn moved(&self) -> Instant {
         self.begun + Duration::from_millis(self.moved.load(Ordering::Relaxed))
+    }
+
+    /// Whether the client is the one who is waited for.
+    pub(super) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
     }
 
     /// Whether the client has broken it off.
@@ -48,14 +57,14 @@ impl Progress {
 }
 
 /// The body of a request as it goes on to an upstream.
-pub(super) struct Upload(Option<(Incoming, Arc<Progress>)>);
+pub(super) struct Upload(Option<(RequestBody, Arc<Progress>)>);
 
 impl Upload {
     /// No body.
     pub(super) const NONE: Upload = Upload(None);
 
     /// A request's body, if it has one.
-    pub(super) fn of(body: Incoming) -> Self {
+    pub(super) fn of(body: RequestBody) -> Self {
         match body.is_end_stream() {
             true => Self::NONE,
             false => Self(Some((body, Arc::new(Progress::new())))),
@@ -83,13 +92,15 @@ impl Body for Upload {
         let Some((body, progress)) = &mut self.get_mut().0 else {
             return Poll::Ready(None);
         };
-        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+        let polled = Pin::new(&mut *body).poll_frame(cx);
+        progress.waits.store(polled.is_pending(), Ordering::Relaxed);
+        let frame = ready!(polled);
         let since = progress.begun.elapsed().as_millis();
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         progress.moved.store(since, Ordering::Relaxed);
         if matches!(frame, Some(Err(_))) {
             progress.broken.store(true, Ordering::Relaxed);
-        } else if frame.is_none() || body.is_end_stream() {
+        } else if is_last(&frame) || body.is_end_stream() {
             progress.ended.store(true, Ordering::Relaxed);
         }
         Poll::Ready(frame)

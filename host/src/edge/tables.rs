@@ -11,10 +11,13 @@ use super::held::Held;
 use super::metrics::Metrics;
 use crate::clock;
 use crate::replace::replace;
-use crate::signing::{TableKeys, signature_file};
+use crate::signing::TableKeys;
 
 /// The longest table that is read, in bytes: 16 MiB.
 pub(super) const LONGEST: usize = 16 * 1024 * 1024;
+
+/// The longest line with a signature: 88 characters, and some to spare.
+pub(super) const LINE_MAX: usize = 256;
 
 /// The table in force, and what it takes to get the next one.
 pub(super) struct Tables {
@@ -43,7 +46,7 @@ impl Tables {
             keys,
             deployment,
             tls,
-            kept: state_dir.map(|dir| Path::new(dir).join("table.json")),
+            kept: state_dir.map(|dir| Path::new(dir).join("last-table")),
             refused: Mutex::default(),
         }
     }
@@ -66,16 +69,19 @@ impl Tables {
     /// Begins with the table that was held before a restart, if it is kept and still good. Blocks.
     pub(super) fn resume(&self) {
         let Some(kept) = &self.kept else { return };
-        let table = match std::fs::read(kept) {
-            Ok(table) => table,
-            Err(why) if why.kind() == std::io::ErrorKind::NotFound => return,
+        let bytes = match read_regular(kept, LONGEST + LINE_MAX) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return,
             Err(why) => {
                 let path = printable(&kept.display().to_string());
                 return tracing::warn!("EDGE_STATE_DIR: {path} cannot be read: {why}");
             }
         };
-        let signature = std::fs::read_to_string(signature_file(kept)).ok();
-        match self.take(&table, signature.as_deref()) {
+        let line = bytes.iter().position(|byte| *byte == b'\n');
+        let (signature, table) = bytes.split_at(line.unwrap_or(0));
+        let signature = std::str::from_utf8(signature).ok();
+        let signature = signature.filter(|text| !text.is_empty());
+        match self.take(table.get(1..).unwrap_or_default(), signature) {
             Ok(Some(epoch)) => tracing::info!("table {epoch} is kept from before"),
             Ok(None) => {}
             Err(why) => tracing::warn!("the table kept in EDGE_STATE_DIR is not taken: {why}"),
@@ -141,12 +147,32 @@ impl Tables {
     }
 }
 
-/// The signature first: a table without its own is none where keys are set.
+/// In one file, so that no crash leaves the one without the other: the signature, if there is one, a line
+/// feed, and the table's bytes.
 fn keep(path: &Path, table: &[u8], signature: Option<&str>) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir)?;
-    replace(&signature_file(path), signature.unwrap_or("").as_bytes())?;
-    replace(path, table)
+    let signature = signature.unwrap_or("").trim().as_bytes();
+    replace(path, &[signature, b"\n", table].concat())
+}
+
+/// What a regular file says, up to so many bytes and one more; `None` where there is none. A pipe or a device is
+/// refused, not waited for.
+pub(super) fn read_regular(path: &Path, most: usize) -> std::io::Result<Option<Vec<u8>>> {
+    use std::io::{Error, ErrorKind, Read};
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let mut options = std::fs::File::options();
+    let file = match options.read(true).custom_flags(flags).open(path) {
+        Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    if !file.metadata()?.is_file() {
+        return Err(Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// The first problems of many, as one line.

@@ -56,7 +56,8 @@ impl<'s> Load<'s> {
             }
             for client in &mut self.clients {
                 client.read_exact(&mut answers).expect("the server answers");
-                assert!(answers.starts_with(b"HTTP/1.1 200 "));
+                let good = answers.starts_with(b"HTTP/1.1 200 ");
+                assert!(good, "{}", String::from_utf8_lossy(&answers));
             }
         }
         let (cpu, took) = (self.server.cpu() - cpu, begin.elapsed());

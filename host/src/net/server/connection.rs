@@ -5,7 +5,8 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -13,19 +14,19 @@ use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Request};
 use axum::response::Response;
 use http_body_util::BodyExt;
-use hyper::body::{Bytes, Frame, Incoming, SizeHint};
+use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::accept::{Phase, Site};
 use super::conversation::{Answering, Conversation};
 use super::crowd::{Crowd, Seat};
 use super::guard::Guard;
-use super::limits::Limits;
+use super::limits::{Bodies, Limits};
 use super::refusal::Refusal;
 
 /// The answer to come.
@@ -35,7 +36,55 @@ pub type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 pub trait Handler: Send + Sync {
     /// The answer to a request of a client at `peer`. It may come before the request's body has ended, and
     /// its own body may last as long as it takes.
-    fn answer(&self, request: Request<Incoming>, peer: Option<SocketAddr>) -> Answer;
+    fn answer(&self, request: Request<RequestBody>, peer: Option<SocketAddr>) -> Answer;
+}
+
+/// The body of a request, on its way to a [`Handler`].
+pub struct RequestBody {
+    body: Incoming,
+    conversation: Conversation,
+}
+
+impl RequestBody {
+    fn new(body: Incoming, conversation: &Conversation) -> Self {
+        conversation.state().unread = !body.is_end_stream();
+        let conversation = conversation.clone();
+        Self { body, conversation }
+    }
+}
+
+/// Whether nothing of a body comes behind this: trailers are the last of it.
+pub(crate) fn is_last<E>(frame: &Option<Result<Frame<Bytes>, E>>) -> bool {
+    match frame {
+        None => true,
+        Some(Ok(frame)) => frame.is_trailers(),
+        Some(Err(_)) => false,
+    }
+}
+
+impl hyper::body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        if is_last(&frame) || this.body.is_end_stream() {
+            this.conversation.state().unread = false;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// What answers requests.
@@ -128,6 +177,9 @@ enum End {
     MakesRoom,
 }
 
+/// How long an idle connection still has hyper's buffers, where it serves a [`Handler`].
+const LINGER: Duration = Duration::from_secs(1);
+
 /// Lets hyper answer every request that has arrived.
 async fn answer_all(
     guard: Guard,
@@ -150,6 +202,8 @@ async fn answer_all(
         let _ = phase.wait_for(Phase::is_closing).await;
     });
     let mut closes = false;
+    let mut linger = None;
+    let mut ending: Option<Pin<Box<Sleep>>> = None;
     let mut asked_to_leave = pin!(seat.asked_to_leave());
     let mut leaves = false;
     let finished = poll_fn(|cx| {
@@ -157,8 +211,28 @@ async fn answer_all(
             if let Poll::Ready(finished) = Pin::new(&mut connection).poll(cx) {
                 return Poll::Ready(End::Over(finished));
             }
-            if conversation.state().idle() {
+            let idle = {
+                let state = conversation.state();
+                state.idle().then_some(state.answered_at)
+            };
+            if let Some(since) = idle
+                && (limits.bodies == Bodies::Dropped
+                    || closes
+                    || lingering(&mut linger, since, cx).is_ready()
+                    || closing.as_mut().poll(cx).is_ready())
+            {
                 return Poll::Ready(End::Idle);
+            }
+            // The answer is there, and what is left of the request will not be read.
+            let over = {
+                let state = conversation.state();
+                state.ends && state.is_over()
+            };
+            if over {
+                let ending = ending.get_or_insert_with(|| Box::pin(sleep(limits.closing)));
+                if ending.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(End::Over(Ok(())));
+                }
             }
             leaves = leaves || asked_to_leave.as_mut().poll(cx).is_ready();
             // A request that has come meanwhile is answered first.
@@ -176,11 +250,36 @@ async fn answer_all(
     match finished {
         End::MakesRoom => return Next::MakeRoom,
         End::Idle if leaves => return Next::MakeRoom,
-        End::Idle => return Next::Wait(connection.into_parts().io),
+        End::Idle => {
+            let parts = connection.into_parts();
+            return match parts.read_buf.is_empty() && parts.io.is_between_requests() {
+                true => Next::Wait(parts.io),
+                // What is left is nobody's.
+                false => Next::Leave(parts.io),
+            };
+        }
         End::Over(Ok(())) => {}
         End::Over(Err(why)) => tracing::debug!("connection ended: {why}"),
     }
     Next::Leave(connection.into_parts().io)
+}
+
+/// Is ready when a connection has been idle for so long that its buffers are worth giving back.
+fn lingering(
+    linger: &mut Option<Pin<Box<Sleep>>>,
+    since: Instant,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    let until = since + LINGER;
+    let timer = linger.get_or_insert_with(|| Box::pin(sleep_until(until)));
+    loop {
+        ready!(timer.as_mut().poll(cx));
+        if timer.deadline() >= until {
+            return Poll::Ready(());
+        }
+        // It has been busy since: setting the timer for each request would cost more.
+        timer.as_mut().reset(until);
+    }
 }
 
 async fn answer(
@@ -189,18 +288,28 @@ async fn answer(
     phase: &watch::Receiver<Phase>,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    let (answering, refused) = conversation.begin();
+    let (answering, number, refused) = conversation.begin();
     if let Some(why) = refused {
         return Ok(refuse(site, why));
     }
     let answer = match &site.serves {
         Serves::Router(router) => routed(site, router, conversation, request).await?,
         Serves::Handler(handler) => {
+            let request = request.map(|body| RequestBody::new(body, conversation));
             let answer = handler.answer(request, peer).await;
-            match conversation.state().broken {
+            let mut state = conversation.state();
+            match state.broken {
                 // Whatever the handler made of half a body.
-                Some(why) => refuse(site, why),
-                None => answer.map(|body| Body::new(Held { body, answering })),
+                Some((of, why)) if of == number => {
+                    state.ends = true;
+                    refuse(site, why)
+                }
+                _ => {
+                    // It comes before all of the request: nothing behind that is a request for certain.
+                    state.ends = state.unread;
+                    let answer = answer.map(|body| Body::new(Held { body, answering }));
+                    if state.ends { closes(answer) } else { answer }
+                }
             }
         }
     };
@@ -256,7 +365,8 @@ async fn routed(
             let why = conversation.state().broken;
             return Ok(refuse(
                 site,
-                why.unwrap_or(Refusal::Malformed("the body ends before its length")),
+                why.map(|(_, why)| why)
+                    .unwrap_or(Refusal::Malformed("the body ends before its length")),
             ));
         }
     }

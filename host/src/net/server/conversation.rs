@@ -40,8 +40,14 @@ pub(super) struct State {
     pub(super) answered_at: Instant,
     /// The refused request's number, and why.
     pub(super) refused: Option<(u64, Refusal)>,
-    /// Why the current body could not be read.
-    pub(super) broken: Option<Refusal>,
+    /// The number of the request whose body could not be read, and why.
+    pub(super) broken: Option<(u64, Refusal)>,
+    /// Part of a body has not been read by the handler it is for.
+    pub(super) unread: bool,
+    /// A body goes on to a handler, which is the one to ask for more of it.
+    pub(super) moving: bool,
+    /// The connection ends behind the answer that is under way.
+    pub(super) ends: bool,
     /// There are answers that the client has not got yet.
     pub(super) unsent: bool,
 }
@@ -49,7 +55,14 @@ pub(super) struct State {
 impl State {
     /// Whether hyper has nothing to do: every request that went on to it is answered and sent.
     pub(super) fn idle(&self) -> bool {
-        self.answered == self.heads && !self.unsent
+        // What is left of a body must never be taken for the next request.
+        let answered = self.answered == self.heads && !self.unsent;
+        answered && !self.in_body && !self.unread && !self.ends
+    }
+
+    /// Whether every request that a handler has begun with is answered and sent.
+    pub(super) fn is_over(&self) -> bool {
+        self.answered == self.begun && !self.unsent
     }
 
     /// Whether something of a request or of an answer is on its way.
@@ -64,6 +77,8 @@ impl State {
             None
         } else if self.unsent {
             Some((Waits::ToBeRead, self.answered_at))
+        } else if self.moving {
+            None
         } else if self.in_body || self.heads == 0 {
             Some((Waits::ForARequest, self.request_since.max(self.answered_at)))
         } else {
@@ -100,6 +115,9 @@ impl Conversation {
             answered_at: now,
             refused: None,
             broken: None,
+            unread: false,
+            moving: false,
+            ends: false,
             unsent: false,
         })))
     }
@@ -110,14 +128,14 @@ impl Conversation {
 
     /// A handler begins with the next request; its answer ends when the guard is dropped. Tells
     /// whether the request is refused.
-    pub(super) fn begin(&self) -> (Answering, Option<Refusal>) {
+    pub(super) fn begin(&self) -> (Answering, u64, Option<Refusal>) {
         let mut state = self.state();
         state.begun += 1;
         let refused = state
             .refused
             .filter(|(number, _)| *number == state.begun)
             .map(|(_, why)| why);
-        (Answering(self.clone()), refused)
+        (Answering(self.clone()), state.begun, refused)
     }
 }
 

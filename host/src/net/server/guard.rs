@@ -153,7 +153,13 @@ impl Guard {
         state.mid_request = self.framing.mid_request();
         state.in_body = self.framing.in_body();
         state.refused = self.framing.refused();
-        state.broken = self.framing.broken();
+        state.broken = self.framing.broken().map(|why| (self.framing.heads(), why));
+        state.moving = self.limits.bodies == Bodies::Streamed && state.in_body;
+    }
+
+    /// Whether nothing that has gone on to hyper is left: the next byte begins a request.
+    pub(super) fn is_between_requests(&self) -> bool {
+        !self.framing.has_passed() && !self.framing.in_body()
     }
 
     /// Closes. Where the client has sent more than was read, waits for it to close too, or what it has
@@ -229,8 +235,18 @@ impl Read for Guard {
                 )));
             }
             if !guard.framing.in_body() {
-                // The next request is waited for without hyper, which then has no buffers.
-                return Poll::Pending;
+                if guard.limits.bodies == Bodies::Dropped {
+                    // The next request is waited for without hyper, which then has no buffers.
+                    return Poll::Pending;
+                }
+                // For a moment it is waited for with hyper: a busy connection would make it anew each time.
+                if guard.framing.over() || guard.poll_deadline(cx).is_ready() {
+                    return Poll::Ready(Ok(()));
+                }
+                match ready!(guard.poll_fill(cx, false))? {
+                    0 => return Poll::Ready(Ok(())),
+                    _ => continue,
+                }
             }
             if guard.limits.bodies == Bodies::Streamed && !guard.body_waits {
                 // A body takes as long as it moves: its time begins when somebody waits for more of it.
@@ -240,12 +256,15 @@ impl Read for Guard {
                     Poll::Ready(Ok(_)) => continue,
                     Poll::Pending => {
                         guard.body_waits = true;
-                        guard.conversation.state().request_since = Instant::now();
+                        let mut state = guard.conversation.state();
+                        state.request_since = Instant::now();
+                        state.moving = false;
                     }
                 }
             }
             if guard.poll_deadline(cx).is_ready() {
-                guard.conversation.state().broken = Some(Refusal::Timeout);
+                let mut state = guard.conversation.state();
+                state.broken = Some((state.heads, Refusal::Timeout));
                 return Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     "no complete request in time",

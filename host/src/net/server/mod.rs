@@ -22,7 +22,8 @@ mod standing;
 mod until;
 
 pub use accept::{Phase, Site, capacity, listen, raise_file_limit, serve};
-pub use connection::{Answer, Handler, Serves};
+pub(crate) use connection::is_last;
+pub use connection::{Answer, Handler, RequestBody, Serves};
 pub use framing::Framing;
 pub use limits::{Bodies, Limits};
 pub use refusal::Refusal;
