@@ -160,6 +160,7 @@ pub mod region;
 pub mod regions;
 pub mod release;
 pub mod role;
+mod sorted;
 pub mod table;
 pub mod text;
 pub mod time;
