@@ -32,7 +32,7 @@ pub use settings::{
     BuildInfo, Dependency, Features, LogFormat, RegionEndpoint, Settings, required_envs,
 };
 pub use topology::{Topology, TopologyRegion};
-pub use variables::{UNSUPPORTED, VARIABLES, Variable};
+pub use variables::{REGION_VARIABLES, UNSUPPORTED, VARIABLES, Variable};
 
 use crate::text::{Message, cut, message, trim};
 
