@@ -26,6 +26,7 @@ use core::fmt::{Display, Write};
 
 pub use dashboard::Dashboard;
 pub use environment::{Environment, Lookup};
+pub use lint::OfFiles;
 pub use policy::{FailoverPolicy, Sticky};
 pub use regions::{RegionConfig, RegionReport};
 pub use settings::{
