@@ -7,8 +7,8 @@ import { encode, encoder } from "./value.js";
 export const imports = { "./halcyon_bg.js": glue };
 
 // What a core can be asked: src/js.rs has the same order.
-const [VARIABLES, ACTIVE_REGIONS, PREFERRED_REGION, NEXT_FAILOVER, VALIDATE, NO_TEXT, NO_JSON, OF_VARIABLES, OF_TABLE, WITH_HEALTH, NAMES, PREFERRED, FAILURE] =
-  Array(13).keys();
+const [VARIABLES, ACTIVE_REGIONS, PREFERRED_REGION, NEXT_FAILOVER, VALIDATE, NO_TEXT, NO_JSON] = Array(7).keys();
+const [OF_VARIABLES, OF_TABLE, WITH_HEALTH, NAMES, PREFERRED, FAILURE] = [7, 8, 9, 10, 11, 12];
 
 const decoder = new TextDecoder();
 
