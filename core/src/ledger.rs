@@ -8,11 +8,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 mod head;
 mod keys;
+mod read;
 mod report;
 mod verify;
 
@@ -23,7 +24,7 @@ pub use verify::{Verification, verify};
 
 use crate::release::{Event, Fact, Phase, Release, Weight};
 use crate::role::Actor;
-use crate::text::{Seen, ascii_json, printable};
+use crate::text::{Seen, ascii_json, beginning, message, printable};
 use crate::time::Timestamp;
 
 /// The `prev_hash` of the first record.
@@ -32,7 +33,7 @@ pub const GENESIS: &str = "00000000000000000000000000000000000000000000000000000
 const HASH_KEY: &str = ",\"hash\":\"";
 
 /// One record, as it is written and read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Record {
     /// When it was appended, RFC 3339 in UTC with milliseconds.
     pub timestamp: Timestamp,
@@ -52,13 +53,13 @@ pub struct Record {
     /// In which role.
     pub deploy_role: String,
     /// Bytes of a torn last line that this append cut off.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub torn_tail_cut: Option<u64>,
     /// The key its command was given under.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Key>,
     /// With a key: SHA-256 of the command's canonical JSON, 64 lower-case hex digits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub command_sha256: Option<String>,
     /// Its number, from 1.
     pub seq: u64,
@@ -127,8 +128,7 @@ impl Ledger {
         let seq = self.head.seq.saturating_add(1);
         let corrupt = |why: String| Corruption { seq, why };
         let hash = verify_bytes(line).map_err(corrupt)?;
-        let record: Record =
-            serde_json::from_slice(line).map_err(|why| corrupt(unreadable(&why)))?;
+        let record = Record::of_line(line).map_err(corrupt)?;
         if record.seq != seq {
             return Err(corrupt(format!("says seq {}, expected {seq}", record.seq)));
         }
@@ -305,7 +305,7 @@ impl Record {
     /// What does not hold.
     pub fn read(line: &[u8]) -> Result<Self, String> {
         verify_bytes(line)?;
-        serde_json::from_slice(line).map_err(|why| unreadable(&why))
+        Self::of_line(line)
     }
 
     /// The record's line without a newline, and its hash.
@@ -352,10 +352,9 @@ fn verify_bytes(line: &[u8]) -> Result<&str, String> {
 }
 
 /// The parser's words quote the line, so they are escaped, and cut: escaping makes them longer.
-fn unreadable(why: &serde_json::Error) -> String {
-    let why = printable(&why.to_string());
-    let why: String = why.chars().take(200).collect();
-    format!("verifies, but cannot be read: {why}")
+fn unreadable(why: &str) -> String {
+    let why = printable(why);
+    message!("verifies, but cannot be read: {}", beginning(&why, 200).0).text()
 }
 
 fn is_hash(text: &str) -> bool {

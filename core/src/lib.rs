@@ -163,6 +163,7 @@ pub mod region;
 pub mod regions;
 pub mod release;
 pub mod role;
+mod sorted;
 pub mod table;
 pub mod tenant;
 pub mod text;

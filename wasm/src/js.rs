@@ -1,37 +1,23 @@
-//! What JavaScript calls. Text goes in and out as strings, everything else as numbers and bytes; the rest
-//! is in `js/`. Comments of what is exported are `//`: `///` would be part of the package.
+//! What JavaScript calls: numbers alone. Values go in as bytes through a buffer, text comes back where
+//! [`Core::said`] is; the rest is in `js/`. Comments of what is exported are `//`: `///` would be part of the
+//! package.
 #![allow(missing_docs, unreachable_pub)]
 
-use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use halcyon_core::config::Environment;
+use halcyon_core::config::{Environment, REGION_VARIABLES};
 use halcyon_core::document::Document;
-use halcyon_core::regions;
+use halcyon_core::region::RegionName;
+use halcyon_core::regions::{self, FailoverError, single_region};
+use halcyon_core::text;
 use halcyon_core::time::Timestamp;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::router::{Failure, Routing};
 
-/// Ids up to this many bytes go through a router's own buffer.
-const BUFFER: usize = 1024;
-
-#[wasm_bindgen]
-extern "C" {
-    /// `{ variable(name) }`: the variables.
-    pub type Variables;
-
-    #[wasm_bindgen(method, structural)]
-    fn variable(this: &Variables, name: &str) -> Option<String>;
-}
-
-impl Environment for Variables {
-    fn variable(&self, name: &str) -> Option<String> {
-        Variables::variable(self, name)
-    }
-}
+/// What goes in and is not longer goes through a buffer that stays where it is.
+const SHORT: usize = 1024;
 
 /// A moment as `Date.now()` has it.
 // From a float on, `as` is what saturates; no number is 0.
@@ -40,195 +26,319 @@ pub(crate) fn moment(now: f64) -> Timestamp {
     Timestamp(now as u64)
 }
 
-pub(crate) fn document(value: &[u8]) -> Result<Document, Failure> {
-    let found = crate::value::read(value);
-    found.ok_or_else(|| {
-        Failure::new(
-            "bad_table",
-            "the table is no value of JSON; allowed: an object, at most 127 deep",
-        )
-    })
-}
-
-// A router, and a buffer through which ids come to it.
+// A router, or what is to become one.
 #[wasm_bindgen]
 pub struct Core {
-    pub(crate) routing: Routing,
-    buffer: Box<[u8]>,
+    pub(crate) routing: Option<Routing>,
+    short: Vec<u8>,
+    long: Vec<u8>,
+    said: String,
     answers: Vec<u32>,
 }
 
 impl Core {
-    fn of(routing: Routing) -> Self {
-        Self {
+    fn of(routing: Option<Routing>) -> Self {
+        Core {
             routing,
-            buffer: alloc::vec![0; BUFFER].into_boxed_slice(),
+            short: alloc::vec![0; SHORT],
+            long: Vec::new(),
+            said: String::new(),
             answers: Vec::new(),
         }
+    }
+
+    /// What went in.
+    fn input(&self, length: usize) -> &[u8] {
+        let buffer = if length > SHORT {
+            &self.long
+        } else {
+            &self.short
+        };
+        buffer.get(..length).unwrap_or_default()
     }
 }
 
 #[wasm_bindgen]
 impl Core {
-    // Over a table, as bytes of a value.
-    #[wasm_bindgen(js_name = ofTable)]
-    pub fn of_table(value: &[u8], now: f64) -> Result<Core, String> {
-        let routing =
-            document(value).and_then(|document| Routing::of_table(&document, moment(now)));
-        routing.map(Self::of).map_err(|why| why.lines())
+    // Without a table and without variables.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::of(None)
     }
 
-    // Over variables.
-    #[wasm_bindgen(js_name = ofVariables)]
-    pub fn of_variables(variables: &Variables) -> Result<Core, String> {
-        let routing = Routing::of_variables(variables);
-        routing.map(Self::of).map_err(|why| why.lines())
+    // Another one of the same.
+    pub fn copy(&self) -> Core {
+        Self::of(self.routing.clone())
     }
 
-    // Takes another table; answers why not.
-    pub fn update(&mut self, value: &[u8], now: f64) -> Option<String> {
-        let document = document(value);
-        let taken = document.and_then(|document| self.routing.update(&document, moment(now)));
-        taken.err().map(|why| why.lines())
+    // Where `length` bytes go in.
+    pub fn buffer(&mut self, length: usize) -> *const u8 {
+        if length <= SHORT {
+            return self.short.as_ptr();
+        }
+        self.long = alloc::vec![0; length];
+        self.long.as_ptr()
     }
 
-    // The same with another status of a region.
-    #[wasm_bindgen(js_name = withHealth)]
-    pub fn with_health(&self, region: &str, status: &str) -> Result<Core, String> {
-        let routing = self.routing.with_health(region, status);
-        routing.map(Self::of).map_err(|why| why.lines())
-    }
-
-    // Its regions, a line each.
-    pub fn regions(&self) -> String {
-        self.routing.regions()
-    }
-
-    // Until when answers hold.
-    #[wasm_bindgen(js_name = validUntil)]
-    pub fn valid_until(&self) -> f64 {
-        match self.routing.valid_until() {
-            // Exact: a table has no later moment.
-            Some(until) => f64_of(until.0),
-            None => f64::INFINITY,
+    // Where the tenant goes whose id went in.
+    pub fn route(&self, length: usize, now: f64) -> u32 {
+        match &self.routing {
+            Some(routing) => routing.packed(self.input(length), moment(now)),
+            None => u32::MAX,
         }
     }
 
-    // How many bits of an answer a region's place takes.
-    pub fn bits(&self) -> u32 {
-        self.routing.bits()
-    }
-
-    // Where the buffer is.
-    pub fn buffer(&self) -> *const u8 {
-        self.buffer.as_ptr()
-    }
-
-    // Where the tenant in the first `length` bytes of the buffer goes.
-    pub fn route(&self, length: usize, now: f64) -> u32 {
-        let tenant = self.buffer.get(..length).unwrap_or_default();
-        self.routing.packed(tenant, moment(now))
-    }
-
-    // The same for an id of any length.
-    #[wasm_bindgen(js_name = routeText)]
-    pub fn route_text(&self, tenant: &str, now: f64) -> u32 {
-        self.routing.packed(tenant.as_bytes(), moment(now))
-    }
-
-    // The same for `count` ids with a line feed between them: where the answers are, or 0 where one of them
+    // The same of `count` ids with a line feed between them: where the answers are, or 0 where one of them
     // has a line feed itself.
     #[wasm_bindgen(js_name = routeMany)]
-    pub fn route_many(&mut self, tenants: &str, count: usize, now: f64) -> *const u32 {
-        self.answers.clear();
-        let now = moment(now);
-        for tenant in tenants.as_bytes().split(|byte| *byte == b'\n') {
-            self.answers.push(self.routing.packed(tenant, now));
+    pub fn route_many(&mut self, length: usize, count: usize, now: f64) -> *const u32 {
+        let mut answers = Vec::with_capacity(count);
+        if let Some(routing) = &self.routing {
+            for tenant in self.input(length).split(|byte| *byte == b'\n') {
+                answers.push(routing.packed(tenant, moment(now)));
+            }
         }
+        self.answers = answers;
         match self.answers.len() == count {
             true => self.answers.as_ptr(),
             false => core::ptr::null(),
         }
     }
 
-    // The region a tenant belongs to, whatever the regions' health.
-    pub fn preferred(&self, tenant: &str) -> Result<String, String> {
-        let region = self.routing.preferred(tenant);
-        region.map_err(|why| why.lines())
+    // Answers a question about the value that went in, in text: how long it is. It begins with `=`, or it is a
+    // failure's code and problems, a line each.
+    pub fn ask(&mut self, question: usize, length: usize, now: f64) -> usize {
+        let value = crate::value::read(self.input(length));
+        self.long = Vec::new();
+        let mut said = String::from("=");
+        let answered = match (QUESTIONS.get(question), value) {
+            (Some(question), Some(value)) => {
+                self.answer(*question, &Asked(value), moment(now), &mut said)
+            }
+            _ => Err(no_value()),
+        };
+        if let Err(failure) = answered {
+            said = failure.lines();
+        }
+        self.said = said;
+        self.said.len()
     }
 
-    // The epoch of its table; 0 without one.
-    pub fn epoch(&self) -> f64 {
-        self.routing.epoch().map_or(0.0, f64_of)
-    }
-
-    // What is wrong where an answer says so.
-    pub fn failure(&self, tenant: &str, now: f64) -> String {
-        self.routing.failure(tenant, moment(now)).lines()
-    }
-}
-
-// Below 2^53 for every moment of a table.
-#[allow(clippy::as_conversions)]
-fn f64_of(number: u64) -> f64 {
-    number as f64
-}
-
-// The active regions, a line each.
-#[wasm_bindgen(js_name = activeRegions)]
-pub fn active_regions(variables: &Variables) -> Result<String, String> {
-    let regions = regions::active_regions(variables).map_err(|why| Failure::from(why).lines())?;
-    let names: Vec<&str> = regions.iter().map(|name| name.as_str()).collect();
-    Ok(names.join("\n"))
-}
-
-// The region a tenant belongs to.
-#[wasm_bindgen(js_name = preferredRegion)]
-pub fn preferred_region(variables: &Variables, tenant: &str) -> Result<String, String> {
-    let region = regions::preferred_region(variables, tenant);
-    let region = region.map_err(|why| Failure::from(why).lines())?;
-    Ok(region.as_str().to_string())
-}
-
-// The region after one.
-#[wasm_bindgen(js_name = nextFailover)]
-pub fn next_failover(variables: &Variables, current: &str) -> Result<String, String> {
-    match regions::next_failover(variables, current) {
-        Ok(region) => Ok(region.as_str().to_string()),
-        Err(regions::FailoverError::Config(why)) => Err(Failure::from(why).lines()),
-        Err(why) => Err(Failure::new("no_failover", why).lines()),
+    // Where the text is.
+    pub fn said(&self) -> *const u8 {
+        self.said.as_ptr()
     }
 }
 
-// The report on the variables: a line each, its first letter says of what: `r`egion, `p`rimary, `f`ailover
-// policy, `e`rror, `w`arning.
-#[wasm_bindgen(js_name = validateRegionConfig)]
-pub fn validate_region_config(variables: &Variables) -> String {
-    let report = regions::validate_region_config(variables);
-    let mut lines = Vec::from([format!("f{}", report.policy.name())]);
-    lines.extend(report.regions.iter().map(|name| format!("r{name}")));
-    lines.extend(report.primary.iter().map(|name| format!("p{name}")));
-    lines.extend(report.errors.iter().map(|error| format!("e{error}")));
-    lines.extend(report.warnings.iter().map(|warning| format!("w{warning}")));
-    lines.join("\n")
+fn no_value() -> Failure {
+    let why = "the table is no value of JSON; allowed: an object, at most 127 deep";
+    Failure::new("bad_table", String::from(why))
 }
 
-// What to say of a value that should be text and is of another kind.
-#[wasm_bindgen(js_name = noText)]
-pub fn no_text(kind: &str) -> String {
-    Failure::new(
-        "bad_tenant",
-        format!("this is no text but {kind}; allowed: text"),
-    )
-    .lines()
+/// A table as bytes of a value.
+#[cfg(feature = "page")]
+pub(crate) fn document(value: &[u8]) -> Result<Document, Failure> {
+    crate::value::read(value).ok_or_else(no_value)
 }
 
-// What to say of a table that could not be parsed.
-#[wasm_bindgen(js_name = noJson)]
-pub fn no_json(why: &str) -> String {
-    let why: String = halcyon_core::text::printable(why)
-        .chars()
-        .take(200)
-        .collect();
-    Failure::new("bad_table", format!("the table is no JSON: {why}")).lines()
+/// What can be asked, by number.
+const QUESTIONS: [Question; 13] = [
+    Question::Variables,
+    Question::ActiveRegions,
+    Question::PreferredRegion,
+    Question::NextFailover,
+    Question::ValidateRegionConfig,
+    Question::NoText,
+    Question::NoJson,
+    Question::OfVariables,
+    Question::OfTable,
+    Question::WithHealth,
+    Question::Names,
+    Question::Preferred,
+    Question::Failure,
+];
+
+/// Behind each, the value it is about.
+#[derive(Clone, Copy)]
+enum Question {
+    /// The names of the variables that are read, a line each: of nothing.
+    Variables,
+    /// The active regions, a line each: of variables.
+    ActiveRegions,
+    /// The region a tenant belongs to: of variables and the tenant.
+    PreferredRegion,
+    /// The region after another: of variables and the other.
+    NextFailover,
+    /// The report: of variables. A line each, its first letter says of what: `r`egion, `p`rimary, `f`ailover
+    /// policy, `e`rror, `w`arning.
+    ValidateRegionConfig,
+    /// What to say of a value that should be text: of the kind it has.
+    NoText,
+    /// What to say of a table that could not be parsed: of what the parser said.
+    NoJson,
+    /// Becomes a router: of variables.
+    OfVariables,
+    /// Becomes a router, or takes another table: of a table.
+    OfTable,
+    /// Takes another status: of a region and its status.
+    WithHealth,
+    /// The epoch, until when answers hold, how many bits of an answer a region's place takes, and the regions, a
+    /// line each: of nothing.
+    Names,
+    /// The region that a tenant belongs to, whatever the regions' health: of the tenant.
+    Preferred,
+    /// What is wrong where a packed answer says so: of the tenant.
+    Failure,
+}
+
+impl Core {
+    fn answer(
+        &mut self,
+        question: Question,
+        asked: &Asked,
+        now: Timestamp,
+        said: &mut String,
+    ) -> Result<(), Failure> {
+        let routing = &mut self.routing;
+        match question {
+            Question::Variables => {
+                for name in REGION_VARIABLES {
+                    line("", name, said);
+                }
+            }
+            Question::ActiveRegions => {
+                lines(&mut regions::active_regions(asked)?.iter(), said);
+            }
+            Question::PreferredRegion => {
+                said.push_str(regions::preferred_region(asked, asked.text(1))?.as_str());
+            }
+            Question::NextFailover => match regions::next_failover(asked, asked.text(1)) {
+                Ok(region) => said.push_str(region.as_str()),
+                Err(FailoverError::Config(why)) => return Err(why.into()),
+                Err(FailoverError::SingleRegion(only)) => {
+                    return Err(Failure::new("no_failover", single_region(&only)));
+                }
+            },
+            Question::ValidateRegionConfig => report(asked, said),
+            Question::NoText => {
+                let why = together(["this is no text but ", asked.text(0), "; allowed: text"]);
+                return Err(Failure::new("bad_tenant", why));
+            }
+            Question::NoJson => {
+                let why = together(["the table ", &Document::no_json(asked.text(0)), ""]);
+                return Err(Failure::new("bad_table", why));
+            }
+            Question::OfVariables => *routing = Some(Routing::of_variables(asked)?),
+            Question::OfTable => match routing {
+                Some(routing) => routing.update(&asked.0, now)?,
+                None => *routing = Some(Routing::of_table(&asked.0, now)?),
+            },
+            Question::WithHealth => {
+                if let Some(routing) = routing {
+                    routing.set_health(asked.text(0), asked.text(1))?;
+                }
+            }
+            Question::Names => {
+                if let Some(routing) = routing {
+                    said.push_str(&digits(routing.epoch()));
+                    said.push('\n');
+                    let until = routing.valid_until();
+                    said.push_str(&digits(until.map(|until| until.0)));
+                    said.push('\n');
+                    said.push_str(&text::number(routing.bits().into()));
+                    lines(&mut routing.router().regions(), said);
+                }
+            }
+            Question::Preferred => {
+                if let Some(routing) = routing {
+                    said.push_str(&routing.preferred(asked.text(0))?);
+                }
+            }
+            Question::Failure => {
+                if let Some(routing) = routing {
+                    return Err(routing.failure(asked.text(0), now));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value: one, or a list of some.
+struct Asked(Document);
+
+impl Asked {
+    fn item(&self, place: usize) -> Option<&Document> {
+        match &self.0 {
+            Document::List(items) => items.get(place),
+            alone => Some(alone),
+        }
+    }
+
+    fn text(&self, place: usize) -> &str {
+        match self.item(place) {
+            Some(Document::Text(text)) => text,
+            _ => "",
+        }
+    }
+}
+
+/// The first value are the variables.
+impl Environment for Asked {
+    fn variable(&self, name: &str) -> Option<String> {
+        let Some(Document::Object(variables)) = self.item(0) else {
+            return None;
+        };
+        for (known, value) in variables {
+            if known == name
+                && let Document::Text(value) = value
+            {
+                return Some(value.clone());
+            }
+        }
+        None
+    }
+}
+
+fn report(asked: &Asked, said: &mut String) {
+    let report = regions::validate_region_config(asked);
+    line("f", report.policy.name(), said);
+    for region in &report.regions {
+        line("r", region.as_str(), said);
+    }
+    if let Some(primary) = &report.primary {
+        line("p", primary.as_str(), said);
+    }
+    for error in &report.errors {
+        line("e", error, said);
+    }
+    for warning in &report.warnings {
+        line("w", warning, said);
+    }
+}
+
+/// A line for each name.
+fn lines(names: &mut dyn Iterator<Item = &RegionName>, said: &mut String) {
+    for name in names {
+        line("", name.as_str(), said);
+    }
+}
+
+fn line(of: &str, text: &str, said: &mut String) {
+    said.push('\n');
+    said.push_str(of);
+    said.push_str(text);
+}
+
+fn together(parts: [&str; 3]) -> String {
+    let mut text = String::new();
+    for part in parts {
+        text.push_str(part);
+    }
+    text
+}
+
+/// The number of an epoch or a moment, which JavaScript reads exactly; nothing for none.
+fn digits(number: Option<u64>) -> String {
+    number.map(text::number).unwrap_or_default()
 }

@@ -29,5 +29,7 @@ mod abi;
 mod js;
 #[cfg(all(feature = "page", target_arch = "wasm32"))]
 mod page;
-#[cfg(all(feature = "edge", not(feature = "page"), target_arch = "wasm32"))]
+#[cfg(all(feature = "edge", target_arch = "wasm32"))]
 mod runtime;
+#[cfg(all(feature = "page", target_arch = "wasm32"))]
+mod tree;

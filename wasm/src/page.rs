@@ -16,18 +16,23 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::js::{Core, document, moment};
 use crate::router::Failure;
+use crate::tree::Tree;
 
 /// An object whose JSON is the command line's.
 fn object(value: &impl Serialize) -> Result<JsValue, String> {
-    let made = value.serialize(&Serializer::json_compatible());
-    made.map_err(|why| Failure::new("no_object", why).lines())
+    let no_object = |why: String| Failure::new("no_object", why).lines();
+    let tree = Tree::of(value).map_err(|why| no_object(why.to_string()))?;
+    let made = tree.serialize(&Serializer::json_compatible());
+    made.map_err(|why| no_object(why.to_string()))
 }
 
 #[wasm_bindgen]
 impl Core {
     // Where a tenant goes, step by step.
     pub fn explain(&self, tenant: &str, now: f64) -> Result<JsValue, String> {
-        let routing = &self.routing;
+        let Some(routing) = &self.routing else {
+            return Ok(JsValue::NULL);
+        };
         let slots = routing.slots(moment(now));
         object(
             &routing

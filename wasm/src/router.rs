@@ -1,9 +1,8 @@
 //! What the edge package's `Router` does, without JavaScript: values in, numbers and lines of text out.
 
 use alloc::borrow::ToOwned;
-use alloc::format;
 use alloc::rc::Rc;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use halcyon_core::config::Environment;
@@ -12,7 +11,7 @@ use halcyon_core::hash::TenantId;
 use halcyon_core::placement::{Decision, RegionStatus, ResidencyUnavailable, SlotRule};
 use halcyon_core::region::RegionName;
 use halcyon_core::regions::ConfigError;
-use halcyon_core::table::Table;
+use halcyon_core::table::{Refusal, Table};
 use halcyon_core::time::Timestamp;
 
 use crate::edge::{reason_code, slot_code};
@@ -28,14 +27,19 @@ pub struct Failure {
 
 impl Failure {
     /// With one problem.
-    pub fn new(code: &'static str, problem: impl ToString) -> Self {
-        let problems = alloc::vec![problem.to_string()];
+    pub fn new(code: &'static str, problem: String) -> Self {
+        let problems = Vec::from([problem]);
         Self { code, problems }
     }
 
     /// The code and the problems, a line each.
     pub fn lines(&self) -> String {
-        format!("{}\n{}", self.code, self.problems.join("\n"))
+        let mut lines = String::from(self.code);
+        for problem in &self.problems {
+            lines.push('\n');
+            lines.push_str(problem);
+        }
+        lines
     }
 }
 
@@ -46,6 +50,18 @@ impl From<ConfigError> for Failure {
             code,
             problems: error.0,
         }
+    }
+}
+
+impl From<ResidencyUnavailable> for Failure {
+    fn from(why: ResidencyUnavailable) -> Self {
+        Self::new("residency_unavailable", String::from(why.text()))
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(why: Refusal) -> Self {
+        Self::new("refused_table", why.text())
     }
 }
 
@@ -73,14 +89,7 @@ impl Routing {
     /// `bad_table`, with everything that is wrong with it; `refused_table`, where it is far ahead of the
     /// clock.
     pub fn of_table(document: &Document, now: Timestamp) -> Result<Self, Failure> {
-        let table = table(document)?;
-        let taken = table.may_follow(None, now);
-        taken.map_err(|why| Failure::new("refused_table", why))?;
-        Ok(Self {
-            health: table.health().to_vec(),
-            source: Rc::new(Source::Table(table)),
-            deployment: None,
-        })
+        Self::following(None, document, now)
     }
 
     /// Over the variables of section 1 of the contract.
@@ -103,47 +112,48 @@ impl Routing {
     /// # Errors
     /// As [`Routing::of_table`]; `refused_table` also where it may not follow the one that is held.
     pub fn update(&mut self, document: &Document, now: Timestamp) -> Result<(), Failure> {
-        let table = table(document)?;
-        let held = match &*self.source {
-            Source::Table(held) => Some(held),
-            Source::Variables(..) => None,
-        };
-        let taken = table
-            .is_for(self.deployment.as_deref())
-            .and_then(|()| table.may_follow(held, now));
-        taken.map_err(|why| Failure::new("refused_table", why))?;
-        self.health = table.health().to_vec();
-        self.source = Rc::new(Source::Table(table));
+        *self = Self::following(Some(self), document, now)?;
         Ok(())
     }
 
-    /// The same with another status of a region, for what an edge sees by itself; the next table's word
-    /// holds again.
+    fn following(
+        held: Option<&Self>,
+        document: &Document,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
+        let table = Table::from_document(document).map_err(|why| Failure {
+            code: "bad_table",
+            problems: why.problems,
+        })?;
+        let deployment = held.and_then(|held| held.deployment.clone());
+        table.is_for(deployment.as_deref())?;
+        table.may_follow(held.and_then(Self::table), now)?;
+        Ok(Self {
+            health: table.health().to_vec(),
+            source: Rc::new(Source::Table(table)),
+            deployment,
+        })
+    }
+
+    /// Another status of a region, for what an edge sees by itself; the next table's word holds again.
     ///
     /// # Errors
     /// `bad_region` and `bad_status`.
-    pub fn with_health(&self, region: &str, status: &str) -> Result<Self, Failure> {
-        let router = self.router();
-        let known = router.regions().position(|name| name.as_str() == region);
-        let place = known.ok_or_else(|| {
-            let name = RegionName::new(region).map(|name| name.as_str().to_owned());
-            let names: Vec<&str> = router.regions().take(8).map(RegionName::as_str).collect();
-            let more = match router.len().saturating_sub(names.len()) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let problem = match name {
-                Ok(name) => format!("{name} is no region; allowed: {}{more}", names.join(", ")),
-                Err(why) => why,
-            };
-            Failure::new("bad_region", problem)
-        })?;
+    pub fn set_health(&mut self, region: &str, status: &str) -> Result<(), Failure> {
+        let place = RegionName::place_of(region, &mut self.router().regions());
+        let place = place.map_err(|why| Failure::new("bad_region", why))?;
         let status = RegionStatus::parse(status).map_err(|why| Failure::new("bad_status", why))?;
-        let mut other = self.clone();
-        if let Some(known) = other.health.get_mut(place) {
+        if let Some(known) = self.health.get_mut(place) {
             *known = status;
         }
-        Ok(other)
+        Ok(())
+    }
+
+    fn table(&self) -> Option<&Table> {
+        match &*self.source {
+            Source::Table(table) => Some(table),
+            Source::Variables(..) => None,
+        }
     }
 
     /// Its placement rules.
@@ -167,26 +177,14 @@ impl Routing {
         }
     }
 
-    /// The names of its regions in their order, a line each.
-    pub fn regions(&self) -> String {
-        let names: Vec<&str> = self.router().regions().map(RegionName::as_str).collect();
-        names.join("\n")
-    }
-
     /// Until when answers hold, if no table comes: the end of a canary's share.
     pub fn valid_until(&self) -> Option<Timestamp> {
-        match &*self.source {
-            Source::Table(table) => table.valid_until(),
-            Source::Variables(..) => None,
-        }
+        self.table()?.valid_until()
     }
 
     /// The epoch of its table, if it has one.
     pub fn epoch(&self) -> Option<u64> {
-        match &*self.source {
-            Source::Table(table) => Some(table.epoch().number()),
-            Source::Variables(..) => None,
-        }
+        Some(self.table()?.epoch().number())
     }
 
     /// The region a tenant belongs to, health aside.
@@ -194,9 +192,7 @@ impl Routing {
     /// # Errors
     /// `bad_tenant` and `residency_unavailable`.
     pub fn preferred(&self, tenant: &str) -> Result<String, Failure> {
-        let tenant = TenantId::new(tenant).map_err(|why| Failure::new("bad_tenant", why))?;
-        let region = self.router().preferred(tenant);
-        let region = region.map_err(|why| Failure::new("residency_unavailable", why))?;
+        let region = self.router().preferred(checked(tenant)?)?;
         Ok(region.as_str().to_owned())
     }
 
@@ -248,11 +244,12 @@ impl Routing {
 
     /// What is wrong where [`packed`](Self::packed) said so.
     pub fn failure(&self, tenant: &str, now: Timestamp) -> Failure {
-        let found = TenantId::new(tenant).map_err(|why| Failure::new("bad_tenant", why));
-        match found.map(|tenant| self.decide(tenant, now)) {
+        match checked(tenant) {
             Err(failure) => failure,
-            Ok(Err(why)) => Failure::new("residency_unavailable", why),
-            Ok(Ok(_)) => Failure::new("bad_tenant", "the tenant id is no text"),
+            Ok(tenant) => match self.decide(tenant, now) {
+                Err(why) => why.into(),
+                Ok(_) => Failure::new("bad_tenant", String::from("the tenant id is no text")),
+            },
         }
     }
 }
@@ -261,9 +258,6 @@ const BAD_TENANT: u32 = 1;
 const NONE_ALLOWED: u32 = 2;
 const ALL_FORBIDDEN: u32 = 3;
 
-fn table(document: &Document) -> Result<Table, Failure> {
-    Table::from_document(document).map_err(|why| Failure {
-        code: "bad_table",
-        problems: why.problems,
-    })
+fn checked(tenant: &str) -> Result<TenantId<'_>, Failure> {
+    TenantId::new(tenant).map_err(|why| Failure::new("bad_tenant", why))
 }

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Topology;
+use super::lint::OfFiles;
 use crate::document::Document;
 use crate::placement::TenantRules;
 use crate::region::RegionName;
@@ -57,6 +58,21 @@ pub trait Environment {
     ) -> Result<(TenantRules, Vec<String>), String> {
         let document = self.document("TENANT_RULES_FILE", path)?;
         Ok(TenantRules::from_document(&document, regions))
+    }
+
+    /// Finds what the files say that is legal and probably not meant. Here for the same reason: where no
+    /// file can be had, none said anything.
+    fn lint(&self, found: &mut OfFiles<'_>) {
+        if let Some(path) = found.path_of("TENANT_RULES_FILE")
+            && self.document("TENANT_RULES_FILE", &path).is_ok()
+        {
+            found.look_at_rules();
+        }
+        if let Some(path) = found.path_of("HALCYON_TOPOLOGY")
+            && self.document("HALCYON_TOPOLOGY", &path).is_ok()
+        {
+            found.look_at_topology();
+        }
     }
 }
 

@@ -28,13 +28,14 @@ use core::fmt::{Display, Write};
 pub use dashboard::Dashboard;
 pub use edge::{EdgeSettings, TableSource};
 pub use environment::{Environment, Lookup};
+pub use lint::OfFiles;
 pub use policy::{FailoverPolicy, Sticky};
 pub use regions::{RegionConfig, RegionReport};
 pub use settings::{
     BuildInfo, Dependency, Features, LogFormat, RegionEndpoint, Settings, required_envs,
 };
 pub use topology::{Topology, TopologyRegion};
-pub use variables::{UNSUPPORTED, VARIABLES, Variable};
+pub use variables::{REGION_VARIABLES, UNSUPPORTED, VARIABLES, Variable};
 
 use crate::text::{Message, cut, message, trim};
 

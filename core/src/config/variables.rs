@@ -19,6 +19,32 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
     }
 }
 
+/// Those that decide where tenants go, and those that must not be set where they do: what
+/// [`RegionConfig`](super::RegionConfig), its report and an edge look up.
+pub const REGION_VARIABLES: [&str; 21] = [
+    "REGIONS",
+    "REGION_WEIGHTS",
+    "PRIMARY_REGION",
+    "CURRENT_REGION",
+    "FAILOVER_POLICY",
+    "TENANT_STICKY",
+    "TENANT_HASH_KEY",
+    "TENANT_RULES_FILE",
+    "HALCYON_TOPOLOGY",
+    "REGION_ENDPOINTS",
+    "HALCYON_DEPLOYMENT",
+    "HALCYON_SERVER",
+    "HALCYON_TOKEN_FILE",
+    "HALCYON_TOKENS_FILE",
+    "HALCYON_SIGNING_KEY_FILE",
+    "PROBE_FALL",
+    "PROBE_RISE",
+    "FAILBACK_HOLD_MS",
+    "EDGE_BIND",
+    "EDGE_PORT",
+    "EDGE_TABLE",
+];
+
 /// Every variable this version reads.
 pub const VARIABLES: &[Variable] = &[
     variable(

@@ -4,17 +4,18 @@
 //! order of the file. So a reader can report every problem of a file at once, and no rule is lost
 //! because its key stands twice. TOML, JSON or any other format that serde reads becomes a tree.
 
+mod fields;
 mod nearest;
+mod tree;
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-
+pub(crate) use fields::{Fields, add_name, unknown};
 pub(crate) use nearest::meant;
 pub use nearest::nearest;
+pub(crate) use tree::WithoutFractions;
 
 use crate::text::{
     Message, SEEN_MAX, beginning, count, digits, list, listed, message, number, printable,
@@ -301,69 +302,6 @@ impl<'d, 'p> Members<'d, 'p> {
         }
         self.wrong(name, seen, &allowed);
         least
-    }
-}
-
-impl<'de> Deserialize<'de> for Document {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Tree)
-    }
-}
-
-struct Tree;
-
-impl<'de> Visitor<'de> for Tree {
-    type Value = Document;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Document, E> {
-        Ok(Document::Null)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Document, E> {
-        Ok(Document::Bool(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Document, E> {
-        Ok(Document::Integer(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Document, E> {
-        Ok(match i64::try_from(value) {
-            Ok(value) => Document::Integer(value),
-            Err(_) => Document::Fraction(number(value)),
-        })
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Document, E> {
-        Ok(Document::Fraction(value.to_string()))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Document, E> {
-        Ok(Document::Text(value.to_owned()))
-    }
-
-    fn visit_string<E: Error>(self, value: String) -> Result<Document, E> {
-        Ok(Document::Text(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Document, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Document::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Document, A::Error> {
-        let mut object = Vec::new();
-        while let Some(member) = members.next_entry()? {
-            object.push(member);
-        }
-        Ok(Document::Object(object))
     }
 }
 

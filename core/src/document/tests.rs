@@ -2,6 +2,8 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use serde::de::Deserialize;
+
 use super::*;
 
 fn json(text: &str) -> Document {

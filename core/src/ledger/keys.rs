@@ -3,7 +3,7 @@
 //! The records a keyed command brings about carry the key and a digest of the command, so what is
 //! remembered is a pure function of the journal, the same after a crash and in every process.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ledger, Record, sha256_hex};
 use crate::release::{Command, Context, Rejection};
+use crate::sorted::Sorted;
 use crate::text::Seen;
 
 /// How many keyed commands are remembered. A key that so many younger ones have pushed out is new again.
@@ -108,7 +109,7 @@ type Owner = (String, Key);
 /// The last [`KEYS_REMEMBERED`] keyed commands of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Keys {
-    commands: BTreeMap<Owner, Remembered>,
+    commands: Sorted<Owner, Remembered>,
     /// Oldest first.
     order: VecDeque<Owner>,
 }

@@ -122,13 +122,14 @@ impl Draws<'_> {
     pub(super) fn order(self, bucket: u16) -> Vec<(u16, u64)> {
         let mut order = Vec::new();
         for candidates in [self.weighted, self.spare] {
-            let scores = candidates
-                .iter()
-                .map(|one| (one.place, one.score(u64::from(bucket))));
-            let mut scores: Vec<(u16, u64)> = scores.collect();
-            // Stable: equal scores stay in the order of names.
-            scores.sort_by_key(|(_, score)| *score);
-            order.extend(scores);
+            let mut scores: Vec<(u16, u64)> = Vec::with_capacity(candidates.len());
+            for one in candidates {
+                let score = one.score(u64::from(bucket));
+                // Behind equal scores: these stay in the order of names.
+                let place = scores.partition_point(|(_, before)| *before <= score);
+                scores.insert(place, (one.place, score));
+            }
+            order.append(&mut scores);
         }
         order
     }

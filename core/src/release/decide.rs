@@ -236,7 +236,7 @@ impl Release {
         alloc::vec![Event::PromoteGreen {
             new_blue: self.green_image.clone().unwrap_or_default(),
             skipped: weights
-                .filter(|weight| !self.judged.contains_key(weight))
+                .filter(|weight| !self.judged.contains(*weight))
                 .copied()
                 .collect(),
         }]

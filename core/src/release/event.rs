@@ -25,6 +25,15 @@ pub enum Action {
 }
 
 impl Action {
+    /// Every change.
+    pub(crate) const ALL: [Action; 5] = [
+        Action::ProvisionGreen,
+        Action::StartCanary,
+        Action::IncreaseWeight,
+        Action::PromoteGreen,
+        Action::RollbackToBlue,
+    ];
+
     /// Its name in records and in `HALCYON_ACTION`.
     pub fn name(self) -> &'static str {
         match self {
@@ -55,6 +64,19 @@ pub enum Check {
     Bake,
 }
 
+impl Check {
+    pub(crate) const ALL: [Check; 3] = [Check::Smoke, Check::Hook, Check::Bake];
+
+    /// Its name in records.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Check::Smoke => "smoke",
+            Check::Hook => "hook",
+            Check::Bake => "bake",
+        }
+    }
+}
+
 /// One region's part in a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionFailure {
@@ -71,7 +93,7 @@ impl fmt::Display for RegionFailure {
 }
 
 /// One thing that happened. Its serialised form is the `action` of a record and that action's fields.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Event {
     /// A release began.
@@ -79,10 +101,10 @@ pub enum Event {
         /// The image of green.
         image_tag: String,
         /// The image of blue, where the journal knew none.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         initial_blue: Option<String>,
         /// How it is to go.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         plan: Option<Plan>,
     },
     /// The canary began.
@@ -102,7 +124,7 @@ pub enum Event {
         /// The image that is blue now.
         new_blue: String,
         /// Steps of the plan that had no verdict when a person promoted early.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         skipped: Vec<Weight>,
     },
     /// Everybody goes back to blue.

@@ -52,7 +52,7 @@ impl Release {
             }
             Event::RegionConfirmed { region, change } => {
                 if self.target == Some(*change) {
-                    self.confirmed.insert(region.clone());
+                    self.confirmed.insert(region.clone(), ());
                     self.bake_from = at;
                 }
             }
@@ -73,8 +73,9 @@ impl Release {
                 failures,
                 ..
             } => {
-                self.confirmed
-                    .extend(failures.iter().map(|failure| failure.region.clone()));
+                for failure in failures {
+                    self.confirmed.insert(failure.region.clone(), ());
+                }
                 self.bake_from = at;
             }
             Event::StepFailed {
@@ -94,7 +95,7 @@ impl Release {
 
     /// Remembers who was refused, so that the next refusal within a second is not recorded again.
     pub fn note_denial(&mut self, user: &str, at: Timestamp) {
-        self.denials.retain(|_, before| is_recent(*before, at));
+        self.denials.retain(|before| is_recent(*before, at));
         self.denials.insert(user.into(), at);
     }
 

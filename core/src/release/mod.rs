@@ -13,6 +13,7 @@ mod gates;
 mod offers;
 mod plan;
 mod progress;
+mod read;
 mod rejection;
 mod status;
 mod verbs;
@@ -20,7 +21,6 @@ mod verbs;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
 pub use command::{Command, Context};
@@ -31,6 +31,7 @@ pub use progress::{Apply, Step};
 pub use rejection::Rejection;
 pub use status::{Status, TrafficSplit};
 
+use crate::sorted::Sorted;
 use crate::time::Timestamp;
 
 /// The state of releases: what the journal adds up to.
@@ -53,14 +54,14 @@ pub struct Release {
     bake_from: Timestamp,
     verdict: Option<Verdict>,
     /// Steps that had their verdict, and whether they passed.
-    judged: BTreeMap<Weight, bool>,
+    judged: Sorted<Weight, bool>,
     /// The change the regions are to make now.
     target: Option<Action>,
     /// Regions that have made it.
-    confirmed: BTreeSet<String>,
+    confirmed: Sorted<String, ()>,
     outcome: Option<Outcome>,
     /// Who was refused for their role within the last second, and when.
-    denials: BTreeMap<String, Timestamp>,
+    denials: Sorted<String, Timestamp>,
 }
 
 /// How the current step ended.

@@ -7,6 +7,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
+use crate::sorted::Sorted;
 use crate::text::Seen;
 
 /// The state of the release machine.
@@ -276,13 +277,12 @@ impl Plan {
         if self.weights.is_empty() || !self.weights.is_sorted_by(|a, b| a < b) {
             return Err("the plan's weights must be strictly rising, at least one".to_string());
         }
-        let mut names: Vec<&str> = self
-            .regions
-            .iter()
-            .map(|region| region.name.as_str())
-            .collect();
-        names.sort_unstable();
-        if names.is_empty() || !names.is_sorted_by(|a, b| a < b) {
+        let mut names = Sorted::default();
+        let mut wrong = self.regions.is_empty();
+        for region in &self.regions {
+            wrong |= names.insert(region.name.as_str(), ()).is_some();
+        }
+        if wrong {
             return Err("the plan's regions must be at least one, each once".to_string());
         }
         Ok(())

@@ -28,7 +28,7 @@ function answer({ call, journal, ...asked }) {
     case "tail":
       return list(new Journal(bytes(journal)).lines);
     case "error":
-      return new Journal(bytes(journal)).error;
+      return new Journal(bytes(journal)).error ?? "";
     case "offers":
       return json(new Journal(bytes(journal)).offers(asked));
     case "forecast":

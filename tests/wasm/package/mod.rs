@@ -25,6 +25,29 @@ pub(crate) fn built() -> &'static Path {
     BUILT.get_or_init(build).path()
 }
 
+#[test]
+fn what_a_runtime_loads_of_the_package_is_small() {
+    let loaded = [
+        "edge.js",
+        "halcyon_bg.js",
+        "halcyon_bg.wasm",
+        "names.js",
+        "node.js",
+        "value.js",
+    ];
+    let size = |name: &str| {
+        let file = std::fs::read(built().join("edge").join(name));
+        crate::page::packed(&file.unwrap())
+    };
+    let sizes = loaded.map(|name| (name, size(name)));
+    let all: usize = sizes.iter().map(|(_, size)| size).sum();
+    println!("{all} bytes after gzip -9: {sizes:?}");
+    assert!(all <= MOST, "{all} bytes after gzip -9: {sizes:?}");
+}
+
+/// What the package may take at most in one runtime: 2 % more than it does. The aim is 24 KiB.
+const MOST: usize = 47_800;
+
 /// The packed package.
 pub(crate) fn tarball() -> PathBuf {
     let name = format!("halcyon-edge-{}.tgz", halcyon_wasm_build::VERSION);

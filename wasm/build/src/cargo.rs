@@ -51,6 +51,8 @@ fn flags(module: Module) -> OsString {
     if module != Module::Abi {
         // Of 5, what `z` has, to 60, the one that gives the smallest module, by 2 %.
         flags.push("-Cllvm-args=-inline-threshold=20");
+        // The rounds of SHA-256 in a loop, not one behind the other: 6 KB less of code.
+        flags.push("\u{1f}--cfg=sha2_backend_soft=\"compact\"");
     }
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));

@@ -1,18 +1,44 @@
 // The names of section 8 of the contract over the module. Every rule and every message is the module's.
 
 import * as glue from "./halcyon_bg.js";
-import { encode } from "./value.js";
+import { encode, encoder } from "./value.js";
 
 /** What a module is instantiated with. */
 export const imports = { "./halcyon_bg.js": glue };
 
+// What a core can be asked: src/js.rs has the same order.
+const [VARIABLES, ACTIVE_REGIONS, PREFERRED_REGION, NEXT_FAILOVER, VALIDATE, NO_TEXT, NO_JSON] = Array(7).keys();
+const [OF_VARIABLES, OF_TABLE, WITH_HEALTH, NAMES, PREFERRED, FAILURE] = [7, 8, 9, 10, 11, 12];
+
+const decoder = new TextDecoder();
+
 let memory;
+let nobody; // a core without a table, for everything else
+let asked; // the names of variables
 
 /** Takes the module's instance into use: once, before everything else. */
 export function use(instance) {
   memory = instance.exports.memory;
   glue.__wbg_set_wasm(instance.exports);
   instance.exports.__wbindgen_start?.(); // puts true, false and null where the module looks for them
+  nobody = new glue.Core();
+  asked = lines(ask(nobody, VARIABLES, null));
+}
+
+const view = (at, length) => new Uint8Array(memory.buffer, at, length);
+
+// Puts bytes into a core; answers how many.
+function put(core, bytes) {
+  view(core.buffer(bytes.length), bytes.length).set(bytes);
+  return bytes.length;
+}
+
+// Asks a core about a value.
+function ask(core, question, value, now = Date.now()) {
+  const length = core.ask(question, put(core, encode(value)), now);
+  const said = decoder.decode(view(core.said(), length));
+  if (said[0] !== "=") throw new HalcyonError(said);
+  return said.slice(1);
 }
 
 /** Everything that is refused, with all that is wrong. */
@@ -26,35 +52,28 @@ export class HalcyonError extends Error {
   }
 }
 
-export function attempt(call) {
-  try {
-    return call();
-  } catch (thrown) {
-    throw typeof thrown === "string" ? new HalcyonError(thrown) : thrown;
+// A Worker's variables may be numbers and booleans.
+function variables(env) {
+  const known = {};
+  for (const name of asked) {
+    const value = env?.[name];
+    if (["string", "number", "boolean"].includes(typeof value)) known[name] = String(value);
   }
+  return known;
 }
 
-// A Worker's variables may be numbers and booleans.
-const variables = (env) => ({
-  variable(name) {
-    const value = env?.[name];
-    return ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
-  },
-});
+const lines = (said) => said.split("\n").slice(1);
 
-const names = (lines) => (lines === "" ? [] : lines.split("\n"));
-
-export const activeRegions = (env) => names(attempt(() => glue.activeRegions(variables(env))));
+export const activeRegions = (env) => lines(ask(nobody, ACTIVE_REGIONS, variables(env)));
 
 export const preferredRegion = (env, tenant) =>
-  attempt(() => glue.preferredRegion(variables(env), text(tenant)));
+  ask(nobody, PREFERRED_REGION, [variables(env), text(tenant)]);
 
-export const nextFailover = (env, current) =>
-  attempt(() => glue.nextFailover(variables(env), text(current)));
+export const nextFailover = (env, current) => ask(nobody, NEXT_FAILOVER, [variables(env), text(current)]);
 
 export function validateRegionConfig(env) {
   const of = { r: [], p: [], f: [], e: [], w: [] };
-  for (const line of names(glue.validateRegionConfig(variables(env)))) of[line[0]].push(line.slice(1));
+  for (const line of lines(ask(nobody, VALIDATE, variables(env)))) of[line[0]].push(line.slice(1));
   return {
     valid: of.e.length === 0,
     regions: of.r,
@@ -67,31 +86,27 @@ export function validateRegionConfig(env) {
 
 export function text(value) {
   if (typeof value === "string") return value;
-  throw new HalcyonError(glue.noText(value === null ? "null" : typeof value));
+  return ask(nobody, NO_TEXT, value === null ? "null" : typeof value);
 }
 
-/** The bytes of a table: of an object, or of its JSON. */
-export function bytes(table) {
-  if (typeof table !== "string") return attempt(() => encode(table));
-  let value;
+/** A table, or that of its JSON. */
+export function parsed(table) {
+  if (typeof table !== "string") return table;
   try {
-    value = JSON.parse(table);
+    return JSON.parse(table);
   } catch (why) {
-    throw new HalcyonError(glue.noJson(why.message));
+    return ask(nobody, NO_JSON, why.message);
   }
-  return encode(value);
 }
 
 const SLOTS = ["blue", "green"];
 const REASONS = ["primary", "hash", "rendezvous", "residency", "pinned", "failover", "all_down"];
 
 const ERROR = 1 << 24; // answers from here on are none
-const BUFFER = 1024; // bytes of a router's buffer
+const BUFFER = 1024; // bytes of the buffer of a core that stays where it is
 const SHORT = 64; // ids up to here go in character by character
 const KEPT = 1024; // places for answers of single tenants
 const LONG = 256; // longer ids are not kept
-
-const encoder = new TextEncoder();
 
 /** What a router is over, for what people ask besides. */
 export let coreOf;
@@ -99,6 +114,7 @@ export let coreOf;
 export class Router {
   #core;
   #bytes; // a view of the core's buffer, without a length once the memory has grown
+  #epoch;
   #until; // what is kept holds up to here
   #names;
   #answers; // by what the module answers
@@ -114,24 +130,32 @@ export class Router {
     if (table instanceof glue.Core) {
       this.#take(table);
     } else {
-      const value = bytes(table);
-      this.#take(attempt(() => glue.Core.ofTable(value, Date.now())));
+      this.#core = new glue.Core();
+      this.update(table);
     }
   }
 
   static fromEnv(env) {
-    return new Router(attempt(() => glue.Core.ofVariables(variables(env))));
+    const core = new glue.Core();
+    ask(core, OF_VARIABLES, variables(env));
+    return new Router(core);
   }
 
   #take(core) {
+    const [epoch, until, bits, ...names] = ask(core, NAMES, null).split("\n");
     this.#core = core;
-    this.#bytes = new Uint8Array(memory.buffer, core.buffer(), BUFFER);
-    this.#until = core.validUntil();
-    this.#names = names(core.regions());
+    this.#epoch = Number(epoch) || null;
+    this.#until = until === "" ? Infinity : Number(until);
+    this.#bits = Number(bits);
+    this.#names = names;
     this.#answers = [];
-    this.#bits = core.bits();
     this.#tenants = new Array(KEPT).fill("");
     this.#kept = new Array(KEPT).fill(null);
+    this.#view();
+  }
+
+  #view() {
+    return (this.#bytes = view(this.#core.buffer(0), BUFFER));
   }
 
   get regions() {
@@ -139,17 +163,18 @@ export class Router {
   }
 
   get epoch() {
-    return this.#core.epoch() || null;
+    return this.#epoch;
   }
 
   update(table) {
-    const why = this.#core.update(bytes(table), Date.now());
-    if (why !== undefined) throw new HalcyonError(why);
+    ask(this.#core, OF_TABLE, parsed(table));
     this.#take(this.#core);
   }
 
   withHealth(region, status) {
-    return new Router(attempt(() => this.#core.withHealth(text(region), text(status))));
+    const core = this.#core.copy();
+    ask(core, WITH_HEALTH, [text(region), text(status)]);
+    return new Router(core);
   }
 
   route(tenant) {
@@ -175,18 +200,22 @@ export class Router {
     text(tenant);
     const packed = this.#ask(tenant, 0);
     if (packed < ERROR) return this.#names[packed >>> (4 + this.#bits)];
-    return attempt(() => this.#core.preferred(tenant));
+    return ask(this.#core, PREFERRED, tenant);
   }
 
   routeMany(tenants) {
     const now = this.#until === Infinity ? 0 : Date.now();
     const list = Array.from(tenants);
-    const joined = list.every((tenant) => typeof tenant === "string") ? list.join("\n") : null;
-    const at = joined === null ? 0 : this.#core.routeMany(joined, list.length, now);
+    if (list.every((tenant) => typeof tenant === "string")) {
+      const length = put(this.#core, encoder.encode(list.join("\n")));
+      const at = this.#core.routeMany(length, list.length, now);
+      if (at !== 0) {
+        const packed = new Uint32Array(memory.buffer, at, list.length);
+        return list.map((tenant, index) => this.#oneOf(packed[index], tenant, now));
+      }
+    }
     // Not text, or with a line feed in it: one by one.
-    if (at === 0) return list.map((tenant) => this.#one(tenant, now));
-    const packed = new Uint32Array(memory.buffer, at, list.length);
-    return list.map((tenant, index) => this.#oneOf(packed[index], tenant, now));
+    return list.map((tenant) => this.#one(tenant, now));
   }
 
   #one(tenant, now) {
@@ -208,9 +237,7 @@ export class Router {
   // What the module answers for a tenant.
   #ask(tenant, now) {
     let bytes = this.#bytes;
-    if (bytes.length === 0) {
-      bytes = this.#bytes = new Uint8Array(memory.buffer, this.#core.buffer(), BUFFER);
-    }
+    if (bytes.length === 0) bytes = this.#view();
     const length = tenant.length;
     if (length <= SHORT) {
       let at = 0;
@@ -221,14 +248,14 @@ export class Router {
       }
       if (at === length) return this.#core.route(length, now);
     }
-    if (3 * length > BUFFER) return this.#core.routeText(tenant, now);
+    if (3 * length > BUFFER) return this.#core.route(put(this.#core, encoder.encode(tenant)), now);
     return this.#core.route(encoder.encodeInto(tenant, bytes).written, now);
   }
 
   #answer(packed, tenant, now) {
     const known = this.#answers[packed];
     if (known !== undefined) return known;
-    if (packed >= ERROR) throw new HalcyonError(this.#core.failure(tenant, now));
+    if (packed >= ERROR) ask(this.#core, FAILURE, tenant, now);
     const answer = Object.freeze({
       region: this.#names[(packed >>> 4) & ((1 << this.#bits) - 1)],
       preferred: this.#names[packed >>> (4 + this.#bits)],

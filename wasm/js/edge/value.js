@@ -1,6 +1,6 @@
 // A value as bytes, for the module: src/value.rs has the format.
 
-const text = new TextEncoder();
+export const encoder = new TextEncoder();
 
 const DEEPEST = 127; // as far as the module reads
 const NO_VALUE = 255;
@@ -27,7 +27,7 @@ export function encode(value) {
   };
   const write = (string) => {
     room(4 + 3 * string.length);
-    const { written } = text.encodeInto(string, bytes.subarray(length + 4));
+    const { written } = encoder.encodeInto(string, bytes.subarray(length + 4));
     count(written);
     length += written;
   };

@@ -1,7 +1,18 @@
 // What people ask, over the module. Every answer and every message is the module's.
 
 import * as glue from "./halcyon_bg.js";
-import { attempt, bytes, coreOf, text } from "./edge.js";
+import { coreOf, HalcyonError, parsed, text } from "./edge.js";
+import { encode, encoder } from "./value.js";
+
+function attempt(call) {
+  try {
+    return call();
+  } catch (thrown) {
+    throw typeof thrown === "string" ? new HalcyonError(thrown) : thrown;
+  }
+}
+
+const bytes = (table) => encode(parsed(table));
 
 /** A value as the command line prints it: one line of ASCII. */
 export const json = (value) =>
@@ -16,7 +27,6 @@ export const explain = (router, tenant) =>
 export const simulate = (from, to) =>
   attempt(() => glue.simulate(bytes(from), bytes(to), Date.now()));
 
-const encoder = new TextEncoder();
 const raw = (journal) => (journal instanceof Uint8Array ? journal : encoder.encode(text(journal)));
 
 export const verify = (journal, expectedHead) =>

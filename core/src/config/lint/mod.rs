@@ -8,7 +8,9 @@ mod rules;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Lookup, RegionConfig, RegionReport};
+use super::endpoints::read_region_endpoints;
+use super::settings::RegionEndpoint;
+use super::{Lookup, Problems, RegionConfig, RegionReport, value};
 use crate::region::RegionName;
 use crate::text::{Message, count, cut, message};
 
@@ -22,13 +24,70 @@ impl RegionReport {
         // What is wrong comes first: findings about half a configuration would be about that.
         if report.valid {
             let (config, _) = RegionConfig::read(lookup);
-            let mut behind = Vec::new();
-            rules::findings(&config, &mut behind);
-            addresses::findings(&config, lookup, &mut behind);
+            let mut found = OfFiles::new(&config, lookup);
+            lookup.lint(&mut found);
+            let mut behind = found.end();
             load::findings(config, lookup, &mut report.warnings);
             report.warnings.append(&mut behind);
         }
         report
+    }
+}
+
+/// What is found in the files of a configuration, among what is found without them.
+pub struct OfFiles<'c> {
+    lookup: Lookup<'c>,
+    config: &'c RegionConfig,
+    endpoints: Vec<RegionEndpoint>,
+    addresses: addresses::Addresses,
+    rules: Vec<String>,
+    topology: Vec<String>,
+}
+
+impl<'c> OfFiles<'c> {
+    fn new(config: &'c RegionConfig, lookup: Lookup<'c>) -> Self {
+        // What is wrong with them is an error of whoever reads them.
+        let endpoints = read_region_endpoints(lookup, &mut Problems::default());
+        let mut addresses = addresses::Addresses::default();
+        // What the variable says of a region outranks the topology.
+        for RegionEndpoint { name, endpoint } in &endpoints {
+            addresses.add("health", name, endpoint, "REGION_ENDPOINTS");
+        }
+        Self {
+            lookup,
+            config,
+            endpoints,
+            addresses,
+            rules: Vec::new(),
+            topology: Vec::new(),
+        }
+    }
+
+    pub(super) fn path_of(&self, variable: &str) -> Option<String> {
+        value(self.lookup, variable)
+    }
+
+    pub(super) fn look_at_rules(&mut self) {
+        rules::findings(self.config, &mut self.rules);
+    }
+
+    pub(super) fn look_at_topology(&mut self) {
+        if !self.config.topology.regions.is_empty() {
+            addresses::of_topology(
+                self.config,
+                &self.endpoints,
+                &mut self.addresses,
+                &mut self.topology,
+            );
+        }
+    }
+
+    fn end(mut self) -> Vec<String> {
+        let mut found = self.rules;
+        addresses::unknown_endpoints(self.config, &self.endpoints, Findings::of(&mut found));
+        found.append(&mut self.topology);
+        self.addresses.shared(Findings::of(&mut found));
+        found
     }
 }
 

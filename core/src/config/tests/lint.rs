@@ -404,3 +404,8 @@ fn the_number_of_further_findings_says_of_which_kind_they_are() {
     );
     assert_eq!(found.len(), 27);
 }
+
+#[test]
+fn a_topology_without_a_region_is_held_against_nothing() {
+    assert_eq!(findings(2, &[HASH], "", r#"{"region":[]}"#), [""; 0]);
+}

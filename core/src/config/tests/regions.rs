@@ -189,3 +189,24 @@ fn a_primary_is_judged_unless_the_list_is_too_long_to_be_read() {
     };
     assert!(about_primary(1024) && !about_primary(1025));
 }
+
+#[test]
+fn what_decides_where_tenants_go_is_looked_up_by_listed_names_alone() {
+    let asked = core::cell::RefCell::new(alloc::collections::BTreeSet::from([
+        "HALCYON_DEPLOYMENT".to_string(),
+    ]));
+    let lookup = |name: &str| {
+        asked.borrow_mut().insert(name.to_string());
+        let value = match name {
+            "REGIONS" => "us-east,us-west",
+            "PRIMARY_REGION" => "us-east",
+            "TENANT_STICKY" => "hash",
+            _ => return None,
+        };
+        Some(value.to_string())
+    };
+    assert!(crate::regions::validate_region_config(&lookup).valid);
+    assert!(crate::placement::Router::from_lookup(&lookup).is_ok());
+    let listed = REGION_VARIABLES.map(|name| name.to_string());
+    assert_eq!(asked.into_inner(), listed.into());
+}
