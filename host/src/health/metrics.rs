@@ -38,6 +38,9 @@ struct Name {
     name: String,
 }
 
+/// Registers more metrics.
+pub(crate) type Register = Box<dyn FnOnce(&mut Registry)>;
+
 /// The metrics of one health server. Labels come from code and configuration, never from a client.
 pub(super) struct Metrics {
     registry: Registry,
@@ -56,7 +59,7 @@ impl Metrics {
     pub(super) fn new(
         settings: &Settings,
         connections: Arc<AtomicUsize>,
-        more: Option<Box<dyn FnOnce(&mut Registry)>>,
+        more: Option<Register>,
     ) -> Self {
         let mut registry = Registry::default();
         let (requests, ready, up, open) = (

@@ -51,11 +51,9 @@ use axum::http::HeaderValue;
 use halcyon_core::config::{Settings, startup_problems};
 use halcyon_core::readiness::{DependencyCheck, Readiness, redact_problems};
 
-use prometheus_client::registry::Registry;
-
 use crate::net::Client;
 use dependencies::Rounds;
-use metrics::Metrics;
+use metrics::{Metrics, Register};
 
 pub use environment::{Environment, environment};
 pub use error::{ConfigError, StartError};
@@ -92,7 +90,7 @@ pub(crate) struct Own {
     /// What `/ready` shows among the dependencies.
     pub(crate) check: Option<OwnCheck>,
     /// Registers more metrics.
-    pub(crate) register: Option<Box<dyn FnOnce(&mut Registry)>>,
+    pub(crate) register: Option<Register>,
 }
 
 impl Health {
