@@ -21,7 +21,7 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
 
 /// Those that decide where tenants go, and those that must not be set where they do: what
 /// [`RegionConfig`](super::RegionConfig), its report and an edge look up.
-pub const REGION_VARIABLES: [&str; 21] = [
+pub const REGION_VARIABLES: [&str; 17] = [
     "REGIONS",
     "REGION_WEIGHTS",
     "PRIMARY_REGION",
@@ -36,13 +36,9 @@ pub const REGION_VARIABLES: [&str; 21] = [
     "HALCYON_SERVER",
     "HALCYON_TOKEN_FILE",
     "HALCYON_TOKENS_FILE",
-    "HALCYON_SIGNING_KEY_FILE",
     "PROBE_FALL",
     "PROBE_RISE",
     "FAILBACK_HOLD_MS",
-    "EDGE_BIND",
-    "EDGE_PORT",
-    "EDGE_TABLE",
 ];
 
 /// Every variable this version reads.

@@ -138,6 +138,7 @@ fn the_table_holds_exactly_the_variables_that_are_read() {
     };
     Settings::read(&recording);
     RegionReport::read(&recording);
+    EdgeSettings::read(&recording);
     let table: BTreeSet<String> = VARIABLES
         .iter()
         .map(|variable| variable.name.to_string())
@@ -146,13 +147,15 @@ fn the_table_holds_exactly_the_variables_that_are_read() {
         .iter()
         .map(|(name, _)| name.to_string())
         .collect();
-    // USER stands behind DEPLOY_USER; the last two are read by whoever writes log lines and colours.
+    // USER stands behind DEPLOY_USER; the last ones are read by whoever writes log lines and colours, or signs.
     let known: BTreeSet<String> = table
         .union(&unsupported)
         .cloned()
         .chain(["USER".to_string()])
         .collect();
-    let elsewhere: BTreeSet<String> = ["RUST_LOG", "NO_COLOR"].map(String::from).into();
+    let elsewhere: BTreeSet<String> = ["RUST_LOG", "NO_COLOR", "HALCYON_SIGNING_KEY_FILE"]
+        .map(String::from)
+        .into();
     let read: BTreeSet<String> = seen.borrow().union(&elsewhere).cloned().collect();
     assert_eq!(read, known);
     assert!(table.is_disjoint(&unsupported));
