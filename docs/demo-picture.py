@@ -45,8 +45,8 @@ def main(program):
         tmux("kill-server")
     lines = shown.rstrip().splitlines()
     # The picture is of the two releases; the rest is for whoever runs it.
-    begin = next(i for i, line in enumerate(lines) if "3. " in line)
-    end = next(i for i, line in enumerate(lines) if "6. " in line)
+    begin = next(i for i, line in enumerate(lines) if "4. " in line)
+    end = next(i for i, line in enumerate(lines) if "7. " in line)
     console = Console(record=True, width=WIDTH, file=open("/dev/null", "w"), force_terminal=True)
     console.print(Text.from_ansi("\n".join(lines[begin:end])))
     console.save_svg("docs/demo.svg", title="halcyon demo", code_format=FORMAT)
