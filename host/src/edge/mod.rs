@@ -1,8 +1,8 @@
 //! The embedded edge: a reverse proxy that sends each request to its tenant's region, to blue or green, as
 //! the routing table says.
 //!
-//! Requests never wait for a table: it comes in the background ([`source`]), the core says whether it may be
-//! taken ([`tables`]), and from then on it is what requests go by.
+//! Requests never wait for a table: it comes in the background (`source.rs`), the core says whether it may be
+//! taken (`tables.rs`), and from then on it is what requests go by.
 
 mod answers;
 mod breaker;
