@@ -173,6 +173,18 @@ test("ids of every length and script are answered alike, kept or not", () => {
   assert.deepEqual(router.routeMany(new Set(["acme"])), [router.route("acme")]);
 });
 
+test("what is wrong with one of many changes no answer of another, however much memory it takes to say", () => {
+  const ids = Array.from({ length: 50 }, (_, n) => `tenant-${n}`);
+  const expected = ids.map((id) => new Router(table()).route(id));
+  assert.ok(expected.some(({ region }) => region !== "us-east"));
+  for (const length of [20_000, 300_000, 3_000_000, 8_000_000]) {
+    const router = new Router(table());
+    const [first, ...others] = router.routeMany(["x".repeat(length), ...ids]);
+    assert.equal(first.error.code, "bad_tenant");
+    assert.deepEqual(others, expected, `${length}`);
+  }
+});
+
 test("an answer is frozen and the same one for the same words", () => {
   const router = new Router(table());
   const answer = router.route("acme");

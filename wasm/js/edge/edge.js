@@ -210,7 +210,8 @@ export class Router {
       const length = put(this.#core, encoder.encode(list.join("\n")));
       const at = this.#core.routeMany(length, list.length, now);
       if (at !== 0) {
-        const packed = new Uint32Array(memory.buffer, at, list.length);
+        // A copy: saying why there is no answer may make the memory grow, and a view of it be of nothing.
+        const packed = new Uint32Array(memory.buffer, at, list.length).slice();
         return list.map((tenant, index) => this.#oneOf(packed[index], tenant, now));
       }
     }
