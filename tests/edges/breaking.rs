@@ -175,3 +175,35 @@ fn with_the_switch_off_every_request_tries_its_own_region() {
         world.edge.said()
     );
 }
+
+#[test]
+fn a_pool_at_a_new_address_is_another_one() {
+    let world = world("true");
+    let ours = of(&world, "us-east", "blue");
+    let shown = || {
+        let metrics = crate::embedded::health(&world.edge, "/metrics").body;
+        let metrics = String::from_utf8(metrics).unwrap();
+        let name = "halcyon_edge_upstream_passed_over{region=\"us-east\",slot=\"blue\"} ";
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("{metrics}")).to_owned()
+    };
+    assert_eq!(shown(), "0");
+    world.upstream("us-east", "blue").mode(Mode::Close);
+    for _ in 0..5 {
+        post(&world, &ours[0]);
+    }
+    assert_eq!(shown(), "1");
+    // The same pool in another table is out as before.
+    world.publish(&world.table_of(crate::world::EPOCH + 1, |_| ()));
+    assert_eq!(shown(), "1");
+    let elsewhere = world.upstream("us-east", "green").address();
+    world.publish(&world.table_of(crate::world::EPOCH + 2, |table| {
+        table["regions"][0]["blue"] = elsewhere.into();
+    }));
+    assert_eq!(shown(), "0");
+    let answer = post(&world, &ours[0]);
+    assert_eq!(
+        (answer.status(), place(&answer).0.as_str()),
+        (200, "us-east")
+    );
+}

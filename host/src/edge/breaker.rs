@@ -1,7 +1,7 @@
 //! Which pools this edge passes over because of what it has seen itself. When and for how long is the core's:
 //! [`Circuit`]; that it is never the last one is decided here.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,13 +29,18 @@ impl Service {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it has been taken out and has not answered since.
+    pub(super) fn was_taken_out(&self) -> bool {
+        self.out.load(Ordering::Relaxed)
+    }
+
     fn is_out(&self, rules: &BreakerRules, now: Timestamp) -> bool {
-        self.out.load(Ordering::Relaxed) && self.circuit().is_out(rules, now)
+        self.was_taken_out() && self.circuit().is_out(rules, now)
     }
 
     /// Whether a request may go there, as its trial if it is out.
     fn admits(&self, rules: &BreakerRules, now: Timestamp) -> bool {
-        !self.out.load(Ordering::Relaxed) || self.circuit().admit(rules, now)
+        !self.was_taken_out() || self.circuit().admit(rules, now)
     }
 }
 
@@ -45,8 +50,6 @@ pub(super) struct Breaker {
     on: bool,
     /// Its clock never goes back.
     begun: Instant,
-    /// How many are out.
-    out: AtomicUsize,
     /// Held while one is taken out, or two could take out each other's last.
     taking: Mutex<()>,
 }
@@ -57,7 +60,6 @@ impl Breaker {
             rules: BreakerRules::default(),
             on,
             begun: Instant::now(),
-            out: AtomicUsize::new(0),
             taking: Mutex::default(),
         }
     }
@@ -75,7 +77,8 @@ impl Breaker {
         way: Way<'h>,
         at: Timestamp,
     ) -> Way<'h> {
-        if self.out.load(Ordering::Relaxed) == 0 {
+        let mut pool = held.pool(way.pool).flatten();
+        if !pool.any(|upstream| upstream.service.was_taken_out()) {
             return way;
         }
         let health = self.health(held, way.pool);
@@ -148,11 +151,10 @@ impl Breaker {
         } else if outcome == Outcome::Answered {
             service.kept.store(false, Ordering::Relaxed);
             // Answers of before say nothing.
-            if service.out.load(Ordering::Relaxed)
+            if service.was_taken_out()
                 && !service.circuit().is_out(&self.rules, now)
                 && service.out.swap(false, Ordering::Relaxed)
             {
-                self.out.fetch_sub(1, Ordering::Relaxed);
                 if let Some(metrics) = way.metrics {
                     metrics.out.set(0);
                 }
@@ -180,11 +182,9 @@ impl Breaker {
         }
         let ms = circuit.take_out(&self.rules, now, dice());
         let times = circuit.times();
-        if !service.out.swap(true, Ordering::Relaxed) {
-            self.out.fetch_add(1, Ordering::Relaxed);
-            if let Some(metrics) = way.metrics {
-                metrics.out.set(1);
-            }
+        service.out.store(true, Ordering::Relaxed);
+        if let Some(metrics) = way.metrics {
+            metrics.out.set(1);
         }
         tracing::warn!("{why}; passed over for {ms} ms, time {times} in a row");
     }
@@ -197,7 +197,7 @@ fn serves_besides(held: &Held, way: &Way<'_>, this: &Arc<Upstream>) -> bool {
     others.any(|(_, (status, upstream))| {
         // Two regions of a table may have one address.
         let serves = |upstream: &Arc<Upstream>| {
-            !Arc::ptr_eq(upstream, this) && !upstream.service.out.load(Ordering::Relaxed)
+            !Arc::ptr_eq(upstream, this) && !upstream.service.was_taken_out()
         };
         *status == RegionStatus::Up && upstream.is_some_and(serves)
     })

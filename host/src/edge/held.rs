@@ -70,8 +70,24 @@ impl Held {
             pools: [upstream(blue), upstream(green)],
             metrics: [Slot::Blue, Slot::Green].map(|slot| metrics.pool(name.as_str(), slot.name())),
         });
-        let regions = regions.collect();
-        Self { table, regions }
+        let this = Self {
+            regions: regions.collect(),
+            table,
+        };
+        // A pool that a new table has elsewhere is another one.
+        before.iter().for_each(|before| before.show(|_| false));
+        this.show(|upstream| upstream.service.was_taken_out());
+        this
+    }
+
+    /// Shows which pools are passed over.
+    fn show(&self, out: impl Fn(&Upstream) -> bool) {
+        for region in &self.regions {
+            for (upstream, metrics) in region.pools.iter().zip(&region.metrics) {
+                let out = upstream.as_deref().is_some_and(&out);
+                metrics.out.set(out.into());
+            }
+        }
     }
 
     fn upstreams(&self) -> impl Iterator<Item = (String, Arc<Upstream>)> {

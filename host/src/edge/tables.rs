@@ -52,8 +52,9 @@ impl Tables {
     }
 
     /// The table in force.
-    pub(super) fn held(&self) -> arc_swap::Guard<Option<Arc<Held>>> {
-        self.held.load()
+    pub(super) fn held(&self) -> Option<Arc<Held>> {
+        // Not a guard: a request may hold it for long, and of those there are only few to be had.
+        self.held.load_full()
     }
 
     /// Why this edge is not ready, if it is not.

@@ -69,6 +69,27 @@ impl<'s> Load<'s> {
     }
 }
 
+/// CPU time of all threads of some processes so far, in nanoseconds.
+pub(super) fn cpu_of(processes: Vec<u32>) -> u64 {
+    let threads = processes.into_iter().flat_map(|process| {
+        let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
+        tasks.into_iter().flatten().flatten()
+    });
+    let spent = |task: std::fs::DirEntry| -> Option<u64> {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    };
+    threads.filter_map(spent).sum()
+}
+
+/// A process and its children.
+pub(super) fn with_children(id: u32) -> Vec<u32> {
+    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+    let children = children.unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|id| id.parse().ok());
+    std::iter::once(id).chain(children).collect()
+}
+
 pub(super) fn connect(server: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(server).expect("the server accepts");
     stream.set_nodelay(true).expect("an open socket");

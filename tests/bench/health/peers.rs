@@ -97,15 +97,7 @@ impl Server {
 
     /// CPU time of all its threads and processes so far, in nanoseconds.
     pub(super) fn cpu(&self) -> u64 {
-        let threads = self.processes().into_iter().flat_map(|process| {
-            let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
-            tasks.into_iter().flatten().flatten()
-        });
-        let spent = |task: std::fs::DirEntry| -> Option<u64> {
-            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse().ok()
-        };
-        threads.filter_map(spent).sum()
+        load::cpu_of(load::with_children(self.child.id()))
     }
 
     /// Resident memory of all its processes, in megabytes of 10^6 bytes.
@@ -115,17 +107,11 @@ impl Server {
             let line = text.lines().find(|line| line.starts_with("VmRSS:"))?;
             line.split_whitespace().nth(1)?.parse().ok()
         };
-        let kilobytes: f64 = self.processes().into_iter().filter_map(resident).sum();
+        let kilobytes: f64 = load::with_children(self.child.id())
+            .into_iter()
+            .filter_map(resident)
+            .sum();
         kilobytes * 1024.0 / 1e6
-    }
-
-    /// The process and its children.
-    fn processes(&self) -> Vec<u32> {
-        let id = self.child.id();
-        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
-        let children = children.unwrap_or_default();
-        let children = children.split_whitespace().filter_map(|id| id.parse().ok());
-        std::iter::once(id).chain(children).collect()
     }
 }
 

@@ -174,21 +174,7 @@ impl Server {
 
     /// CPU time of all its threads and processes so far, in nanoseconds.
     pub(super) fn cpu(&self) -> u64 {
-        let id = self.child.id();
-        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
-        let children = children.unwrap_or_default();
-        let children = children.split_whitespace().filter_map(|id| id.parse().ok());
-        let threads = std::iter::once(id)
-            .chain(children)
-            .flat_map(|process: u32| {
-                let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
-                tasks.into_iter().flatten().flatten()
-            });
-        let spent = |task: std::fs::DirEntry| -> Option<u64> {
-            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse().ok()
-        };
-        threads.filter_map(spent).sum()
+        load::cpu_of(load::with_children(self.child.id()))
     }
 }
 

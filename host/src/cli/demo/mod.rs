@@ -1,5 +1,6 @@
 //! `halcyon demo`: the main job on one machine, with real processes.
 
+mod commands;
 mod crowd;
 mod pools;
 mod process;

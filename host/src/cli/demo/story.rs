@@ -2,7 +2,6 @@
 //! against what the processes did; anything else than the story ends it with exit 1.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use halcyon_core::endpoint::Endpoint;
@@ -10,22 +9,23 @@ use halcyon_core::release::Phase;
 use serde_json::{Value, json};
 
 use super::super::style::{BLUE, DIM, ERROR, GOOD, GREEN, NAME, WARN};
-use super::super::{Exit, Failure, Invocation, Output};
+use super::super::{Exit, Failure, Invocation};
+use super::TOPOLOGY;
+use super::commands::{capture, release, route, state};
 use super::crowd::Crowd;
 use super::pools::Pools;
 use super::process::Edge;
 use super::region::Region;
 use super::stage::Stage;
 use super::traffic::Traffic;
-use super::{TOPOLOGY, command};
 use crate::journal::Journal;
 use crate::net::Client;
 
 /// How long the second release may take to come to the step at which a region fails.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-const REGIONS: &str = "us-east,us-west,eu-west";
-const TENANTS: [&str; 10] = [
+pub(super) const REGIONS: &str = "us-east,us-west,eu-west";
+pub(super) const TENANTS: [&str; 10] = [
     "acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "soylent", "oscorp",
     "tyrell",
 ];
@@ -156,31 +156,6 @@ async fn place_tenants(
     Ok(placed)
 }
 
-/// Asks `halcyon route` about all ten tenants.
-async fn route(
-    directory: &Path,
-    regions: &[Region],
-    down: &[&str],
-) -> Result<Vec<(String, String)>, Failure> {
-    let mut arguments = vec!["route", "-o", "jsonl"];
-    arguments.extend(TENANTS);
-    for region in down {
-        arguments.extend(["--down", region]);
-    }
-    let answers = capture(&arguments, directory, regions).await?;
-    let parse = |line: &str| {
-        let answer: Value = serde_json::from_str(line).ok()?;
-        Some((
-            answer["tenant"].as_str()?.to_owned(),
-            answer["region"].as_str()?.to_owned(),
-        ))
-    };
-    answers
-        .lines()
-        .map(|line| parse(line).ok_or_else(|| unexpected(&format!("route answered {line}"))))
-        .collect()
-}
-
 async fn good_release(
     stage: &mut Stage<'_>,
     directory: &Path,
@@ -244,61 +219,6 @@ async fn bad_release(
         json!({ "exit": code, "state": journal.release().phase().name(), "blue_image": blue }),
     );
     Ok(())
-}
-
-/// Runs `halcyon release` for the audience to see; answers with its exit code.
-async fn release(
-    stage: &Stage<'_>,
-    directory: &Path,
-    regions: &[Region],
-    image: &str,
-    steps: &str,
-    seconds: &str,
-) -> Result<u8, Failure> {
-    let blue = if state(directory)? == Phase::Idle {
-        "--image-blue app:v1 "
-    } else {
-        ""
-    };
-    stage.typed(&format!(
-        "halcyon release {blue}--image-green {image} --canary-seq {steps} --timeout-s {seconds} --abort-on-err --region …"
-    ));
-    let mut arguments = vec![
-        "release",
-        "--image-green",
-        image,
-        "--canary-seq",
-        steps,
-        "--timeout-s",
-        seconds,
-        "--abort-on-err",
-    ];
-    if !blue.is_empty() {
-        arguments.extend(["--image-blue", "app:v1"]);
-    }
-    for region in regions {
-        arguments.extend(["--region", region.name]);
-    }
-    if stage.output() != Output::Human {
-        arguments.extend(["-o", "jsonl"]);
-    }
-    let mut command = command(&arguments, &variables(regions), directory)?;
-    command.stdin(Stdio::null());
-    if stage.output() == Output::Json {
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-    }
-    let status = command
-        .status()
-        .await
-        .map_err(|why| unexpected(&format!("cannot run halcyon release: {why}")))?;
-    status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .ok_or_else(|| unexpected("halcyon release was killed"))
-}
-
-fn state(directory: &Path) -> Result<Phase, Failure> {
-    Ok(Journal::open(directory.join("logs"))?.release().phase())
 }
 
 async fn lose_a_region(
@@ -367,48 +287,6 @@ async fn verify(stage: &mut Stage<'_>, directory: &Path) -> Result<(), Failure> 
     ));
     stage.fact("audit", verification);
     Ok(())
-}
-
-/// Runs a command of this program and answers with what it printed.
-async fn capture(
-    arguments: &[&str],
-    directory: &Path,
-    regions: &[Region],
-) -> Result<String, Failure> {
-    let output = command(arguments, &variables(regions), directory)?
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .map_err(|why| unexpected(&format!("cannot run halcyon {}: {why}", arguments[0])))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(unexpected(&format!(
-            "halcyon {} ended with {}: {}",
-            arguments[0],
-            output.status,
-            said.trim()
-        )));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-/// The environment of a release engineer.
-fn variables(regions: &[Region]) -> Vec<(&'static str, String)> {
-    let endpoints: Vec<String> = regions
-        .iter()
-        .map(|region| format!("{}={}", region.name, region.url()))
-        .collect();
-    vec![
-        ("REGIONS", REGIONS.to_owned()),
-        ("PRIMARY_REGION", "us-east".to_owned()),
-        ("TENANT_STICKY", "hash".to_owned()),
-        ("FAILOVER_POLICY", "round_robin".to_owned()),
-        ("REGION_ENDPOINTS", endpoints.join(",")),
-        ("HALCYON_TOPOLOGY", TOPOLOGY.to_owned()),
-        ("DEPLOY_RBAC_ROLE", "Deployer".to_owned()),
-        ("DEPLOY_USER", "demo".to_owned()),
-        ("PROBE_INTERVAL_MS", "200".to_owned()),
-    ]
 }
 
 fn expect(code: u8, expected: Exit, what: &str) -> Result<(), Failure> {

@@ -1,0 +1,244 @@
+//! Bodies, and what could be taken for the next request.
+
+use std::io::{Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::world;
+use crate::edge::{Runtime, request};
+use crate::http::Client;
+use crate::upstream::Mode as Served;
+use crate::world::{World, echo, native, place};
+
+#[test]
+fn a_request_that_two_parties_could_read_differently_reaches_no_upstream() {
+    let world = world();
+    let before: usize = world
+        .upstreams
+        .values()
+        .map(|upstream| upstream.asked().len())
+        .sum();
+    let hidden = "GET /hidden HTTP/1.1\r\nhost: a\r\nx-tenant: acme\r\n\r\n";
+    for (fields, body) in [
+        (
+            "content-length: 4\r\ntransfer-encoding: chunked\r\n",
+            "0\r\n\r\n",
+        ),
+        (
+            "transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n",
+            "0\r\n\r\n",
+        ),
+        ("transfer-encoding: xchunked\r\n", "0\r\n\r\n"),
+        ("transfer-encoding : chunked\r\n", "0\r\n\r\n"),
+        ("content-length: 5\r\ncontent-length: 6\r\n", "abcde"),
+        ("content-length: +5\r\n", "abcde"),
+        ("x: a\r\n b\r\n", ""),
+        ("x: a\nb: c\r\n", ""),
+        ("host: b\r\n", ""),
+    ] {
+        let mut client = Client::to(world.edge.address);
+        client.write(format!(
+            "POST / HTTP/1.1\r\nhost: a\r\nx-tenant: acme\r\n{fields}\r\n{body}{hidden}"
+        ));
+        let answer = client.answer("POST");
+        assert_eq!(answer.problem(400), "bad_request", "{fields:?}");
+        assert_eq!(answer.header("connection"), Some("close"));
+        let mut rest = Vec::new();
+        let _ = client.stream.read_to_end(&mut rest);
+        assert_eq!(rest, b"", "{fields:?}");
+    }
+    let after: usize = world
+        .upstreams
+        .values()
+        .map(|upstream| upstream.asked().len())
+        .sum();
+    assert_eq!(after, before);
+    // A chunked body ends where its last chunk says, and what stands behind it is the next request.
+    let mut client = Client::to(world.edge.address);
+    let head =
+        "POST /one HTTP/1.1\r\nhost: a\r\nx-tenant: acme\r\ntransfer-encoding: chunked\r\n\r\n";
+    client.write(format!(
+        "{head}3;x=y\r\nabc\r\n0\r\ntrailer: t\r\n\r\n{hidden}"
+    ));
+    assert_eq!(echo(&client.answer("POST"))["length"], 3);
+    assert_eq!(echo(&client.answer("GET"))["target"], "/hidden");
+}
+
+#[test]
+fn a_body_that_breaks_its_rules_midway_is_refused_and_is_no_whole_request_to_an_upstream() {
+    let world = world();
+    for (body, status) in [("3\r\nabc\r\nzz\r\n", 400), ("3\r\nabcX\r\n", 400)] {
+        let mut client = Client::to(world.edge.address);
+        client.write(request(
+            "POST",
+            "/",
+            &[("x-tenant", "acme"), ("transfer-encoding", "chunked")],
+        ));
+        thread::sleep(Duration::from_millis(50));
+        client.write(body);
+        assert_eq!(
+            client.answer("POST").problem(status),
+            "bad_request",
+            "{body:?}"
+        );
+    }
+    assert_eq!(world.edge.get("acme").status(), 200);
+}
+
+#[test]
+fn an_answer_that_stands_still_is_cut_off() {
+    let world = World::with(Runtime::Embedded, &[("UPSTREAM_IDLE_MS", "200")], |_| ()).unwrap();
+    let mut client = Client::to(world.edge.address);
+    // The upstream waits for half a second after its first byte.
+    client.write(request("GET", "/?large=1000", &[("x-tenant", "acme")]));
+    let head = client.head();
+    assert_eq!(head.header("content-length"), Some("1000"));
+    let mut body = Vec::new();
+    let _ = client.stream.read_to_end(&mut body);
+    assert_eq!(body.len(), 1, "the connection closes");
+    assert_eq!(world.edge.get("acme").status(), 200);
+}
+
+#[test]
+fn an_upload_that_stands_still_is_given_up() {
+    let world = world();
+    let begin = Instant::now();
+    let mut client = Client::to(world.edge.address);
+    client.write(request(
+        "POST",
+        "/",
+        &[("x-tenant", "acme"), ("content-length", "100")],
+    ));
+    client.write("half");
+    let answer = client.answer("POST");
+    assert_eq!(answer.status(), 408, "{answer}");
+    assert!(
+        begin.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begin.elapsed()
+    );
+}
+
+/// What the client has sent of a body that nobody reads is never a request.
+#[test]
+fn an_answer_before_the_end_of_a_body_ends_the_connection() {
+    let world = world();
+    let asked = || -> usize {
+        let upstreams = world.upstreams.values();
+        upstreams.map(|upstream| upstream.asked().len()).sum()
+    };
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\nx-tenant: acme\r\n\r\n";
+    let nobodys = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
+    let before = asked();
+    // Part by part, behind the answer.
+    let mut client = Client::to(world.edge.address);
+    client.write(nobodys);
+    let answer = client.answer("POST");
+    assert_eq!(answer.problem(400), "no_tenant");
+    assert_eq!(answer.header("connection"), Some("close"));
+    for _ in 0..3 {
+        let _ = client.stream.get_mut().write_all(smuggled.as_bytes());
+        thread::sleep(Duration::from_millis(100));
+    }
+    let mut rest = Vec::new();
+    let _ = client.stream.read_to_end(&mut rest);
+    assert_eq!(String::from_utf8_lossy(&rest), "");
+    // All at once, a long body and a short one.
+    for blanks in [0, 6_000] {
+        let body = "\r\n".repeat(blanks) + smuggled;
+        let length = body.len();
+        let mut client = Client::to(world.edge.address);
+        client.write(format!(
+            "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{body}"
+        ));
+        assert_eq!(client.answer("POST").problem(400), "no_tenant");
+        let mut rest = Vec::new();
+        let _ = client.stream.read_to_end(&mut rest);
+        assert_eq!(String::from_utf8_lossy(&rest), "", "{blanks}");
+    }
+    assert_eq!(asked(), before);
+    // And behind an upstream that answers before it has read everything.
+    for slot in ["blue", "green"] {
+        for region in crate::world::REGIONS {
+            world.upstream(region, slot).mode(Served::Early(413));
+        }
+    }
+    let mut client = Client::to(world.edge.address);
+    client.write(request(
+        "POST",
+        "/",
+        &[("x-tenant", "acme"), ("content-length", "1000")],
+    ));
+    assert_eq!(client.answer("POST").status(), 413);
+    let before = asked();
+    for _ in 0..3 {
+        let _ = client.stream.get_mut().write_all(smuggled.as_bytes());
+        thread::sleep(Duration::from_millis(1_300));
+    }
+    let mut rest = Vec::new();
+    let _ = client.stream.read_to_end(&mut rest);
+    assert_eq!(
+        (String::from_utf8_lossy(&rest).as_ref(), asked()),
+        ("", before)
+    );
+}
+
+#[test]
+fn the_answer_to_a_request_that_was_carried_out_is_its_own() {
+    let world = world();
+    let mut client = Client::to(world.edge.address);
+    let order = request(
+        "POST",
+        "/order",
+        &[("x-tenant", "acme"), ("content-length", "0")],
+    );
+    let bad = request(
+        "POST",
+        "/two",
+        &[("x-tenant", "acme"), ("transfer-encoding", "chunked")],
+    );
+    client.write(format!("{order}{bad}zz\r\n"));
+    assert_eq!(echo(&client.answer("POST"))["target"], "/order");
+    assert_eq!(client.answer("POST").problem(400), "bad_request");
+}
+
+#[test]
+fn a_client_that_stops_sending_takes_no_pool_out() {
+    let world = World::with(Runtime::Embedded, &[("EDGE_BREAKER", "true")], |_| ()).unwrap();
+    let clients = (0..8).map(|_| {
+        let mut client = Client::to(world.edge.address);
+        client.write(request(
+            "POST",
+            "/",
+            &[("x-tenant", "acme"), ("content-length", "10")],
+        ));
+        client.write("abc");
+        client
+    });
+    let mut clients: Vec<Client> = clients.collect();
+    for client in &mut clients {
+        assert_eq!(client.answer("POST").status(), 408);
+    }
+    assert!(
+        !world.edge.said().contains("passed over"),
+        "{}",
+        world.edge.said()
+    );
+    assert_eq!(
+        place(&world.edge.get("acme")),
+        native(&world.table, &[], "acme")
+    );
+}
+
+#[test]
+fn an_answer_with_two_lengths_goes_on_with_the_one_that_holds() {
+    let world = world();
+    let (region, slot, _) = native(&world.table, &[], "acme");
+    world.upstream(&region, &slot).mode(Served::TwoLengths);
+    let answer = world.edge.get("acme");
+    assert_eq!(answer.header("content-length"), None);
+    assert_eq!(answer.body, b"0123456789");
+    world.upstream(&region, &slot).mode(Served::Switches);
+    let answer = world.edge.send("POST", "acme", b"");
+    assert_eq!(answer.problem(502), "upstream_unreachable");
+}

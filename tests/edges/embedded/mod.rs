@@ -1,0 +1,65 @@
+//! What is `halcyon edge`'s alone.
+
+mod bodies;
+mod life;
+mod tables;
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::edge::{Edge, Runtime, request};
+use crate::http::{Answer, Client};
+use crate::world::{World, place};
+
+pub(super) fn start(variables: &[(&str, &str)]) -> Edge {
+    let variables = variables.iter();
+    let variables: Vec<(&str, Value)> = variables
+        .map(|(name, value)| (*name, Value::from(*value)))
+        .collect();
+    Edge::start(Runtime::Embedded, &variables).unwrap()
+}
+
+pub(super) fn world() -> World {
+    World::start(Runtime::Embedded).unwrap()
+}
+
+pub(super) fn until(what: &str, edge: &Edge, so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !so() {
+        let late = begin.elapsed() > Duration::from_secs(10);
+        assert!(!late, "waited for {what}: {}", edge.said());
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+pub(super) fn all_green(table: &mut Value) {
+    table["release"] = json!({"id": "r1", "state": "green_live", "weight": 100});
+}
+
+pub(super) fn all_blue(table: &mut Value) {
+    table["release"] = json!({"id": "r1", "state": "idle", "weight": 0});
+}
+
+pub(super) fn slot(edge: &Edge) -> String {
+    place(&edge.get("acme")).1
+}
+
+/// Puts a file in the place of another one at once.
+pub(super) fn put(path: &Path, text: &str) {
+    let new = path.with_extension("new");
+    std::fs::write(&new, text).unwrap();
+    std::fs::rename(new, path).unwrap();
+}
+
+/// What its health server answers.
+pub(crate) fn health(edge: &Edge, path: &str) -> Answer {
+    let said = edge.said();
+    let port = said.split("health server on 127.0.0.1:").nth(1).unwrap();
+    let port: u16 = port.lines().next().unwrap().trim().parse().unwrap();
+    let mut client = Client::to(([127, 0, 0, 1], port).into());
+    client.write(request("GET", path, &[]));
+    client.answer("GET")
+}
