@@ -155,6 +155,7 @@ pub mod breaker;
 pub mod config;
 pub mod document;
 pub mod endpoint;
+pub mod forwarding;
 pub mod hash;
 pub mod ledger;
 pub mod placement;

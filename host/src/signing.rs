@@ -12,8 +12,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey};
 use halcyon_core::config::Environment;
+pub use halcyon_core::table::TableKeys;
 use halcyon_core::text::{Seen, printable};
 
 /// The header that carries a table's signature.
@@ -120,69 +121,6 @@ pub fn signature_file(table: &Path) -> PathBuf {
     let mut name = table.as_os_str().to_owned();
     name.push(".sig");
     name.into()
-}
-
-/// The keys of whom tables are taken from.
-#[derive(Debug, Clone, Default)]
-pub struct TableKeys(Vec<VerifyingKey>);
-
-impl TableKeys {
-    /// From public keys in base64.
-    ///
-    /// # Errors
-    /// What is wrong with each that is none.
-    pub fn parse(keys: &[String]) -> Result<Self, Vec<String>> {
-        let mut problems = Vec::new();
-        let mut found = Vec::new();
-        for text in keys {
-            match public_key(text) {
-                Some(key) => found.push(key),
-                None => problems.push(format!(
-                    "TABLE_KEYS: {} is no public key; allowed: 44 characters of base64, as `halcyon keygen` prints them",
-                    Seen(text)
-                )),
-            }
-        }
-        match problems.is_empty() {
-            true => Ok(Self(found)),
-            false => Err(problems),
-        }
-    }
-
-    /// Whether anybody's tables are taken.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether the signature of `table` is one of these keys'. Without keys every table is good.
-    ///
-    /// # Errors
-    /// Why it is not.
-    pub fn verify(&self, table: &[u8], signature: Option<&str>) -> Result<(), String> {
-        if self.is_empty() {
-            return Ok(());
-        }
-        let Some(text) = signature.map(str::trim_ascii) else {
-            return Err("it is not signed; allowed: a signature of one of TABLE_KEYS".into());
-        };
-        let bytes = STANDARD.decode(text).unwrap_or_default();
-        let signature = Signature::from_slice(&bytes).map_err(|_| {
-            let seen = Seen(text);
-            format!("its signature {seen} is none; allowed: 88 characters of base64")
-        })?;
-        // Strict: no key and no point that makes a signature good for more than one table.
-        let good = |key: &VerifyingKey| key.verify_strict(table, &signature).is_ok();
-        match self.0.iter().any(good) {
-            true => Ok(()),
-            false => Err("its signature is not one of TABLE_KEYS over these bytes".into()),
-        }
-    }
-}
-
-fn public_key(text: &str) -> Option<VerifyingKey> {
-    let bytes: [u8; 32] = STANDARD.decode(text).ok()?.try_into().ok()?;
-    let key = VerifyingKey::from_bytes(&bytes).ok()?;
-    (!key.is_weak()).then_some(key)
 }
 
 #[cfg(test)]

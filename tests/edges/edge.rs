@@ -15,6 +15,7 @@ use halcyon_wasm_build::{VERSION, workspace, write_all};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::envoy;
 use crate::http::{Answer, Client};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +24,14 @@ pub(crate) enum Runtime {
     Node,
     /// `halcyon edge`.
     Embedded,
+    /// Envoy with the filter.
+    Envoy,
 }
 
 const WORKERD: &str = "workerd@1.20261117.1";
 
 /// Set by the full test run, which has set the peers up: then a missing one is a failure.
-const PEERS: &str = "HALCYON_TEST_PEERS";
+pub(crate) const PEERS: &str = "HALCYON_TEST_PEERS";
 
 /// A copy of the template with what it needs, as its page says. `None` where there is no npm.
 fn installed() -> Option<&'static Path> {
@@ -122,9 +125,12 @@ pub(crate) struct Edge {
 impl Edge {
     /// `None` where the runtime is not there and need not be.
     pub(crate) fn start(runtime: Runtime, variables: &[(&str, Value)]) -> Option<Self> {
-        if runtime == Runtime::Embedded {
+        if matches!(runtime, Runtime::Embedded | Runtime::Envoy) {
             let folder = tempfile::tempdir().unwrap();
-            let command = embedded(folder.path(), variables);
+            let command = match runtime {
+                Runtime::Envoy => envoy::command(folder.path(), variables)?,
+                _ => embedded(folder.path(), variables),
+            };
             return Some(Self::spawn(runtime, command, Some(folder)));
         }
         let Some(folder) = installed() else {
@@ -143,6 +149,9 @@ impl Edge {
         let running = Running::spawn(&mut command);
         let begin = Instant::now();
         let port = loop {
+            if let (Runtime::Envoy, Some(folder)) = (runtime, &folder) {
+                break envoy::port(folder.path(), &running);
+            }
             if let Some(port) = port_of(&(running.stdout() + &running.stderr())) {
                 break port;
             }

@@ -1,5 +1,5 @@
-//! Every edge: the template `wasm/worker` in workerd and in Node, and `halcyon edge`. The same scenarios, the
-//! same assertions.
+//! Every edge: the template `wasm/worker` in workerd and in Node, `halcyon edge`, and Envoy with the filter
+//! `wasm/envoy`. The same scenarios, the same assertions.
 //!
 //! Three regions of two upstreams each and a server of tables are real servers on loopback; the package is
 //! the packed one.
@@ -7,6 +7,7 @@
 mod breaking;
 mod edge;
 mod embedded;
+mod envoy;
 mod http;
 mod server;
 mod tables;
@@ -15,6 +16,19 @@ mod world;
 
 /// Each scenario as a test of every edge.
 macro_rules! in_every_edge {
+    ($($scenario:ident),* $(,)?) => {
+        in_every_edge_but_envoy! { $($scenario),* }
+        mod envoy {
+            $(#[test]
+            fn $scenario() {
+                super::$scenario(crate::edge::Runtime::Envoy);
+            })*
+        }
+    };
+}
+
+/// The same where a table says what Envoy's own configuration has to.
+macro_rules! in_every_edge_but_envoy {
     ($($scenario:ident),* $(,)?) => {
         in_every_runtime! { $($scenario),* }
         mod embedded {

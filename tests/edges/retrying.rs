@@ -19,8 +19,14 @@ in_every_edge! {
     the_second_try_goes_by_the_newest_table,
     there_are_two_tries_and_no_third,
     where_no_other_region_may_serve_the_upstreams_own_answer_stands,
-    a_slot_without_an_address_is_no_reason_for_the_other_slot,
-    a_table_without_addresses_serves_nobody_and_says_why,
+}
+
+mod addresses {
+    in_every_edge_but_envoy! {
+        a_slot_without_an_address_is_no_reason_for_the_other_slot,
+        a_table_without_addresses_serves_nobody_and_says_why,
+    }
+    use super::*;
 }
 
 /// A tenant of a region, blue or green, without a rule of its own.
@@ -164,7 +170,7 @@ fn unsent(world: &World, runtime: Runtime, answer: &Answer, tenant: &str) {
             assert_eq!(answer.problem(502), "upstream_unreachable");
             assert_eq!(place(answer), native(&world.table, &[], tenant));
         }
-        Runtime::Embedded => {
+        Runtime::Embedded | Runtime::Envoy => {
             assert_eq!(echo(answer)["length"], 4);
             assert_eq!(place(answer), native(&world.table, &["us-east"], tenant));
         }

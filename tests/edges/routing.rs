@@ -15,9 +15,13 @@ in_every_edge! {
     a_region_that_the_table_knows_to_be_down_is_passed_over,
     a_hundred_requests_at_once_each_go_to_their_own_place,
     method_path_query_and_body_go_on_as_they_came,
-    the_path_and_query_of_an_upstreams_address_stay,
     a_redirect_goes_back_to_the_client,
     a_tenant_that_no_region_may_serve_is_served_by_none,
+}
+
+mod addresses {
+    in_every_edge_but_envoy! { the_path_and_query_of_an_upstreams_address_stay }
+    use super::the_path_and_query_of_an_upstreams_address_stay;
 }
 
 fn every_tenant_goes_where_the_core_puts_it(runtime: Runtime) {
@@ -163,7 +167,7 @@ fn method_path_query_and_body_go_on_as_they_came(runtime: Runtime) {
     match runtime {
         // Not every runtime of the template can send one.
         Runtime::Workerd | Runtime::Node => assert_eq!(with_a_body.problem(400), "bad_request"),
-        Runtime::Embedded => assert_eq!(echo(&with_a_body)["length"], 4),
+        Runtime::Embedded | Runtime::Envoy => assert_eq!(echo(&with_a_body)["length"], 4),
     }
 }
 

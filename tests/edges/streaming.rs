@@ -15,7 +15,7 @@ in_every_edge! {
     a_large_download_goes_through_as_it_comes,
     an_answer_that_breaks_off_breaks_off_for_the_client_too,
     a_client_that_goes_away_harms_nobody,
-    a_web_socket_goes_through_in_workers,
+    a_web_socket_goes_through_in_workers_and_envoy,
 }
 
 const LARGE: u64 = 24 << 20;
@@ -162,7 +162,7 @@ fn a_client_that_goes_away_harms_nobody(runtime: Runtime) {
     assert_eq!(answer.status(), 200);
 }
 
-fn a_web_socket_goes_through_in_workers(runtime: Runtime) {
+fn a_web_socket_goes_through_in_workers_and_envoy(runtime: Runtime) {
     let Some(world) = World::start(runtime) else {
         return;
     };
@@ -175,7 +175,7 @@ fn a_web_socket_goes_through_in_workers(runtime: Runtime) {
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
     ];
     client.write(request("GET", "/", &headers));
-    if runtime != Runtime::Workerd {
+    if !matches!(runtime, Runtime::Workerd | Runtime::Envoy) {
         let echo = crate::world::echo(&client.answer("GET"));
         assert_eq!(got(&echo, "upgrade"), [""; 0]);
         return;

@@ -91,7 +91,7 @@ fn the_tenant_is_where_the_variable_says(runtime: Runtime) {
                     &[],
                     // Where a URL is made of it, that is the same for whoever comes behind.
                     match runtime {
-                        Runtime::Embedded => Err("bad_tenant"),
+                        Runtime::Embedded | Runtime::Envoy => Err("bad_tenant"),
                         _ => Ok("acme"),
                     },
                 ),

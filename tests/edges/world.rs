@@ -87,10 +87,14 @@ impl World {
             ("UPSTREAM_TIMEOUT_MS", "1000"),
         ]);
         all.extend(variables.iter().copied());
-        let all: Vec<(&str, Value)> = all
+        let mut all: Vec<(&str, Value)> = all
             .into_iter()
             .map(|(name, value)| (name, value.into()))
             .collect();
+        if runtime == Runtime::Envoy {
+            // Its configuration says where the pools are.
+            all.push(("POOLS", usual(&upstreams)));
+        }
         let edge = Edge::start(runtime, &all)?;
         Some(Self {
             upstreams,

@@ -119,7 +119,7 @@ fn read_table(lookup: Lookup<'_>, problems: &mut Problems) -> Option<TableSource
     Some(TableSource::File(text))
 }
 
-fn read_tenant_from(lookup: Lookup<'_>, problems: &mut Problems) -> TenantFrom {
+pub(super) fn read_tenant_from(lookup: Lookup<'_>, problems: &mut Problems) -> TenantFrom {
     let Some(text) = value(lookup, "TENANT_FROM") else {
         return TenantFrom::default();
     };
@@ -129,7 +129,7 @@ fn read_tenant_from(lookup: Lookup<'_>, problems: &mut Problems) -> TenantFrom {
     })
 }
 
-fn read_deployment(lookup: Lookup<'_>, problems: &mut Problems) -> Option<String> {
+pub(super) fn read_deployment(lookup: Lookup<'_>, problems: &mut Problems) -> Option<String> {
     let name = value(lookup, "HALCYON_DEPLOYMENT")?;
     if !is_name(&name) {
         let seen = Seen(&name);
@@ -140,7 +140,7 @@ fn read_deployment(lookup: Lookup<'_>, problems: &mut Problems) -> Option<String
 }
 
 /// Whether they are keys is for whoever verifies with them to say.
-fn read_keys(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<String> {
+pub(super) fn read_keys(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<String> {
     let list = value(lookup, "TABLE_KEYS").unwrap_or_default();
     let keys = items(&list).filter(|key| !key.is_empty());
     let keys: Vec<String> = keys.map(ToString::to_string).collect();
@@ -161,7 +161,7 @@ fn read_keys(lookup: Lookup<'_>, problems: &mut Problems) -> Vec<String> {
     keys
 }
 
-fn read_token(lookup: Lookup<'_>, problems: &mut Problems) -> Option<String> {
+pub(super) fn read_token(lookup: Lookup<'_>, problems: &mut Problems) -> Option<String> {
     let token = value(lookup, "TABLE_TOKEN")?;
     if token.bytes().all(|byte| matches!(byte, b'!'..=b'~')) {
         return Some(token);

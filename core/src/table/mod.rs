@@ -6,6 +6,8 @@
 
 mod binary;
 mod content;
+#[cfg(feature = "signatures")]
+mod gate;
 mod held;
 mod index;
 mod moves;
@@ -20,6 +22,8 @@ use serde::Serialize;
 
 pub use binary::{BYTES_MAX, BinaryError};
 pub use content::{TableContent, TableRegion, TableRelease};
+#[cfg(feature = "signatures")]
+pub use gate::{Gate, LONGEST, TableKeys};
 pub use held::{Refusal, Succession, Table};
 pub use index::TableIndex;
 pub use moves::{Flow, GroupMoves, Moves, RegionMoves, TenantMoves};

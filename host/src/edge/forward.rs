@@ -9,6 +9,7 @@ use axum::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use halcyon_core::breaker::Outcome;
+use halcyon_core::forwarding::is_host;
 use halcyon_core::hash::TenantId;
 use halcyon_core::tenant::{Asked, NoId, encoded};
 use tokio::time::{Instant, sleep_until};
@@ -300,16 +301,6 @@ fn host(request: &Request<RequestBody>) -> &str {
     let of_target = request.uri().authority().map(|host| host.as_str());
     let of_header = || request.headers().get(HOST)?.to_str().ok();
     of_target.or_else(of_header).unwrap_or_default()
-}
-
-/// Whether a Host says nothing but a host, and maybe a port: it goes on as x-forwarded-host.
-fn is_host(host: &str) -> bool {
-    let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => (name, port),
-        _ => (host, ""),
-    };
-    let allowed = |byte: u8| matches!(byte, b'!'..=b'~') && !b"/\\?#@".contains(&byte);
-    !name.is_empty() && name.bytes().all(allowed) && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Makes a request ready for any upstream.

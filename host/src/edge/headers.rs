@@ -4,19 +4,7 @@ use std::net::SocketAddr;
 
 use axum::http::header::{CONNECTION, EXPECT, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-
-/// They are about one connection (RFC 9110, section 7.6.1), not about the message.
-const OF_A_CONNECTION: [&str; 9] = [
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+use halcyon_core::forwarding::{OF_A_CONNECTION, is_of_the_edge, is_ours, listed};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -26,30 +14,14 @@ const REGION: HeaderName = HeaderName::from_static("x-halcyon-region");
 const SLOT: HeaderName = HeaderName::from_static("x-halcyon-slot");
 const REASON: HeaderName = HeaderName::from_static("x-halcyon-reason");
 
-/// What everything of ours begins with.
-const OURS: &str = "x-halcyon-";
-
-/// Whether an upstream could take a field for one of this name: many make `_` of `-`, and then both are one.
-fn is_like(name: &HeaderName, beginning: &str) -> bool {
-    let bytes = name.as_str().bytes().zip(beginning.bytes());
-    let same = |(byte, known): (u8, u8)| byte == known || (byte == b'_' && known == b'-');
-    name.as_str().len() >= beginning.len() && bytes.into_iter().all(same)
-}
-
-/// Whether a client says by it what only an edge knows: who it is, and how it came here.
-fn is_of_the_edge(name: &HeaderName) -> bool {
-    let whole = |known: &str| is_like(name, known) && name.as_str().len() == known.len();
-    is_like(name, "x-forwarded-") || whole("forwarded") || whole("x-real-ip")
-}
-
 /// Takes away what is about the connection it came by, and what only this edge may say.
 pub(super) fn clean(headers: &mut HeaderMap) {
     let mut gone: Vec<HeaderName> = Vec::new();
     for named in headers.get_all(CONNECTION) {
-        let names = named.as_bytes().split(|byte| *byte == b',');
-        gone.extend(names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()));
+        let names = listed(named.as_bytes());
+        gone.extend(names.filter_map(|name| HeaderName::from_bytes(name).ok()));
     }
-    let ours = headers.keys().filter(|name| is_like(name, OURS));
+    let ours = headers.keys().filter(|name| is_ours(name.as_str()));
     gone.extend(ours.cloned());
     // A client could name it to have it dropped, and with it where the request was meant to go.
     for name in gone.iter().filter(|name| **name != HOST) {
@@ -68,7 +40,7 @@ pub(super) fn onward(
     peer: Option<SocketAddr>,
 ) {
     clean(headers);
-    let said = headers.keys().filter(|name| is_of_the_edge(name));
+    let said = headers.keys().filter(|name| is_of_the_edge(name.as_str()));
     for name in said.cloned().collect::<Vec<_>>() {
         headers.remove(name);
     }

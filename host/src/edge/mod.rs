@@ -21,13 +21,13 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use halcyon_core::config::{EdgeSettings, TableSource};
+use halcyon_core::table::{Gate, TableKeys};
 use halcyon_core::tenant::TenantFrom;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::net::connect;
 use crate::net::server::{Bodies, Limits, Serves, Site, Standing, capacity, serve_until};
-use crate::signing::TableKeys;
 use breaker::Breaker;
 use metrics::Metrics;
 use tables::Tables;
@@ -71,8 +71,10 @@ impl Edge {
         let metrics = Arc::new(Metrics::default());
         let tables = Arc::new(Tables::new(
             metrics.clone(),
-            keys,
-            settings.deployment.clone(),
+            Gate {
+                keys,
+                deployment: settings.deployment.clone(),
+            },
             tls.clone(),
             settings.state_dir.as_deref(),
         ));

@@ -9,6 +9,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use halcyon_core::endpoint::{Endpoint, Scheme};
+use halcyon_core::table::LONGEST;
 use halcyon_core::text::Seen;
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
@@ -18,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::tables::{LINE_MAX, LONGEST, Tables, read_regular};
+use super::tables::{LINE_MAX, Tables, read_regular};
 use crate::net::{Stage, body, connect};
 use crate::signing::{SIGNATURE_HEADER, signature_file};
 

@@ -4,17 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use halcyon_core::table::Table;
+use halcyon_core::table::{Gate, LONGEST};
 use halcyon_core::text::printable;
 
 use super::held::Held;
 use super::metrics::Metrics;
 use crate::clock;
 use crate::replace::replace;
-use crate::signing::TableKeys;
-
-/// The longest table that is read, in bytes: 16 MiB.
-pub(super) const LONGEST: usize = 16 * 1024 * 1024;
 
 /// The longest line with a signature: 88 characters, and some to spare.
 pub(super) const LINE_MAX: usize = 256;
@@ -23,8 +19,7 @@ pub(super) const LINE_MAX: usize = 256;
 pub(super) struct Tables {
     held: ArcSwapOption<Held>,
     metrics: Arc<Metrics>,
-    keys: TableKeys,
-    deployment: Option<String>,
+    gate: Gate,
     tls: Arc<rustls::ClientConfig>,
     /// Where the last good one is kept.
     kept: Option<PathBuf>,
@@ -35,16 +30,14 @@ pub(super) struct Tables {
 impl Tables {
     pub(super) fn new(
         metrics: Arc<Metrics>,
-        keys: TableKeys,
-        deployment: Option<String>,
+        gate: Gate,
         tls: Arc<rustls::ClientConfig>,
         state_dir: Option<&str>,
     ) -> Self {
         Self {
             held: ArcSwapOption::empty(),
             metrics,
-            keys,
-            deployment,
+            gate,
             tls,
             kept: state_dir.map(|dir| Path::new(dir).join("last-table")),
             refused: Mutex::default(),
@@ -122,24 +115,12 @@ impl Tables {
 
     /// Answers the epoch of a new table; `None` for the one that is held already.
     fn take(&self, bytes: &[u8], signature: Option<&str>) -> Result<Option<u64>, String> {
-        if bytes.len() > LONGEST {
-            let length = bytes.len();
-            return Err(format!("it has {length} bytes; allowed: at most {LONGEST}"));
-        }
-        // Before anything of it is parsed.
-        self.keys.verify(bytes, signature)?;
-        let text = std::str::from_utf8(bytes).map_err(|_| "it is no UTF-8".to_owned())?;
-        let table = Table::from_json(text).map_err(|why| summary(&why.problems))?;
         let held = self.held.load_full();
         let before = held.as_deref().map(|held| &held.table);
-        table
-            .is_for(self.deployment.as_deref())
-            .and_then(|()| table.may_follow(before, clock::now()))
-            .map_err(|why| why.to_string())?;
-        let epoch = table.epoch();
-        if before.is_some_and(|before| before.epoch() == epoch) {
+        let Some(table) = self.gate.judge(bytes, signature, before, clock::now())? else {
             return Ok(None);
-        }
+        };
+        let epoch = table.epoch();
         let new = Held::new(table, held.as_deref(), &self.tls, &self.metrics);
         let number = i64::try_from(epoch.number()).unwrap_or(i64::MAX);
         self.metrics.epoch.set(number);
@@ -174,18 +155,4 @@ pub(super) fn read_regular(path: &Path, most: usize) -> std::io::Result<Option<V
     let mut bytes = Vec::new();
     file.take(most as u64 + 1).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
-}
-
-/// The first problems of many, as one line.
-fn summary(problems: &[String]) -> String {
-    let shown = problems
-        .iter()
-        .take(8)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join("; ");
-    match problems.len().saturating_sub(8) {
-        0 => shown,
-        more => format!("{shown}; and {more} more"),
-    }
 }

@@ -49,8 +49,13 @@ pub(super) fn slot(edge: &Edge) -> String {
 
 /// Puts a file in the place of another one at once.
 pub(super) fn put(path: &Path, text: &str) {
-    let new = path.with_extension("new");
-    std::fs::write(&new, text).unwrap();
+    replace(path, text.as_bytes());
+}
+
+/// The same with any bytes.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) {
+    let new = path.with_extension(format!("new-{}", std::process::id()));
+    std::fs::write(&new, bytes).unwrap();
     std::fs::rename(new, path).unwrap();
 }
 

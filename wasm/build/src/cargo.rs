@@ -16,20 +16,24 @@ pub(crate) fn compile(module: Module, target: &Path) -> Result<Vec<u8>, String> 
     command
         .current_dir(workspace())
         .args(["build", "--quiet", "--locked", "--profile", "edge"])
-        .args(["--package", "halcyon-wasm", "--features", module.feature()])
+        .args(module.package())
         .args(["--target", TARGET, "--target-dir"])
         .arg(target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(module));
     match module {
         // Nobody reads names there, and they are a third of the module. The binding generator strips its own.
         Module::Abi => command.env("CARGO_PROFILE_EDGE_STRIP", "symbols"),
+        // It lies on the disk of a server, and is called for every request.
+        Module::Envoy => command
+            .env("CARGO_PROFILE_EDGE_STRIP", "symbols")
+            .env("CARGO_PROFILE_EDGE_OPT_LEVEL", "3"),
         // A page or a worker loads it over a network: of a decision, crossing from JavaScript is the most.
         Module::Edge | Module::Page => command.env("CARGO_PROFILE_EDGE_OPT_LEVEL", "z"),
     };
-    // All modules are written to one file: nobody else's build comes between this one and reading it.
+    // Most modules are written to one file: nobody else's build comes between this one and reading it.
     let _lock = lock(target)?;
     run(&mut command)?;
-    let file = target.join(TARGET).join("edge/halcyon_wasm.wasm");
+    let file = target.join(TARGET).join("edge").join(module.file());
     fs::read(&file).map_err(|why| format!("{}: {why}", file.display()))
 }
 
@@ -48,7 +52,7 @@ fn lock(target: &Path) -> Result<File, String> {
 /// The same module wherever its sources lie.
 fn flags(module: Module) -> OsString {
     let mut flags = OsString::new();
-    if module != Module::Abi {
+    if matches!(module, Module::Edge | Module::Page) {
         // Of 5, what `z` has, to 60, the one that gives the smallest module, by 2 %.
         flags.push("-Cllvm-args=-inline-threshold=20");
         // The rounds of SHA-256 in a loop, not one behind the other: 6 KB less of code.

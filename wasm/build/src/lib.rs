@@ -20,7 +20,7 @@ pub use package::{File, VERSION};
 /// What all modules are compiled for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
-/// A module, by the feature of `halcyon-wasm` that it is built with.
+/// A module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Module {
     /// `halcyon_edge.wasm`, the one with a C ABI.
@@ -29,14 +29,34 @@ pub enum Module {
     Edge,
     /// That of the package `@halcyon/page`.
     Page,
+    /// `halcyon_envoy.wasm`, the filter for Envoy.
+    Envoy,
 }
 
 impl Module {
-    fn feature(self) -> &'static str {
+    /// Its name, and that of the feature it is built with where it is of `halcyon-wasm`.
+    fn name(self) -> &'static str {
         match self {
             Module::Abi => "abi",
             Module::Edge => "edge",
             Module::Page => "page",
+            Module::Envoy => "envoy",
+        }
+    }
+
+    /// How cargo is told what to build.
+    fn package(self) -> Vec<&'static str> {
+        match self {
+            Module::Envoy => vec!["--package", "halcyon-envoy"],
+            _ => vec!["--package", "halcyon-wasm", "--features", self.name()],
+        }
+    }
+
+    /// What cargo writes.
+    fn file(self) -> &'static str {
+        match self {
+            Module::Envoy => "halcyon_envoy.wasm",
+            _ => "halcyon_wasm.wasm",
         }
     }
 }
@@ -57,6 +77,14 @@ pub fn build_abi(target: &Path) -> Result<Vec<u8>, String> {
     optimise::optimised(cargo::compile(Module::Abi, target)?, target)
 }
 
+/// Builds `halcyon_envoy.wasm` below `target` and answers its bytes.
+///
+/// # Errors
+/// What failed, with what cargo said.
+pub fn build_envoy(target: &Path) -> Result<Vec<u8>, String> {
+    optimise::optimised(cargo::compile(Module::Envoy, target)?, target)
+}
+
 /// Builds the package `@halcyon/page` below `target` and answers its files, in the order of their names.
 ///
 /// # Errors
@@ -66,7 +94,7 @@ pub fn build_page(target: &Path) -> Result<Vec<File>, String> {
 }
 
 /// Builds everything below `target` and writes it to `folder`: `edge/`, `page/`,
-/// `halcyon-edge-VERSION.tgz`, `halcyon_edge.wasm`. Answers what it wrote, with the lengths in bytes.
+/// `halcyon-edge-VERSION.tgz`, `halcyon_edge.wasm`, `halcyon_envoy.wasm`. Answers what it wrote, with the lengths in bytes.
 ///
 /// # Errors
 /// What failed, with what cargo said.
@@ -74,6 +102,7 @@ pub fn write_all(folder: &Path, target: &Path) -> Result<Vec<(PathBuf, usize)>, 
     let named = |why: std::io::Error| format!("{}: {why}", folder.display());
     fs::create_dir_all(folder).map_err(named)?;
     let abi = build_abi(target)?;
+    let envoy = build_envoy(target)?;
     let edge = package::edge(bound(Module::Edge, target)?);
     let page = build_page(target)?;
     let mut written = Vec::new();
@@ -86,6 +115,7 @@ pub fn write_all(folder: &Path, target: &Path) -> Result<Vec<(PathBuf, usize)>, 
     for (name, bytes) in [
         (format!("halcyon-edge-{VERSION}.tgz"), packed),
         (String::from("halcyon_edge.wasm"), abi),
+        (String::from("halcyon_envoy.wasm"), envoy),
     ] {
         let file = folder.join(name);
         fs::write(&file, &bytes).map_err(|why| format!("{}: {why}", file.display()))?;
@@ -96,7 +126,7 @@ pub fn write_all(folder: &Path, target: &Path) -> Result<Vec<(PathBuf, usize)>, 
 
 /// A module of a package.
 fn bound(module: Module, target: &Path) -> Result<bind::Bound, String> {
-    let scratch = target.join("bound").join(module.feature());
+    let scratch = target.join("bound").join(module.name());
     let mut bound = bind::bind("halcyon", cargo::compile(module, target)?, &scratch)?;
     bound.wasm = optimise::optimised(bound.wasm, target)?;
     Ok(bound)
