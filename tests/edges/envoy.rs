@@ -1,5 +1,6 @@
 //! The template for Envoy at work, and what is its alone.
 
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -91,7 +92,7 @@ pub(crate) fn command(folder: &Path, variables: &[(&str, Value)]) -> Option<Comm
         let timeout = format!("per_try_timeout: {}s", ms / 1000.0);
         put("per_try_timeout: 10s", &timeout);
     }
-    let others = ["POOLS", "UPSTREAM_TIMEOUT_MS"];
+    let others = ["POOLS", "UPSTREAM_TIMEOUT_MS", "CONCURRENCY"];
     let settings = variables.iter().filter(|(name, _)| !others.contains(name));
     let mut settings: serde_json::Map<String, Value> = settings
         .map(|(name, value)| (String::from(*name), value.clone()))
@@ -134,14 +135,17 @@ pub(crate) fn port(folder: &Path, running: &Running) -> u16 {
     let begin = Instant::now();
     loop {
         let admin = std::fs::read_to_string(folder.join("admin")).ok();
-        let admin = admin.and_then(|admin| admin.trim().parse().ok());
-        if let Some(admin) = admin {
+        let admin = admin.and_then(|admin| admin.trim().parse::<SocketAddr>().ok());
+        // It says where before it is there.
+        if let Some(admin) = admin.filter(|admin| TcpStream::connect(admin).is_ok()) {
             let mut client = Client::to(admin);
             client.write("GET /listeners?format=json HTTP/1.1\r\nhost: admin\r\n\r\n");
             let found = client.answer("GET").json();
             let port =
                 &found["listener_statuses"][0]["local_address"]["socket_address"]["port_value"];
-            if let Some(port) = port.as_u64().and_then(|port| u16::try_from(port).ok()) {
+            let port = port.as_u64().and_then(|port| u16::try_from(port).ok());
+            let is_there = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
+            if let Some(port) = port.filter(is_there) {
                 return port;
             }
         }
@@ -152,5 +156,219 @@ pub(crate) fn port(folder: &Path, running: &Running) -> u16 {
             running.stderr()
         );
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use halcyon::signing::TableSigner;
+    use serde_json::{Value, json};
+
+    use super::{command, installed};
+    use crate::edge::{Edge, Runtime};
+    use crate::tables::{Mode, Tables};
+    use crate::upstream::Mode as Pool;
+    use crate::world::{EPOCH, World, echo, got, native, place, tenants};
+
+    /// The world's edge, started anew with other settings.
+    fn another(world: &World, settings: &[(&str, Value)]) -> Option<Edge> {
+        let mut all = vec![("POOLS", world.table.clone())];
+        all.extend(settings.iter().cloned());
+        Edge::start(Runtime::Envoy, &all)
+    }
+
+    #[test]
+    fn with_wrong_settings_envoy_does_not_start_and_says_everything_that_is_wrong() {
+        if installed().is_none() {
+            return;
+        }
+        let world = World::start(Runtime::Embedded).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |settings: &[(&str, Value)]| {
+            let mut all = vec![("POOLS", world.table.clone())];
+            all.extend(settings.iter().cloned());
+            let mut command = command(folder.path(), &all).unwrap();
+            let output = command.output().unwrap();
+            assert!(!output.status.success());
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let lines = said.lines().filter(|line| line.contains("halcyon: "));
+            let lines = lines.map(|line| line.rsplit("halcyon: ").next().unwrap());
+            lines.map(String::from).collect::<Vec<_>>()
+        };
+        let found = refused(&[
+            ("TENANT_FROM", "cookie:t".into()),
+            ("TABLE_URL", "http://127.0.0.1:1/table".into()),
+            ("TABLE_KEYS", "abc".into()),
+            ("TABLE_TOKEN", "s3cr3t t0k3n".into()),
+            ("TABLE_REFRESH_MS", 1.into()),
+            ("TABLE_TIMEOUT_MS", "1e3".into()),
+            ("HALCYON_DEPLOYMENT", json!(["shop"])),
+            ("TENANT_FORM", "path:1".into()),
+        ]);
+        let forms = "allowed: header:NAME, host:.DOMAIN, path:N with N from 1 to 9";
+        for expected in [
+            &format!("TENANT_FROM: \"cookie:t\" says nowhere; {forms}")[..],
+            "TABLE_TOKEN: (not shown) is no bearer token; allowed: printable ASCII without blanks",
+            "TABLE_REFRESH_MS: \"1\"",
+            "TABLE_TIMEOUT_MS: \"1e3\"",
+            "HALCYON_DEPLOYMENT: a list of 1; allowed: text or a number",
+            "unknown key \"TENANT_FORM\"; did you mean \"TENANT_FROM\"?",
+        ] {
+            assert!(
+                found.iter().any(|line| line.contains(expected)),
+                "{expected}: {found:#?}"
+            );
+        }
+        assert!(!found.join("\n").contains("s3cr3t"), "{found:#?}");
+        let found = refused(&[]);
+        assert!(
+            found[0].starts_with("TABLE_CLUSTER: is not set, and TABLE neither"),
+            "{found:#?}"
+        );
+        let found = refused(&[("TABLE_CLUSTER", "halcyon".into())]);
+        assert!(
+            found[0].starts_with("TABLE_URL: is not set, and TABLE_CLUSTER is"),
+            "{found:#?}"
+        );
+        let found = refused(&[("TABLE", "{".into())]);
+        assert!(
+            found[0].contains("TABLE: ") && found[0].contains("JSON"),
+            "{found:#?}"
+        );
+        let key = TableSigner::generate().unwrap().public();
+        let found = refused(&[
+            ("TABLE", world.table.clone()),
+            ("TABLE_KEYS", format!("{key},abc").into()),
+        ]);
+        let expected = "TABLE_KEYS: \"abc\" is no public key; allowed: 44 characters of base64, as `halcyon keygen` prints them";
+        assert_eq!(found, [expected]);
+        let found = refused(&[
+            ("TABLE", world.table.clone()),
+            ("HALCYON_DEPLOYMENT", "bank".into()),
+        ]);
+        assert!(found[0].contains("HALCYON_DEPLOYMENT"), "{found:#?}");
+    }
+
+    #[test]
+    fn its_threads_ask_for_tables_as_one_and_all_go_by_the_newest() {
+        let Some(world) = World::start(Runtime::Envoy) else {
+            return;
+        };
+        let tables = Tables::start(Mode::Table(world.table.clone()));
+        let url = tables.url();
+        let settings = [
+            ("CONCURRENCY", Value::from(4)),
+            ("TABLE_URL", url.as_str().into()),
+            ("TABLE_REFRESH_MS", 400.into()),
+        ];
+        let edge = another(&world, &settings).unwrap();
+        // A connection is one thread's, and with so many each has some.
+        let slots = || -> Vec<Option<String>> {
+            let answers = (0..40).map(|_| edge.get("acme"));
+            answers
+                .map(|answer| answer.header("x-halcyon-slot").map(String::from))
+                .collect()
+        };
+        world.wait_until("all threads to have a table", || {
+            slots().iter().all(|slot| slot.is_some())
+        });
+        let before = tables.asked().len();
+        thread::sleep(Duration::from_secs(2));
+        let asked = tables.asked().len() - before;
+        assert!((2..=8).contains(&asked), "every 320 to 480 ms: {asked}");
+        assert_eq!(tables.most_at_once(), 1);
+        tables.mode(Mode::Table(world.table_of(EPOCH + 1, |table| {
+            table["release"] = json!({"id": "r1", "state": "green_live", "weight": 100});
+        })));
+        world.wait_until("all threads to go by the new table", || {
+            slots().iter().all(|slot| slot.as_deref() == Some("green"))
+        });
+        // None goes back, whoever asks next.
+        tables.mode(Mode::Table(world.table.clone()));
+        for _ in 0..20 {
+            thread::sleep(Duration::from_millis(50));
+            assert!(slots().iter().all(|slot| slot.as_deref() == Some("green")));
+        }
+    }
+
+    #[test]
+    fn what_a_client_says_to_envoys_router_is_not_heard() {
+        let Some(mut world) = World::start(Runtime::Envoy) else {
+            return;
+        };
+        let sent = [
+            ("x-tenant", "acme"),
+            ("x-envoy-retry-on", "5xx"),
+            ("x-envoy-max-retries", "9"),
+            ("x-envoy-upstream-rq-timeout-ms", "1"),
+            ("x-envoy-upstream-rq-per-try-timeout-ms", "1"),
+            ("x-envoy-upstream-alt-stat-name", "fake"),
+            ("x-envoy-original-path", "/fake"),
+            ("x-halcyon-cluster", "us-east/green"),
+            ("x-halcyon-next", "us-east/green fake"),
+        ];
+        let answer = world.edge.ask("GET", "/", &sent);
+        let echo = echo(&answer);
+        assert_eq!(place(&answer), native(&world.table, &[], "acme"));
+        for (name, _) in sent.iter().filter(|(name, _)| name.starts_with("x-envoy-")) {
+            assert_eq!(got(&echo, name), [""; 0], "{name}");
+        }
+        assert!(!echo["headers"].to_string().contains("fake"), "{echo}");
+        // Nor does it make a request that may change something go twice.
+        let (region, slot, _) = native(&world.table, &[], "acme");
+        world.upstream(&region, &slot).mode(Pool::Status(503));
+        let before = world.asked(&region);
+        let mut headers = sent.to_vec();
+        headers.push(("content-length", "0"));
+        assert_eq!(world.edge.ask("POST", "/", &headers).status(), 503);
+        assert_eq!(world.asked(&region), before + 1);
+        world.kill(&region);
+    }
+
+    #[test]
+    fn a_region_without_a_cluster_is_said_to_have_none() {
+        let Some(world) = World::start(Runtime::Envoy) else {
+            return;
+        };
+        let more = world.table_of(EPOCH + 1, |table| {
+            table["regions"] = json!([{"name": "ap-south", "weight": 1, "status": "up"}]);
+            table["primary"] = "ap-south".into();
+            table["rules"] = json!({});
+        });
+        world.tables.mode(Mode::Table(more));
+        world.wait_until("the table to be taken", || {
+            world.edge.get("acme").status() == 503
+        });
+        let answer = world.edge.get("acme");
+        assert_eq!(answer.problem(503), "no_upstream");
+        assert!(answer.detail().contains("ap-south"), "{answer}");
+    }
+
+    #[test]
+    fn the_upstream_of_a_first_attempt_hears_where_a_second_one_would_go_and_that_of_a_second_one_nothing()
+     {
+        let Some(world) = World::start(Runtime::Envoy) else {
+            return;
+        };
+        for tenant in tenants(5) {
+            let first = echo(&world.edge.get(&tenant));
+            let (region, slot, reason) = native(&world.table, &[], &tenant);
+            let next = native(&world.table, &[&region], &tenant);
+            let expected = match next.0 == region {
+                true => vec![],
+                false => vec![format!("{}/{} {}", next.0, next.1, next.2)],
+            };
+            assert_eq!(got(&first, "x-halcyon-next"), expected);
+            assert_eq!(got(&first, "x-halcyon-reason"), [reason]);
+            world.upstream(&region, &slot).mode(Pool::Status(503));
+            if !expected.is_empty() {
+                let second = echo(&world.edge.get(&tenant));
+                assert_eq!(got(&second, "x-halcyon-next"), [""; 0]);
+                assert_eq!(got(&second, "x-halcyon-cluster"), [""; 0]);
+            }
+            world.upstream(&region, &slot).mode(Pool::Serve);
+        }
     }
 }

@@ -68,7 +68,12 @@ impl Head {
         from: &mut impl BufRead,
         part: impl FnMut(&[u8]),
     ) -> io::Result<()> {
+        // They end with their head, whatever it says (RFC 9112, section 6.3).
+        let bodiless = [" 204 ", " 304 "]
+            .iter()
+            .any(|status| self.start.contains(status));
         match self.is_chunked() {
+            _ if bodiless => Ok(()),
             true => chunked(from, part),
             false => plain(from, self.length().unwrap_or(u64::MAX), part),
         }

@@ -181,10 +181,15 @@ fn answer(shared: &Shared, head: &Head, stream: &mut BufReader<TcpStream>) -> bo
         "region": shared.region, "slot": shared.slot, "method": method, "target": target,
         "headers": head.headers, "length": length, "pattern": right,
     });
+    let bodiless = matches!(mode, Mode::Status(204 | 304));
     let body = match method {
         "HEAD" => String::new(),
         _ => body.to_string(),
     };
+    if bodiless {
+        // They end with their head (RFC 9112, section 6.3).
+        return write!(stream.get_mut(), "{first}\r\n").is_ok();
+    }
     let whole = format!(
         "{first}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
