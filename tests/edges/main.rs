@@ -5,6 +5,7 @@
 //! the packed one.
 
 mod breaking;
+mod conformance;
 mod edge;
 mod embedded;
 mod envoy;
@@ -65,3 +66,22 @@ mod routing;
 mod streaming;
 mod tenants;
 mod variables;
+
+// What the cases of the modules are made of.
+#[allow(dead_code)]
+#[path = "../wasm/cases.rs"]
+mod cases;
+#[allow(dead_code)]
+#[path = "../vectors/dice.rs"]
+mod dice;
+#[allow(dead_code)]
+#[path = "../vectors/ids.rs"]
+mod ids;
+#[allow(dead_code)]
+#[path = "../vectors/json.rs"]
+mod json;
+#[path = "../wasm/random.rs"]
+mod random;
+#[allow(dead_code)]
+#[path = "../vectors/setting.rs"]
+mod setting;
