@@ -34,7 +34,7 @@ const WORKERD: &str = "workerd@1.20261117.1";
 pub(crate) const PEERS: &str = "HALCYON_TEST_PEERS";
 
 /// A copy of the template with what it needs, as its page says. `None` where there is no npm.
-fn installed() -> Option<&'static Path> {
+pub(crate) fn installed() -> Option<&'static Path> {
     static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
     let install = || {
         let has = |program: &str| {

@@ -443,3 +443,34 @@ fn with_keys_only_tables_that_one_of_them_signed_are_taken(runtime: Runtime) {
     tables.mode(Mode::Signed(green.clone(), next.sign(&green)));
     world.wait_until("the other key's table", || slot() == "green");
 }
+
+/// Those of Rust are tried with as many in the core.
+#[test]
+fn of_100_000_changed_tables_the_template_takes_none() {
+    let Some(folder) = crate::edge::installed() else {
+        return;
+    };
+    let ours = TableSigner::generate().unwrap();
+    let table = json!({
+        "format": 1, "epoch": EPOCH, "issued_at": "2026-01-01T00:00:00Z", "deployment": "shop",
+        "regions": [{"name": "us-east", "weight": 1, "status": "up", "blue": "http://10.0.0.1"}],
+        "primary": "us-east", "sticky": "hash", "failover": "ordered",
+    });
+    let table = table.to_string();
+    let script = halcyon_wasm_build::workspace().join("tests/edges/mutated.mjs");
+    let mut command = std::process::Command::new("node");
+    command
+        .arg(script)
+        .args([ours.public(), ours.sign(table.as_bytes())])
+        .arg("100000")
+        .current_dir(folder)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, table.as_bytes()).unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said, json!({"whole": 1, "tried": 100_000, "taken": 0}));
+}

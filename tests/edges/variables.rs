@@ -1,5 +1,7 @@
 //! Variables of the template that are wrong. With one of them the embedded edge does not start.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::edge::{Edge, Runtime};
@@ -9,6 +11,7 @@ use crate::world::{World, echo};
 in_every_runtime! {
     every_wrong_variable_is_named_with_its_value_and_what_is_allowed,
     an_empty_variable_counts_as_unset,
+    a_key_with_which_one_signature_is_good_for_many_tables_is_refused,
 }
 
 fn refused(runtime: Runtime, variables: &[(&str, Value)]) -> Option<(Vec<String>, Answer)> {
@@ -162,4 +165,31 @@ fn an_empty_variable_counts_as_unset(runtime: Runtime) {
         problems[0].starts_with("TABLE_URL: is not set"),
         "{problems:?}"
     );
+}
+
+fn a_key_with_which_one_signature_is_good_for_many_tables_is_refused(runtime: Runtime) {
+    // The points of small order, with each sign, as the template knows them.
+    let script = include_str!("../../wasm/worker/signature.js");
+    let list = script.split_once("const WEAK = [").unwrap().1;
+    let list = list.split_once("];").unwrap().0;
+    let hex = list.split('"').filter(|part| part.len() == 64);
+    let keys = hex.flat_map(|hex| {
+        let bytes = (0..32).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap());
+        let key: [u8; 32] = bytes.collect::<Vec<_>>().try_into().unwrap();
+        let mut other = key;
+        other[31] |= 0x80;
+        [key, other].map(|key| STANDARD.encode(key))
+    });
+    let keys: Vec<String> = keys.collect();
+    assert_eq!(keys.len(), 14);
+    let natively = halcyon::signing::TableKeys::parse(&keys).unwrap_err();
+    assert_eq!(natively.len(), 14, "{natively:?}");
+    let variables = [
+        ("TABLE_URL", "http://127.0.0.1:1/".into()),
+        ("TABLE_KEYS", keys.join(",").into()),
+    ];
+    let Some((problems, _)) = refused(runtime, &variables) else {
+        return;
+    };
+    assert_eq!(problems, natively);
 }

@@ -4,6 +4,18 @@ import { seen } from "./problem.js";
 
 const KEYS_MAX = 16;
 
+// The points of small order (RFC 8032, section 5.1: y in little-endian, without the sign of x): with such a
+// key one signature is good for many tables. Two are written with y beyond the field's prime.
+const WEAK = [
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+];
+
 /** The public keys of `TABLE_KEYS`; none where anybody's tables are taken. */
 export function readKeys(value, problems) {
   if (value === undefined) return [];
@@ -11,7 +23,7 @@ export function readKeys(value, problems) {
   // Somebody who sets it means that not everybody's tables are good.
   if (texts.length === 0) problems.push("TABLE_KEYS: names no key; allowed: public keys of `halcyon keygen`, comma-separated");
   if (texts.length > KEYS_MAX) problems.push(`TABLE_KEYS: has ${texts.length} keys; allowed: at most ${KEYS_MAX}`);
-  const keys = texts.map((text) => [text, bytes(text, 32)]);
+  const keys = texts.map((text) => [text, strong(bytes(text, 32))]);
   for (const [text, key] of keys) {
     if (key !== null) continue;
     problems.push(`TABLE_KEYS: ${seen(text)} is no public key; allowed: 44 characters of base64, as \`halcyon keygen\` prints them`);
@@ -31,6 +43,13 @@ export async function verify(keys, table, signature) {
     if (await crypto.subtle.verify("Ed25519", imported, raw, table)) return;
   }
   throw new Error("its signature is not one of TABLE_KEYS over these bytes");
+}
+
+/** The key, if one signature cannot be good for many tables with it. */
+function strong(key) {
+  const y = key?.map((byte, place) => (place === 31 ? byte & 0x7f : byte)) ?? [];
+  const hex = Array.from(y, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return WEAK.includes(hex) ? null : key;
 }
 
 /** So many bytes in base64; null where the text is none. */

@@ -5,6 +5,8 @@
 )]
 
 mod binary;
+#[cfg(feature = "signatures")]
+mod gate;
 mod held;
 mod in_place;
 mod read;
