@@ -77,8 +77,11 @@ pub(crate) fn command(folder: &Path, variables: &[(&str, Value)]) -> Option<Comm
     for region in table["regions"].as_array().unwrap() {
         for slot in ["blue", "green"] {
             let name = format!("{slot}.{}.internal", region["name"].as_str().unwrap());
-            let at = region[slot].as_str().unwrap();
+            let Some(at) = region[slot].as_str() else {
+                continue;
+            };
             let port = at.trim_start_matches("http://127.0.0.1:");
+            put(&format!("http://{name}:8080"), at);
             put(
                 &format!("\"{name}:8080\""),
                 &format!("\"127.0.0.1:{port}\""),
@@ -306,8 +309,8 @@ mod tests {
             ("x-envoy-upstream-rq-per-try-timeout-ms", "1"),
             ("x-envoy-upstream-alt-stat-name", "fake"),
             ("x-envoy-original-path", "/fake"),
-            ("x-halcyon-cluster", "us-east/green"),
-            ("x-halcyon-next", "us-east/green fake"),
+            ("x-halcyon-cluster", "http://fake"),
+            ("x-halcyon-next", "http://fake us-east fake"),
         ];
         let answer = world.edge.ask("GET", "/", &sent);
         let echo = echo(&answer);
@@ -333,7 +336,10 @@ mod tests {
             return;
         };
         let more = world.table_of(EPOCH + 1, |table| {
-            table["regions"] = json!([{"name": "ap-south", "weight": 1, "status": "up"}]);
+            let at = "http://10.0.0.1";
+            table["regions"] =
+                json!([{"name": "ap-south", "weight": 1, "status": "up", "blue": at}]);
+            table["release"] = json!({"id": "r1", "state": "idle", "weight": 0});
             table["primary"] = "ap-south".into();
             table["rules"] = json!({});
         });
@@ -358,7 +364,10 @@ mod tests {
             let next = native(&world.table, &[&region], &tenant);
             let expected = match next.0 == region {
                 true => vec![],
-                false => vec![format!("{}/{} {}", next.0, next.1, next.2)],
+                false => {
+                    let address = world.upstream(&next.0, &next.1).address();
+                    vec![format!("{address} {} {}", next.0, next.2)]
+                }
             };
             assert_eq!(got(&first, "x-halcyon-next"), expected);
             assert_eq!(got(&first, "x-halcyon-reason"), [reason]);

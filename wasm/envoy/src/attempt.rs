@@ -18,12 +18,13 @@ impl HttpContext for Attempt {
             self.set_http_request_header(CLUSTER, None);
             return Action::Continue;
         };
-        let (cluster, reason) = next.split_once(' ').unwrap_or((&next, ""));
-        if self.get_http_request_header(CLUSTER).as_deref() != Some(cluster) {
-            self.set_http_request_header(CLUSTER, Some(cluster));
+        let mut words = next.split(' ');
+        let mut word = || words.next().unwrap_or_default();
+        let (address, region, reason) = (word(), word(), word());
+        if self.get_http_request_header(CLUSTER).as_deref() != Some(address) {
+            self.set_http_request_header(CLUSTER, Some(address));
             return Action::Continue;
         }
-        let region = cluster.split('/').next().unwrap_or_default();
         self.set_http_request_header(REGION, Some(region));
         self.set_http_request_header(REASON, Some(reason));
         self.set_http_request_header(CLUSTER, None);

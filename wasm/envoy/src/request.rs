@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use halcyon_core::forwarding::{OF_A_CONNECTION, is_host, is_of_the_edge, is_ours, listed};
 use halcyon_core::hash::TenantId;
-use halcyon_core::placement::{Placement, RegionStatus};
+use halcyon_core::placement::{Decision, RegionStatus, ResidencyUnavailable, Slot};
 use halcyon_core::table::Table;
 use halcyon_core::tenant::{Asked, NoId, encoded};
 use halcyon_core::time::Timestamp;
@@ -22,10 +22,11 @@ pub(crate) const SLOT: &str = "x-halcyon-slot";
 pub(crate) const REASON: &str = "x-halcyon-reason";
 const TENANT: &str = "x-halcyon-tenant";
 
-/// By what Envoy finds the cluster: `REGION/SLOT`.
+/// By what Envoy finds the cluster: the pool's address, as the table has it. Not by its colour: that is a role,
+/// and with the next release it is the other pool's.
 pub(crate) const CLUSTER: &str = "x-halcyon-cluster";
 
-/// Where a second attempt goes, and why there: `REGION/SLOT REASON`.
+/// Where a second attempt goes, and why there: `ADDRESS REGION REASON`.
 pub(crate) const NEXT: &str = "x-halcyon-next";
 
 /// By these Envoy is told what to do with one request: the router's own, which only the filter may use.
@@ -59,20 +60,8 @@ struct Way {
     region: String,
     slot: &'static str,
     reason: &'static str,
-}
-
-impl Way {
-    fn of(found: &Placement<'_>) -> Self {
-        Self {
-            region: found.region.as_str().to_owned(),
-            slot: found.slot.name(),
-            reason: found.reason.name(),
-        }
-    }
-
-    fn cluster(&self) -> String {
-        format!("{}/{}", self.region, self.slot)
-    }
+    /// Where the pool is by the table; empty where that says nothing.
+    address: String,
 }
 
 /// A head as Envoy has it.
@@ -121,14 +110,9 @@ impl Request {
         let no_table = || Refusal::new(503, "no_table", "no routing table yet");
         let table = tables.held().ok_or_else(no_table)?;
         let id = TenantId::of(&tenant).ok_or_else(no_id)?;
-        let now = now();
-        let found = table
-            .route(id, now)
+        let ways = Ways::of(table, id, now())
             .map_err(|why| Refusal::new(503, "residency_unavailable", why.text()))?;
-        let ways = Ways {
-            second: second(table, id, &found, now),
-            first: Way::of(&found),
-        };
+        let ways = ways.reachable()?;
         self.clean(fields);
         self.say(&head, &tenant);
         self.stamp(&ways);
@@ -184,30 +168,76 @@ impl Request {
         self.set_http_request_header(REGION, Some(&first.region));
         self.set_http_request_header(SLOT, Some(first.slot));
         self.set_http_request_header(REASON, Some(first.reason));
-        self.set_http_request_header(CLUSTER, Some(&first.cluster()));
+        self.set_http_request_header(CLUSTER, Some(&first.address));
         if let Some(second) = second {
-            let way = format!("{} {}", second.cluster(), second.reason);
+            let way = format!("{} {} {}", second.address, second.region, second.reason);
             self.set_http_request_header(NEXT, Some(&way));
         }
     }
 }
 
-/// Where a request goes if its first region is down; `None` where no other one may have it.
-fn second(
-    table: &Table,
-    tenant: TenantId<'_>,
-    first: &Placement<'_>,
-    now: Timestamp,
-) -> Option<Way> {
-    let regions = table.router().regions().zip(table.health());
-    let health = regions.map(|(name, status)| match name == first.region {
-        true => RegionStatus::Down,
-        false => *status,
-    });
-    let health: Vec<RegionStatus> = health.collect();
-    let next = table.router().route(tenant, &health, table.slots(now));
-    let next = next.ok().filter(|next| next.region != first.region)?;
-    Some(Way::of(&next))
+impl Ways {
+    /// Where a tenant goes, and where it would go if that region were down: nowhere, if no other one may
+    /// have it.
+    fn of(
+        table: &Table,
+        tenant: TenantId<'_>,
+        now: Timestamp,
+    ) -> Result<Self, ResidencyUnavailable> {
+        let (router, slots) = (table.router(), table.slots(now));
+        let found = router.decide(tenant, table.health(), slots)?;
+        let mut health = table.health().to_vec();
+        if let Some(status) = health.get_mut(found.region) {
+            *status = RegionStatus::Down;
+        }
+        let next = router.decide(tenant, &health, slots).ok();
+        let next = next.filter(|next| next.region != found.region);
+        Ok(Self {
+            first: Way::of(table, &found),
+            second: next.map(|next| Way::of(table, &next)),
+        })
+    }
+
+    /// Those to pools that have an address; a region without one is a region that cannot be reached.
+    fn reachable(self) -> Result<Self, Refusal> {
+        let is_there = |way: &Way| !way.address.is_empty();
+        let second = self.second.filter(is_there);
+        match second {
+            // To the same pool once more is no other way.
+            second if is_there(&self.first) => Ok(Self {
+                second: second.filter(|second| second.address != self.first.address),
+                first: self.first,
+            }),
+            Some(second) => Ok(Self {
+                first: second,
+                second: None,
+            }),
+            None => Err(self.first.nowhere()),
+        }
+    }
+}
+
+impl Way {
+    fn of(table: &Table, found: &Decision) -> Self {
+        let region = table.router().regions().nth(found.region);
+        let pools = table.pools().get(found.region);
+        let address = pools.map(|[blue, green]| match found.slot {
+            Slot::Blue => blue,
+            Slot::Green => green,
+        });
+        Self {
+            region: region.map_or_else(String::new, |name| name.as_str().to_owned()),
+            slot: found.slot.name(),
+            reason: found.reason.name(),
+            address: address.cloned().unwrap_or_default(),
+        }
+    }
+
+    fn nowhere(&self) -> Refusal {
+        let (region, slot) = (&self.region, self.slot);
+        let why = format!("region {region} has no address for {slot} in the table");
+        Refusal::new(503, "no_upstream", &why)
+    }
 }
 
 /// What of a head decides.
