@@ -63,6 +63,7 @@ mod fetching;
 mod headers;
 mod retrying;
 mod routing;
+mod shares;
 mod streaming;
 mod tenants;
 mod variables;
