@@ -55,6 +55,8 @@ fn the_tenant_is_where_the_variable_says(runtime: Runtime) {
                     Ok("xn--brger-kva"),
                 ),
                 ("/", &[("host", "example.com")], Err("no_tenant")),
+                // Another one to whoever decodes it.
+                ("/", &[("host", "x%61.example.com")], Err("bad_tenant")),
                 ("/", &[("host", ".example.com")], Err("no_tenant")),
                 ("/", &[("host", "a.b.example.com")], Err("no_tenant")),
                 (

@@ -51,7 +51,7 @@ function tenantFrom(value, problems) {
     return (request) => fromHeader(request.headers.get(what));
   }
   if (kind === "host" && /^(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)+$/i.test(what) && what.length < 254) {
-    return (_, url) => fromHost(url.hostname, what.toLowerCase());
+    return (request, url) => fromHost(hostOf(request, url), what.toLowerCase());
   }
   if (kind === "path" && /^[1-9]$/.test(what)) return (_, url) => fromPath(url.pathname, Number(what));
   const stripped = kind === "header" && /^x-halcyon-/i.test(what);
@@ -64,6 +64,12 @@ function tenantFrom(value, problems) {
 function fromHeader(value) {
   if (value === null || value === "") return null;
   return /^[!-+\--~]([ -+\--~]*[!-+\--~])?$/.test(value) ? value : undefined;
+}
+
+// As it came: a URL decodes what whoever comes behind may not.
+function hostOf(request, url) {
+  const host = request.headers.get("host") ?? url.host;
+  return host.replace(/:\d*$/, "").toLowerCase();
 }
 
 function fromHost(name, domain) {

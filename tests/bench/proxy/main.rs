@@ -4,6 +4,7 @@
 //! round by round in turn; the median of the rounds' ratios counts. The others do less: they send everything to
 //! one upstream, and know nothing of tenants. `ENVOY` names Envoy's binary; without it, it is left out.
 
+mod envoy;
 #[path = "../health/load.rs"]
 mod load;
 mod peers;
@@ -31,51 +32,58 @@ fn main() {
         ("nginx", Server::nginx(&upstream).once_it_answers()),
         ("HAProxy", Server::haproxy(&upstream).once_it_answers()),
     ];
-    match std::env::var_os("ENVOY") {
-        Some(envoy) => others.push((
-            "Envoy",
-            Server::envoy(envoy.as_ref(), &upstream).once_it_answers(),
-        )),
+    let binary = std::env::var_os("ENVOY");
+    let binary = binary.as_deref().map(std::path::Path::new);
+    match binary {
+        Some(binary) => others.push(("Envoy", envoy::plain(binary, &upstream).once_it_answers())),
         None => println!("without Envoy: ENVOY does not name its binary"),
     }
-    println!("Median of {rounds} rounds (lowest to highest); Halcyon / other\n");
+    println!("Median of {rounds} rounds (lowest to highest); the one / the other\n");
     for (name, other) in &others {
-        let asked = request("/");
-        let mut ours = Load::new(&halcyon, &asked, 1);
-        let mut theirs = Load::new(other, &asked, 1);
-        ours.run(requests / 5);
-        theirs.run(requests / 5);
-        let mut spent: Vec<(Spent, Spent)> = Vec::new();
-        for round in 0..rounds {
-            // Whoever comes second has the other's heat and dust, so they swap.
-            spent.push(if round % 2 == 0 {
-                let one = ours.run(requests);
-                (one, theirs.run(requests))
-            } else {
-                let two = theirs.run(requests);
-                (ours.run(requests), two)
-            });
-        }
-        for (what, pick) in [
-            (
-                "CPU per request, us",
-                (|spent| spent.cpu_us) as fn(&Spent) -> f64,
-            ),
-            ("requests a second", |spent| spent.per_second),
-        ] {
-            let ours = median(spent.iter().map(|(one, _)| pick(one)).collect());
-            let theirs = median(spent.iter().map(|(_, two)| pick(two)).collect());
-            let mut ratios: Vec<f64> = spent
-                .iter()
-                .map(|(one, two)| pick(one) / pick(two))
-                .collect();
-            ratios.sort_by(f64::total_cmp);
-            let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
-            let ratio = median(ratios);
-            println!(
-                "{name:<8} {what:<20} {ratio:.2} ({least:.2} to {most:.2})   {ours:.1} against {theirs:.1}"
-            );
-        }
+        compare(
+            &format!("Halcyon / {name}"),
+            [&halcyon, other],
+            rounds,
+            requests,
+        );
+    }
+    if let (Some(binary), Some((_, plain))) = (binary, others.last()) {
+        let filter = envoy::with_the_filter(binary, &upstream).once_it_answers();
+        compare("filter / Envoy", [&filter, plain], rounds, requests);
+        compare("Halcyon / filter", [&halcyon, &filter], rounds, requests);
+    }
+}
+
+fn compare(what: &str, [one, other]: [&Server; 2], rounds: usize, requests: usize) {
+    let asked = request("/");
+    let mut ours = Load::new(one, &asked, 1);
+    let mut theirs = Load::new(other, &asked, 1);
+    ours.run(requests / 5);
+    theirs.run(requests / 5);
+    let mut spent: Vec<(Spent, Spent)> = Vec::new();
+    for round in 0..rounds {
+        // Whoever comes second has the other's heat and dust, so they swap.
+        spent.push(if round % 2 == 0 {
+            let one = ours.run(requests);
+            (one, theirs.run(requests))
+        } else {
+            let two = theirs.run(requests);
+            (ours.run(requests), two)
+        });
+    }
+    let cpu: fn(&Spent) -> f64 = |spent| spent.cpu_us;
+    let rate: fn(&Spent) -> f64 = |spent| spent.per_second;
+    for (name, pick) in [("CPU per request, us", cpu), ("requests a second", rate)] {
+        let ours = median(spent.iter().map(|(one, _)| pick(one)).collect());
+        let theirs = median(spent.iter().map(|(_, two)| pick(two)).collect());
+        let ratios = spent.iter().map(|(one, two)| pick(one) / pick(two));
+        let mut ratios: Vec<f64> = ratios.collect();
+        ratios.sort_by(f64::total_cmp);
+        let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
+        let ratio = median(ratios);
+        println!(
+            "{what:<17} {name:<20} {ratio:.2} ({least:.2} to {most:.2})   {ours:.1} against {theirs:.1}"
+        );
     }
 }
 

@@ -29,7 +29,7 @@ impl Upstream {
         }
     }
 
-    fn port(&self) -> u16 {
+    pub(super) fn port(&self) -> u16 {
         self.server.address.port()
     }
 }
@@ -58,22 +58,25 @@ fn nginx(port: u16, http: &str, server: &str, core: &str) -> Server {
     Server::start(command, port, dir)
 }
 
+/// Three regions that all have the same upstream, by two names, so that there is another one to try.
+pub(super) fn table(at: u16) -> String {
+    let region = |name: &str, host: &str| {
+        let pool = format!("http://{host}:{at}");
+        format!(r#"{{"name":"{name}","weight":1,"status":"up","blue":"{pool}","green":"{pool}"}}"#)
+    };
+    format!(
+        r#"{{"format":1,"epoch":1,"issued_at":"2026-01-01T00:00:00Z","deployment":"bench","regions":[{},{},{}],"sticky":"hash","failover":"ordered","release":{{"id":"r","state":"canary","weight":10}}}}"#,
+        region("us-east", "127.0.0.1"),
+        region("us-west", "localhost"),
+        region("eu-west", "127.0.0.1"),
+    )
+}
+
 impl Server {
     /// `halcyon edge` as it is, with a table of three regions that all have the same upstream.
     pub(super) fn halcyon(upstream: &Upstream) -> Self {
         let (dir, port) = (TempDir::new().expect("a directory"), load::free_port());
-        let at = upstream.port();
-        let region = |name: &str| {
-            format!(
-                "{{\"name\":\"{name}\",\"weight\":1,\"status\":\"up\",\"blue\":\"http://127.0.0.1:{at}\",\"green\":\"http://127.0.0.1:{at}\"}}"
-            )
-        };
-        let table = format!(
-            "{{\"format\":1,\"epoch\":1,\"issued_at\":\"2026-01-01T00:00:00Z\",\"deployment\":\"bench\",\"regions\":[{},{},{}],\"sticky\":\"hash\",\"failover\":\"ordered\",\"release\":{{\"id\":\"r\",\"state\":\"canary\",\"weight\":10}}}}",
-            region("us-east"),
-            region("us-west"),
-            region("eu-west")
-        );
+        let table = table(upstream.port());
         std::fs::write(dir.path().join("table.json"), table).expect("it is written");
         let mut command = on_core("0", program());
         command
@@ -114,40 +117,7 @@ impl Server {
         Self::start(command, port, dir)
     }
 
-    pub(super) fn envoy(binary: &Path, upstream: &Upstream) -> Self {
-        let (dir, port) = (TempDir::new().expect("a directory"), load::free_port());
-        let address =
-            |port: u16| format!("{{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}");
-        let configuration = format!(
-            r#"static_resources:
-  listeners:
-  - address: {}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: e
-          route_config: {{virtual_hosts: [{{name: v, domains: ["*"], routes: [{{match: {{prefix: "/"}}, route: {{cluster: c}}}}]}}]}}
-          http_filters:
-          - name: envoy.filters.http.router
-            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router, suppress_envoy_headers: true}}
-  clusters:
-  - name: c
-    type: STATIC
-    load_assignment: {{cluster_name: c, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {}}}}}]}}]}}
-"#,
-            address(port),
-            address(upstream.port())
-        );
-        std::fs::write(dir.path().join("e.yaml"), configuration).expect("it is written");
-        let mut command = on_core("0", binary);
-        command.arg("-c").arg(dir.path().join("e.yaml"));
-        command.args(["--concurrency", "1", "--disable-hot-restart"]);
-        Self::start(command, port, dir)
-    }
-
-    fn start(mut command: Command, port: u16, dir: TempDir) -> Self {
+    pub(super) fn start(mut command: Command, port: u16, dir: TempDir) -> Self {
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -194,7 +164,7 @@ impl Drop for Server {
     }
 }
 
-fn on_core(core: &str, program: &Path) -> Command {
+pub(super) fn on_core(core: &str, program: &Path) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", core]).arg(program);
     command
