@@ -5,6 +5,11 @@
 //! an upstream where the request has come, which is another region on a second attempt. It holds a table and
 //! fetches the next one in the background ([`tables`]). No rule is its own.
 
+#![cfg_attr(
+    not(target_arch = "wasm32"),
+    allow(dead_code, reason = "nobody calls it but Envoy")
+)]
+
 mod answers;
 mod attempt;
 mod plugin;

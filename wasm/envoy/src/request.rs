@@ -302,6 +302,15 @@ impl HttpContext for Request {
         Action::Continue
     }
 
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        for (name, _) in self.get_http_response_trailers_bytes() {
+            if is_ours(&name) {
+                self.set_http_response_trailer(&name, None);
+            }
+        }
+        Action::Continue
+    }
+
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         let Some(Ways { first, second }) = &self.ways else {
             return Action::Continue;

@@ -45,7 +45,11 @@ type Field = (String, Bytes);
 
 impl Tables {
     /// Those of a filter with this configuration; `given` is its text.
-    pub(crate) fn new(settings: FilterSettings, given: &[u8]) -> Result<Self, Vec<String>> {
+    pub(crate) fn new(
+        settings: FilterSettings,
+        given: &[u8],
+        now: Timestamp,
+    ) -> Result<Self, Vec<String>> {
         let keys = TableKeys::parse(&settings.keys)?;
         let gate = Gate {
             keys,
@@ -56,7 +60,7 @@ impl Tables {
             ours.map_err(|why| vec![format!("TABLE: {why}")])?;
         }
         let metric = |kind, name| hostcalls::define_metric(kind, name).ok();
-        let this = Self {
+        let mut this = Self {
             tenant_from: settings.tenant_from,
             gate,
             at: settings.at,
@@ -71,6 +75,8 @@ impl Tables {
             epoch: metric(MetricType::Gauge, "halcyon_edge_table_epoch"),
             refused: metric(MetricType::Counter, "halcyon_edge_tables_refused_total"),
         };
+        // Started anew, it takes no older table than it had, not for one request.
+        this.follow(now);
         this.show();
         Ok(this)
     }
@@ -284,6 +290,8 @@ impl Shared {
 
     /// Says that this thread fetches it; false where another one was faster.
     fn claim(&self, until: u64, version: Option<u32>) -> bool {
+        // Where there is nothing yet, any version is good for the first one, and none for the second.
+        let version = version.or(Some(u32::MAX));
         hostcalls::set_shared_data(&self.due, Some(&until.to_le_bytes()), version).is_ok()
     }
 
