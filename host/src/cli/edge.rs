@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use halcyon_core::config::{EdgeSettings, LogFormat, Problems, Settings, startup_problems};
@@ -92,8 +93,16 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
         };
         raise_file_limit();
         let (asked, counted) = (edge.clone(), edge.clone());
+        // Before that, whoever relies on it may end the edge that listens there now.
+        let listens = Arc::new(AtomicBool::new(false));
+        let begun = listens.clone();
+        let missing = move || {
+            let begins =
+                || (!begun.load(Ordering::SeqCst)).then(|| "it does not listen yet".into());
+            asked.missing().or_else(begins)
+        };
         let own = Own {
-            check: Some(("table", Box::new(move || asked.missing()))),
+            check: Some(("table", Box::new(missing))),
             register: Some(Box::new(move |registry| counted.register(registry))),
         };
         let health = Health::with(environment, client, own);
@@ -114,6 +123,7 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
             let listener = listener
                 .map_err(|why| Failure::usage(vec![unusable_port("EDGE_PORT", at, &why)]))?;
             if let Some(listener) = listener {
+                listens.store(true, Ordering::SeqCst);
                 edge.serve(listener, waits.wait(), drain).await;
             }
             Ok(())
