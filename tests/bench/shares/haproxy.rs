@@ -17,8 +17,6 @@ use super::upstream::Pool;
 pub(super) enum Way {
     /// `balance hdr(x-tenant)` with `hash-type consistent`, and the weights of two servers.
     Ring,
-    /// The same with the modifier `avalanche`, which mixes the hash of names that are alike.
-    Avalanche,
     /// A hash of the tenant modulo 10,000, compared with a value of a map.
     Map,
 }
@@ -41,16 +39,10 @@ impl Haproxy {
         std::fs::write(&map, "canary 0\n").expect("it is written");
         let (blue, green) = (blue.address, green.address);
         let rule = match way {
-            Way::Ring | Way::Avalanche => {
-                let mixed = if way == Way::Ring {
-                    ""
-                } else {
-                    " sdbm avalanche"
-                };
-                format!(
-                    " default_backend be\nbackend be\n balance hdr(x-tenant)\n hash-type consistent{mixed}\n server blue {blue} weight 100\n server green {green} weight 0\n"
-                )
-            }
+            // Its ring mixes the hashes by itself: with `avalanche` it puts every tenant where it does without.
+            Way::Ring => format!(
+                " default_backend be\nbackend be\n balance hdr(x-tenant)\n hash-type consistent\n server blue {blue} weight 100\n server green {green} weight 0\n"
+            ),
             Way::Map => format!(
                 " http-request set-var(txn.pct) str(canary),map_str_int({map},0)\n http-request set-var(txn.bucket) req.hdr(x-tenant),xxh32,mod(10000)\n acl is_canary var(txn.bucket),sub(txn.pct) -m int lt 0\n use_backend green if is_canary\n default_backend blue\nbackend blue\n server s {blue}\nbackend green\n server s {green}\n"
             ),
@@ -101,7 +93,6 @@ impl System for Haproxy {
     fn name(&self) -> &'static str {
         match self.way {
             Way::Ring => "HAProxy, consistent hash",
-            Way::Avalanche => "HAProxy, the same, avalanche",
             Way::Map => "HAProxy, map",
         }
     }
@@ -112,7 +103,7 @@ impl System for Haproxy {
 
     fn weigh(&mut self, weight: u8) {
         match self.way {
-            Way::Ring | Way::Avalanche => {
+            Way::Ring => {
                 self.tell(&format!("set server be/green weight {weight}"));
                 self.tell(&format!("set server be/blue weight {}", 100 - weight));
             }

@@ -138,7 +138,7 @@ fn bound(weight: u8, tenants: usize) -> f64 {
 pub(super) fn measure(tenants: usize) -> Vec<String> {
     let pools = pools();
     let mut systems: Vec<Box<dyn System>> = vec![Box::new(Halcyon::start())];
-    for way in [Way::Map, Way::Ring, Way::Avalanche] {
+    for way in [Way::Map, Way::Ring] {
         match Haproxy::start(way, &pools) {
             Some(haproxy) => systems.push(Box::new(haproxy)),
             None => println!("without HAProxy ({way:?}): it is not installed"),
