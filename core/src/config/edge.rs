@@ -31,6 +31,8 @@ pub struct EdgeSettings {
     pub bind: IpAddr,
     /// `EDGE_PORT`; 0 takes any free one.
     pub port: u16,
+    /// `EDGE_REUSE_PORT`: whether other edges of this user may listen on the same port.
+    pub reuse_port: bool,
     /// `EDGE_TABLE`; `None` where it is not set or wrong, which is an error.
     pub table: Option<TableSource>,
     /// `TENANT_FROM`.
@@ -80,6 +82,7 @@ impl EdgeSettings {
         let settings = Self {
             bind: read_ip(lookup, "EDGE_BIND", problems),
             port: read_port(lookup, "EDGE_PORT", 8000, problems),
+            reuse_port: read_bool(lookup, "EDGE_REUSE_PORT", problems).unwrap_or(false),
             table: read_table(lookup, problems),
             tenant_from: read_tenant_from(lookup, problems),
             deployment: read_deployment(lookup, problems),

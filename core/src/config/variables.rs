@@ -173,6 +173,11 @@ pub const VARIABLES: &[Variable] = &[
         "port of the embedded edge, 0 to 65535; 0 takes any free port",
     ),
     variable(
+        "EDGE_REUSE_PORT",
+        "false",
+        "true or 1: other edges of the same user that are set so too may listen on the same address and port (SO_REUSEPORT), for a restart without a gap; this one listens when it has a table",
+    ),
+    variable(
         "EDGE_TABLE",
         "none",
         "the routing table of the embedded edge: the path of a file, which is watched, or an http(s) address, which is asked",

@@ -1,19 +1,24 @@
 //! `halcyon edge`: the embedded edge in the foreground, and its health server.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use halcyon_core::config::{EdgeSettings, LogFormat, Settings, startup_problems};
+use halcyon_core::config::{EdgeSettings, LogFormat, Problems, Settings, startup_problems};
 use halcyon_core::readiness::redact_problems;
 use halcyon_core::text::printable;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
 
-use super::serving::{few_files, flagged, on_signal, open, system};
+use super::serving::{Stop, few_files, flagged, on_signal, open, share, system, unusable_port};
 use super::{Exit, Failure, out, telemetry};
 use crate::edge::Edge;
 use crate::health::{self, Environment, Health, Own};
 use crate::net::Client;
-use crate::net::server::{Limits, raise_file_limit};
+use crate::net::server::{Limits, SharedPort, raise_file_limit};
 
 /// Sends each request to its tenant's region, to blue or green, as the routing table says, until SIGTERM or
 /// SIGINT. It begins to answer when it has a table.
@@ -66,7 +71,8 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
     if let Err(why) = telemetry::start(settings.log_format, &environment) {
         problems.errors.push(why);
     }
-    let (bind, port) = (edge_settings.bind, edge_settings.port);
+    let at = SocketAddr::from((edge_settings.bind, edge_settings.port));
+    let shared = edge_settings.reuse_port;
     let edge = Edge::new(edge_settings, args.ca_file.as_deref());
     let edge = edge.map_err(|why| problems.errors.extend(why));
     // One of them is enough to say what is wrong with the file.
@@ -77,7 +83,7 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
         .build()
         .map_err(system("the system gives no threads"))?;
     let served = runtime.block_on(async {
-        let edge_port = open("EDGE_PORT", SocketAddr::from((bind, port)), &mut problems);
+        let edge_port = Port::open(at, shared, &mut problems);
         let at = SocketAddr::from((args.health_bind, settings.health_port));
         let health_port = open("HEALTH_PORT", at, &mut problems);
         let (Ok((edge, bringer)), Ok(client), Some(edge_port), Some(health_port), []) =
@@ -87,8 +93,16 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
         };
         raise_file_limit();
         let (asked, counted) = (edge.clone(), edge.clone());
+        // Before that, whoever relies on it may end the edge that listens there now.
+        let listens = Arc::new(AtomicBool::new(false));
+        let begun = listens.clone();
+        let missing = move || {
+            let begins =
+                || (!begun.load(Ordering::SeqCst)).then(|| "it does not listen yet".into());
+            asked.missing().or_else(begins)
+        };
         let own = Own {
-            check: Some(("table", Box::new(move || asked.missing()))),
+            check: Some(("table", Box::new(missing))),
             register: Some(Box::new(move |registry| counted.register(registry))),
         };
         let health = Health::with(environment, client, own);
@@ -98,26 +112,77 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
         // Before anybody is answered: with a table that is here already, nobody hears that there is none.
         bringer.begin();
         let no_address = system("the listener has no address");
-        let listening = [&edge_port, &health_port].map(|listener| listener.local_addr());
-        let [at, health_at] = listening;
-        announce(
-            at.map_err(&no_address)?,
-            health_at.map_err(&no_address)?,
-            settings.log_format,
-            &problems.warnings,
-        );
+        let at = edge_port.local_addr().map_err(&no_address)?;
+        let health_at = health_port.local_addr().map_err(&no_address)?;
+        announce(at, health_at, settings.log_format, &problems.warnings);
         let drain = Duration::from_millis(settings.drain_ms);
         let bringing = tokio::spawn(bringer.run());
-        tokio::join!(
-            edge.serve(edge_port, stop.clone().wait(), drain),
-            health::serve(health_port, health, Limits::default(), stop.wait()),
-        );
+        let waits = stop.clone();
+        let serving = async {
+            let listener = edge_port.listen(&edge, waits.clone()).await;
+            let listener = listener
+                .map_err(|why| Failure::usage(vec![unusable_port("EDGE_PORT", at, &why)]))?;
+            if let Some(listener) = listener {
+                listens.store(true, Ordering::SeqCst);
+                edge.serve(listener, waits.wait(), drain).await;
+            }
+            Ok(())
+        };
+        let health = async {
+            health::serve(health_port, health, Limits::default(), stop.wait()).await;
+            Ok(())
+        };
+        let served = tokio::try_join!(serving, health);
         bringing.abort();
-        Ok(Exit::Done)
+        served.map(|_| Exit::Done)
     });
     // A name that is still being resolved must not hold up the end.
     runtime.shutdown_background();
     served
+}
+
+/// Where the edge listens.
+enum Port {
+    Own(TcpListener),
+    Shared(SharedPort),
+}
+
+/// How often an edge that shares its port looks whether it has a table.
+const LOOK: Duration = Duration::from_millis(20);
+
+impl Port {
+    fn open(at: SocketAddr, shared: bool, problems: &mut Problems) -> Option<Self> {
+        match shared {
+            true => share("EDGE_PORT", at, problems).map(Self::Shared),
+            false => open("EDGE_PORT", at, problems).map(Self::Own),
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Own(listener) => listener.local_addr(),
+            Self::Shared(port) => port.local_addr(),
+        }
+    }
+
+    /// The listener. `None` where the end comes first.
+    async fn listen(self, edge: &Arc<Edge>, stop: Stop) -> io::Result<Option<TcpListener>> {
+        let port = match self {
+            Self::Own(listener) => return Ok(Some(listener)),
+            Self::Shared(port) => port,
+        };
+        // It would take connections from another edge that has a table, and answer them that it has none.
+        let table = async {
+            while edge.missing().is_some() {
+                sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = table => port.listen().map(Some),
+            () = stop.wait() => Ok(None),
+        }
+    }
 }
 
 /// Says what runs.

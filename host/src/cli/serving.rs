@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{Exit, Failure};
 use crate::health::Environment;
-use crate::net::server::{Limits, capacity, listen};
+use crate::net::server::{Limits, SharedPort, capacity, listen};
 
 /// As many connections as every server should be able to have open.
 const CONNECTIONS: usize = 10_000;
@@ -37,16 +37,35 @@ pub(super) fn open(
     address: SocketAddr,
     problems: &mut Problems,
 ) -> Option<TcpListener> {
+    open_by(listen, name, address, problems)
+}
+
+/// The same for a port that is shared.
+pub(super) fn share(
+    name: &str,
+    address: SocketAddr,
+    problems: &mut Problems,
+) -> Option<SharedPort> {
+    let port = open_by(SharedPort::bind, name, address, problems)?;
+    if port.taken() {
+        problems.warnings.push(format!(
+            "{name}: another process listens on {address} too; each gets a share of the new connections until one ends"
+        ));
+    }
+    Some(port)
+}
+
+fn open_by<T>(
+    open: impl Fn(SocketAddr) -> io::Result<T>,
+    name: &str,
+    address: SocketAddr,
+    problems: &mut Problems,
+) -> Option<T> {
     if problems.about(name) {
         return None;
     }
-    match listen(address) {
-        Ok(listener) => Some(listener),
-        Err(why) => {
-            problems.errors.push(unusable_port(name, address, &why));
-            None
-        }
-    }
+    let opened = open(address).map_err(|why| unusable_port(name, address, &why));
+    opened.map_err(|why| problems.errors.push(why)).ok()
 }
 
 /// An environment in which flags outrank variables.
@@ -76,7 +95,7 @@ impl config::Environment for Flagged {
     }
 }
 
-fn unusable_port(name: &str, address: SocketAddr, why: &io::Error) -> String {
+pub(super) fn unusable_port(name: &str, address: SocketAddr, why: &io::Error) -> String {
     let why = match why.kind() {
         io::ErrorKind::AddrInUse => "it is in use".into(),
         io::ErrorKind::PermissionDenied => {

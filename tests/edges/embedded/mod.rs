@@ -2,6 +2,7 @@
 
 mod bodies;
 mod life;
+mod restarting;
 mod tables;
 
 use std::path::Path;

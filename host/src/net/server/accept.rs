@@ -1,14 +1,13 @@
 //! Accepts connections until told to close, whatever goes wrong with single ones.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::response::Response;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -16,6 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::connection::{self, Serves};
 use super::crowd::Crowd;
 use super::limits::Limits;
+use super::port::BACKLOG;
 use super::refusal::Refusal;
 use super::seldom::Seldom;
 use super::standing::Standing;
@@ -25,10 +25,6 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// How long a connection that was asked to leave has before another one is asked.
 const LEAVING: Duration = Duration::from_millis(50);
-
-/// Bytes of answers that the system holds for a client, which it doubles for its own needs. It says that a
-/// client has taken something when about a third of that is free.
-const SEND_BUFFER: u32 = 64 * 1024;
 
 /// How far a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,25 +59,6 @@ pub struct Site {
     pub connections: Arc<AtomicUsize>,
 }
 
-/// Binds a listener; port 0 takes any free one.
-///
-/// # Errors
-/// When the address is in use or not this machine's. Must be called within a tokio runtime.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
-    // A restart must not wait for the connections of the process before to be forgotten.
-    socket.set_reuseaddr(true)?;
-    // Connections have it from the listener. With the system's megabytes, a client that takes its answers
-    // slowly would look like one that takes nothing, and many that take nothing would fill the memory.
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    socket.bind(address)?;
-    socket.listen(4096)
-}
-
 /// Raises this process's soft limit of open files to its hard one, as ten thousand connections need
 /// it, and returns the limit now in force.
 pub fn raise_file_limit() -> u64 {
@@ -111,7 +88,8 @@ fn room(files: usize) -> usize {
 }
 
 /// Serves `site` on `listener` until `phase` is [`Phase::Closing`] and every connection has ended,
-/// or its time is up. Idle connections end at once, requests are answered.
+/// or its time is up. Idle connections end at once, requests are answered, also those of clients whom the
+/// system has let in and nobody has seen yet.
 ///
 /// When as many connections are open as can be, the one that has been idle for longest has to leave
 /// for the next client.
@@ -128,16 +106,19 @@ pub async fn serve(
     let crowd = Arc::new(Crowd::default());
     let (mut refused, mut full) = (Seldom::default(), Seldom::default());
     let mut next: Option<TcpStream> = None;
+    let begin = |connections: &mut JoinSet<()>, stream| {
+        let open = Open::new(site.connections.clone());
+        let (site, phase, crowd) = (site.clone(), phase.clone(), crowd.clone());
+        connections.spawn(async move {
+            let _open = open;
+            connection::run(stream, site, limits, phase, crowd).await;
+        });
+    };
     let until = loop {
         if connections.len() < most
             && let Some(stream) = next.take()
         {
-            let open = Open::new(site.connections.clone());
-            let (site, phase, crowd) = (site.clone(), phase.clone(), crowd.clone());
-            connections.spawn(async move {
-                let _open = open;
-                connection::run(stream, site, limits, phase, crowd).await;
-            });
+            begin(&mut connections, stream);
         }
         tokio::select! {
             biased;
@@ -150,7 +131,10 @@ pub async fn serve(
             () = make_room(&crowd, most, &mut full), if next.is_some() => {}
         }
     };
-    drop(listener);
+    let room = most.saturating_sub(connections.len());
+    for stream in next.into_iter().chain(waiting(listener)).take(room) {
+        begin(&mut connections, stream);
+    }
     let ended = async { while connections.join_next().await.is_some() {} };
     tokio::select! {
         () = ended => {}
@@ -184,6 +168,28 @@ async fn accept(listener: &TcpListener, refused: &mut Seldom) -> TcpStream {
             }
         }
     }
+}
+
+/// Those who stand before the door, which is closed behind them. For them they are connected: the system
+/// would cut them off with the listener.
+fn waiting(listener: TcpListener) -> Vec<TcpStream> {
+    // Asked for without tokio, which knows only of those that the system has told it of.
+    let Ok(listener) = listener.into_std() else {
+        return Vec::new();
+    };
+    let mut streams = Vec::new();
+    // More come while these are taken: of those, no more than could have waited.
+    for _ in 0..BACKLOG {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                let stream = stream.set_nonblocking(true).map(|()| stream);
+                streams.extend(stream.and_then(TcpStream::from_std));
+            }
+            Err(why) if is_the_clients(&why) => {}
+            Err(_) => break,
+        }
+    }
+    streams
 }
 
 fn is_the_clients(why: &io::Error) -> bool {

@@ -147,9 +147,9 @@ async fn next_request(
 ) -> Heard {
     let mut phase = phase.clone();
     let closing = async {
-        phase.wait_for(Phase::is_closing).await.is_ok() && conversation.state().under_way() && {
+        let told = phase.wait_for(Phase::is_closing).await.is_ok();
+        if told && conversation.state().may_bring_one(limits.closing) {
             sleep(limits.closing).await;
-            true
         }
     };
     tokio::select! {
@@ -158,7 +158,7 @@ async fn next_request(
             true => Heard::Request,
             false => Heard::End,
         },
-        _ = closing => Heard::End,
+        () = closing => Heard::End,
         () = seat.asked_to_leave() => Heard::AskedToLeave,
     }
 }

@@ -2,6 +2,7 @@
 //! requests come in, the service behind it sees them answered.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -68,6 +69,13 @@ impl State {
     /// Whether something of a request or of an answer is on its way.
     pub(super) fn under_way(&self) -> bool {
         self.mid_request || self.unsent
+    }
+
+    /// Whether a request is to be expected all the same where the server closes: it has begun, or the client
+    /// has connected so lately that its first one may be on the way.
+    pub(super) fn may_bring_one(&self, lately: Duration) -> bool {
+        let new = self.heads == 0 && self.request_since.elapsed() < lately;
+        self.under_way() || new
     }
 
     /// What the client has to do, and since when it could; none while the server is the one to act.
