@@ -4,8 +4,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::edge::Runtime;
-use crate::http::Answer;
+use crate::edge::{Runtime, request};
+use crate::http::{Answer, Client};
 use crate::upstream::Mode;
 use crate::world::{World, echo, native, place, tenants};
 
@@ -109,6 +109,22 @@ fn a_share_of_failures_is_enough() {
         &world,
         "region us-west, blue: 10 of 20 requests failed within 10 s; passed over for ",
     );
+}
+
+#[test]
+fn answers_that_break_off_midway_count_too() {
+    let world = world("true");
+    let ours = of(&world, "us-west", "blue");
+    for _ in 0..14 {
+        let mut client = Client::to(world.edge.address);
+        client.write(request("GET", "/broken", &[("x-tenant", &ours[0])]));
+        let head = client.head();
+        let read = head.answer_body(&mut client.stream, |_| ());
+        assert!(read.is_err() || head.header("x-halcyon-region") != Some("us-west"));
+    }
+    until_said(&world, "region us-west, blue: ");
+    until_said(&world, "requests failed within 10 s; passed over for ");
+    assert_eq!(place(&post(&world, &ours[0])).2, "failover");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Which pools this edge passes over because of what it has seen itself. When and for how long is the core's:
 //! [`Circuit`]; that it is never the last one is decided here.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,11 +22,18 @@ pub(super) struct Service {
     out: AtomicBool,
     /// It would have been, and was the last one. Said once.
     kept: AtomicBool,
+    /// Answers that have broken off and are not counted yet.
+    broken: AtomicU32,
 }
 
 impl Service {
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that an answer which had begun has broken off. It counts with the next request.
+    pub(super) fn broke_off(&self) {
+        self.broken.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether it has been taken out and has not answered since.
@@ -43,6 +50,9 @@ impl Service {
         !self.was_taken_out() || self.circuit().admit(rules, now)
     }
 }
+
+/// As many broken answers are counted at once; more would trip any circuit as well.
+const BROKEN_MAX: u32 = 64;
 
 /// What all pools have in common.
 pub(super) struct Breaker {
@@ -145,7 +155,13 @@ impl Breaker {
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let begun = Timestamp(now.0.saturating_sub(took));
         let service = &upstream.service;
-        let tripped = service.circuit().record(&self.rules, outcome, begun, now);
+        let broken = service.broken.swap(0, Ordering::Relaxed);
+        let mut circuit = service.circuit();
+        let before = (0..broken.min(BROKEN_MAX))
+            .filter_map(|_| circuit.record(&self.rules, Outcome::Failed, begun, now));
+        let before = before.last();
+        let tripped = circuit.record(&self.rules, outcome, begun, now).or(before);
+        drop(circuit);
         if let Some(why) = tripped {
             self.trip(held, way, upstream, &reason(why, way));
         } else if outcome == Outcome::Answered {

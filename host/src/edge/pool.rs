@@ -66,6 +66,11 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    /// Gives the connection up, on which an answer has broken off.
+    pub(super) fn broke_off(self) {
+        self.upstream.service.broke_off();
+    }
+
     /// Keeps the connection for the next request. Dropping it closes it.
     pub(super) fn give_back(self) {
         if self.sender.is_closed() {

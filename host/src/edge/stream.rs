@@ -161,6 +161,13 @@ impl Download {
         }
     }
 
+    /// Gives the connection up.
+    fn break_off(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.broke_off();
+        }
+    }
+
     /// Whether the upstream has been silent for too long.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let idle = self.idle;
@@ -201,7 +208,7 @@ impl Body for Download {
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(why))) => {
-                this.lease = None;
+                this.break_off();
                 Poll::Ready(Some(Err(io::Error::other(why))))
             }
             Poll::Ready(None) => {
@@ -210,7 +217,7 @@ impl Body for Download {
             }
             Poll::Pending => {
                 ready!(this.poll_idle(cx));
-                this.lease = None;
+                this.break_off();
                 let why = "the upstream's answer pauses for too long";
                 Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, why))))
             }

@@ -1,10 +1,9 @@
 //! Halcyon as a filter in Envoy, by the proxy-wasm ABI.
 //!
-//! One module, in two places of Envoy's configuration. Before the router ([`plugin`], [`request`]) it puts
-//! each request where the core says and names the cluster; in front of each cluster ([`attempt`]) it says to
-//! an upstream where the request has come, which is another region on a second attempt. It holds a table and
-//! fetches the next one in the background ([`tables`]). No rule is its own.
-
+//! One module, in two places of Envoy's configuration. Before the router (`plugin.rs`, `request.rs`) it puts
+//! each request where the core says and names the cluster; in front of each cluster (`attempt.rs`) it says to an
+//! upstream where the request has come, which is another region on a second attempt. It holds a table and
+//! fetches the next one in the background (`tables.rs`). No rule is its own.
 #![cfg_attr(
     not(target_arch = "wasm32"),
     allow(dead_code, reason = "nobody calls it but Envoy")

@@ -148,6 +148,12 @@ fn a_signed_table_that_is_older_another_deployments_or_mad_is_not_taken() {
         assert!(refused.contains(why), "{why}: {refused}");
         assert!(!refused.contains('\n'), "{refused}");
     }
+    // All weights 0: as if all had weight 1.
+    let weightless = json(8, "shop", "us-east").replace(r#""weight":1,"#, r#""weight":0,"#);
+    let weightless = weightless.replace(r#""weight":2,"#, r#""weight":0,"#);
+    let table = signed(&weightless, held).unwrap().unwrap();
+    let found = table.route(crate::hash::TenantId::new("acme").unwrap(), now);
+    assert_eq!(found.unwrap().region.as_str(), "us-east");
     assert!(signed(&json(7, "shop", "us-east"), held).unwrap().is_none());
     assert!(signed(&json(8, "shop", "us-east"), held).unwrap().is_some());
 }
