@@ -66,13 +66,13 @@ pub fn listed(connection: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// ```
 /// use halcyon_core::forwarding::is_host;
 /// assert!(is_host("shop.example:8080") && is_host("[::1]"));
-/// assert!(!is_host("joe@shop.example") && !is_host("shop.example:http") && !is_host(""));
+/// assert!(!is_host("a,b") && !is_host("joe@shop.example") && !is_host("shop.example:http") && !is_host(""));
 /// ```
 pub fn is_host(host: &str) -> bool {
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, port),
         _ => (host, ""),
     };
-    let allowed = |byte: u8| matches!(byte, b'!'..=b'~') && !b"/\\?#@".contains(&byte);
+    let allowed = |byte: u8| matches!(byte, b'!'..=b'~') && !b"/\\?#@,".contains(&byte);
     !name.is_empty() && name.bytes().all(allowed) && port.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -152,8 +152,9 @@ pub(crate) fn port(folder: &Path, running: &Running) -> u16 {
                 return port;
             }
         }
+        let ended = running.stderr().contains(" initializing config");
         assert!(
-            begin.elapsed() < Duration::from_secs(20),
+            begin.elapsed() < Duration::from_secs(20) && !ended,
             "Envoy does not listen: {}{}",
             running.stdout(),
             running.stderr()
@@ -170,7 +171,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{command, installed};
-    use crate::edge::{Edge, Runtime};
+    use crate::edge::{Edge, Runtime, request};
+    use crate::http::Client;
     use crate::tables::{Mode, Tables};
     use crate::upstream::Mode as Pool;
     use crate::world::{EPOCH, World, echo, got, native, place, tenants};
@@ -328,6 +330,115 @@ mod tests {
         assert_eq!(world.edge.ask("POST", "/", &headers).status(), 503);
         assert_eq!(world.asked(&region), before + 1);
         world.kill(&region);
+    }
+
+    #[test]
+    fn however_many_are_on_their_way_to_a_lost_region_all_are_served_by_another_one() {
+        let Some(mut world) = World::start(Runtime::Envoy) else {
+            return;
+        };
+        world.kill("us-east");
+        let served = thread::scope(|scope| {
+            let ask = |number: usize| {
+                let world = &world;
+                scope.spawn(move || {
+                    // The second attempts are all under way at once.
+                    let target = format!("/{number}?large=10");
+                    let answer = world.edge.ask("GET", &target, &[("x-tenant", "tenant3")]);
+                    (answer.status(), place(&answer).0)
+                })
+            };
+            let asking: Vec<_> = (0..60).map(ask).collect();
+            let served = asking.into_iter().map(|asking| asking.join().unwrap());
+            served.collect::<Vec<_>>()
+        });
+        assert_eq!(native(&world.table, &[], "tenant3").0, "us-east");
+        let next = native(&world.table, &["us-east"], "tenant3").0;
+        assert!(
+            served.iter().all(|seen| *seen == (200, next.clone())),
+            "{served:?}"
+        );
+    }
+
+    #[test]
+    fn a_second_attempt_to_a_pool_that_envoy_does_not_know_goes_nowhere() {
+        let Some(world) = World::start(Runtime::Envoy) else {
+            return;
+        };
+        let tenant = "tenant3";
+        let (region, slot, _) = native(&world.table, &[], tenant);
+        let next = native(&world.table, &[&region], tenant).0;
+        world.publish(&world.table_of(EPOCH + 1, |table| {
+            for known in table["regions"].as_array_mut().unwrap() {
+                if known["name"] == next.as_str() {
+                    known["blue"] = "http://10.0.0.1".into();
+                    known["green"] = "http://10.0.0.1:81".into();
+                }
+            }
+        }));
+        world.upstream(&region, &slot).mode(Pool::Status(503));
+        let before = world.asked(&region);
+        let answer = world.edge.get(tenant);
+        assert!(answer.status() >= 502, "{answer}");
+        assert_eq!(world.asked(&region), before + 1, "not the first one again");
+        assert_eq!(place(&answer).0, next);
+        assert!(answer.detail().contains(&next), "{answer}");
+    }
+
+    #[test]
+    fn a_client_names_nothing_that_whoever_comes_behind_would_drop() {
+        let Some(world) = World::start(Runtime::Envoy) else {
+            return;
+        };
+        let sent = [
+            ("x-tenant", "acme"),
+            (
+                "connection",
+                "upgrade, x-halcyon-region, x-halcyon-tenant, x-hop",
+            ),
+            ("upgrade", "websocket"),
+            ("x-hop", "1"),
+        ];
+        // Without a key it is no WebSocket, and the upstream answers as ever.
+        world.edge.ask("HEAD", "/", &sent);
+        let (region, slot, _) = native(&world.table, &[], "acme");
+        let head = world.upstream(&region, &slot).asked().pop().unwrap();
+        assert_eq!(
+            head.header("connection").map(str::to_lowercase).as_deref(),
+            Some("upgrade")
+        );
+        assert_eq!(head.header("x-hop"), None);
+        // What says how long a body is stays.
+        let sent = [
+            ("x-tenant", "acme"),
+            ("connection", "content-length"),
+            ("content-length", "4"),
+        ];
+        let mut client = Client::to(world.edge.address);
+        client.write(request("POST", "/", &sent));
+        client.write(b"text");
+        assert_eq!(echo(&client.answer("POST"))["length"], 4);
+    }
+
+    #[test]
+    fn what_a_client_of_http_2_says_of_its_scheme_is_not_passed_on() {
+        let Some(world) = World::start(Runtime::Envoy) else {
+            return;
+        };
+        let script = format!(
+            "const c=require('http2').connect('http://{}');\
+             const r=c.request({{':path':'/',':scheme':'https','x-tenant':'acme'}});\
+             r.on('data',d=>process.stdout.write(d));r.on('end',()=>c.close());r.end()",
+            world.edge.address
+        );
+        let Ok(output) = std::process::Command::new("node")
+            .args(["-e", &script])
+            .output()
+        else {
+            return;
+        };
+        let echo: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(got(&echo, "x-forwarded-proto"), ["http"]);
     }
 
     #[test]

@@ -151,6 +151,7 @@ fn a_request_that_is_no_good_is_refused(runtime: Runtime) {
         ("/acme", "edge.test/x"),
         ("/acme", "edge.test?x"),
         ("/acme", "joe@edge.test"),
+        ("/acme", "edge.test,other.test"),
         ("/acme", "edge.test:notaport"),
         ("/acme", ""),
         ("acme", "edge.test"),

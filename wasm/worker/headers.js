@@ -36,8 +36,9 @@ export const back = (answer) => cleaned(answer.headers);
 function cleaned(all) {
   const headers = new Headers(all);
   const named = (all.get("connection") ?? "").split(",").map((name) => name.trim().toLowerCase());
+  const goes = (name) => OF_A_CONNECTION.includes(name) || (named.includes(name) && name !== "content-length");
   for (const name of [...all.keys()]) {
-    if (OURS.test(name) || OF_A_CONNECTION.includes(name) || named.includes(name)) headers.delete(name);
+    if (OURS.test(name) || goes(name)) headers.delete(name);
   }
   return headers;
 }
@@ -58,5 +59,5 @@ export function hasBody({ body, headers }) {
 
 /** Whether a Host says nothing but a host, and maybe a port. */
 export function isHost(host) {
-  return Boolean(host) && !/[/\\?#@]/.test(host);
+  return Boolean(host) && !/[/\\?#@,]/.test(host);
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use axum::http::header::{CONNECTION, EXPECT, HOST};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use halcyon_core::forwarding::{OF_A_CONNECTION, is_of_the_edge, is_ours, listed};
 
@@ -23,8 +23,11 @@ pub(super) fn clean(headers: &mut HeaderMap) {
     }
     let ours = headers.keys().filter(|name| is_ours(name.as_str()));
     gone.extend(ours.cloned());
-    // A client could name it to have it dropped, and with it where the request was meant to go.
-    for name in gone.iter().filter(|name| **name != HOST) {
+    // A client could name them to have them dropped, and with them where the request was meant to go, or end.
+    for name in gone
+        .iter()
+        .filter(|name| **name != HOST && **name != CONTENT_LENGTH)
+    {
         headers.remove(name);
     }
     for name in OF_A_CONNECTION {

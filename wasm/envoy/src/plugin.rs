@@ -104,7 +104,7 @@ fn configured(given: &[u8]) -> Result<(Plugin, Duration), Vec<String>> {
     let text = std::str::from_utf8(given);
     let text = text.map_err(|_| vec!["the configuration is no UTF-8".to_owned()])?;
     let settings = FilterSettings::from_json(text)?;
-    let tables = Tables::new(settings, given, now())?;
+    let tables = Tables::new(settings, now())?;
     let tick = tables.tick();
     let refused = hostcalls::define_metric(
         proxy_wasm::types::MetricType::Counter,

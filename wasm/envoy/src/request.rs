@@ -47,6 +47,8 @@ pub(crate) struct Request {
     refused: Rc<Refused>,
     /// Where it was sent, once it is.
     ways: Option<Ways>,
+    /// Envoy answers by itself, and says so in a body to come.
+    says: bool,
 }
 
 /// Where a request goes: first, and when that one fails.
@@ -69,7 +71,9 @@ struct Head<'h> {
     method: &'h str,
     host: &'h str,
     path: &'h str,
-    scheme: &'h str,
+    /// What Envoy itself says: a client's word it has replaced, and in HTTP/2 `:scheme` is a client's word.
+    proto: &'h str,
+    upgrades: bool,
 }
 
 impl Request {
@@ -78,6 +82,7 @@ impl Request {
             tables,
             refused,
             ways: None,
+            says: false,
         }
     }
 
@@ -132,7 +137,7 @@ impl Request {
         let named: Vec<String> = named
             .map(|name| String::from_utf8_lossy(name).to_ascii_lowercase())
             // A client could name it to have it dropped, and with it where the request was meant to go.
-            .filter(|name| name != "host" && !name.starts_with(':'))
+            .filter(|name| !is_needed(name))
             .collect();
         for (name, _) in fields {
             let of_a_connection = OF_A_CONNECTION.contains(&name.as_str()) || named.contains(name);
@@ -151,7 +156,11 @@ impl Request {
     fn say(&self, head: &Head<'_>, tenant: &str) {
         self.set_http_request_header(TENANT, Some(&encoded(tenant)));
         self.set_http_request_header("x-forwarded-host", Some(head.host));
-        self.set_http_request_header("x-forwarded-proto", Some(head.scheme));
+        self.set_http_request_header("x-forwarded-proto", Some(head.proto));
+        if head.upgrades {
+            // What else it names the upstream, or whoever stands before it, would drop.
+            self.set_http_request_header("connection", Some("upgrade"));
+        }
         let peer = property(&["source", "address"]);
         let peer = peer
             .as_deref()
@@ -229,13 +238,18 @@ impl Way {
             region: region.map_or_else(String::new, |name| name.as_str().to_owned()),
             slot: found.slot.name(),
             reason: found.reason.name(),
-            address: address.cloned().unwrap_or_default(),
+            // Envoy would leave the path out.
+            address: address
+                .filter(|at| is_plain(at))
+                .cloned()
+                .unwrap_or_default(),
         }
     }
 
     fn nowhere(&self) -> Refusal {
         let (region, slot) = (&self.region, self.slot);
-        let why = format!("region {region} has no address for {slot} in the table");
+        let why =
+            format!("region {region} has no address for {slot} in the table, or one with a path");
         Refusal::new(503, "no_upstream", &why)
     }
 }
@@ -255,7 +269,8 @@ fn read(fields: &[(String, Bytes)]) -> Result<Head<'_>, Refusal> {
             .split('?')
             .next()
             .unwrap_or_default(),
-        scheme: of(":scheme").unwrap_or("http"),
+        proto: of("x-forwarded-proto").unwrap_or("http"),
+        upgrades: of("upgrade").is_some(),
     };
     // It would show the client what the edge says to upstreams.
     if matches!(head.method, "TRACE" | "CONNECT") {
@@ -321,12 +336,49 @@ impl HttpContext for Request {
                 self.set_http_response_header(&name, None);
             }
         }
-        let attempts = property(&["upstream", "request_attempt_count"]);
-        let again = attempts.is_some_and(|count| count.starts_with(&[2]));
-        let way = second.as_ref().filter(|_| again).unwrap_or(first);
+        let way = last(first, second.as_ref());
         self.set_http_response_header(REGION, Some(&way.region));
         self.set_http_response_header(SLOT, Some(way.slot));
         self.set_http_response_header(REASON, Some(way.reason));
+        let details = property(&["response", "code_details"]);
+        let by_envoy = details.is_some_and(|details| details != b"via_upstream");
+        let is_problem = || self.get_http_response_header("content-type");
+        if by_envoy && is_problem().as_deref() == Some("application/problem+json") {
+            self.says = true;
+            self.set_http_response_header("content-length", None);
+        }
         Action::Continue
     }
+
+    fn on_http_response_body(&mut self, length: usize, _: bool) -> Action {
+        if let (Some(Ways { first, second }), true) = (&self.ways, self.says) {
+            let way = last(first, second.as_ref());
+            let body = self.get_http_response_body(0, length).unwrap_or_default();
+            let body = String::from_utf8_lossy(&body).replace("{region}", &way.region);
+            let body = body.replace("{slot}", way.slot);
+            self.set_http_response_body(0, length, body.as_bytes());
+        }
+        Action::Continue
+    }
+}
+
+/// Where the last attempt went.
+fn last<'w>(first: &'w Way, second: Option<&'w Way>) -> &'w Way {
+    let Some(second) = second else { return first };
+    let attempts = property(&["upstream", "request_attempt_count"]);
+    match attempts.is_some_and(|count| count.starts_with(&[2])) {
+        true => second,
+        false => first,
+    }
+}
+
+/// Whether a request cannot do without a field, whatever it says of its connection.
+fn is_needed(name: &str) -> bool {
+    name.starts_with(':') || matches!(name, "host" | "content-length" | "transfer-encoding")
+}
+
+/// Whether an address has no path.
+fn is_plain(address: &str) -> bool {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    rest.split_once('/').is_none_or(|(_, path)| path.is_empty())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use halcyon_core::config::{FilterSettings, TableAt};
 use halcyon_core::endpoint::Scheme;
 use halcyon_core::hash::HashKey;
-use halcyon_core::table::{Gate, Table, TableKeys};
+use halcyon_core::table::{Gate, LONGEST, Table, TableKeys};
 use halcyon_core::tenant::TenantFrom;
 use halcyon_core::text::printable;
 use halcyon_core::time::Timestamp;
@@ -44,12 +44,8 @@ pub(crate) struct Tables {
 type Field = (String, Bytes);
 
 impl Tables {
-    /// Those of a filter with this configuration; `given` is its text.
-    pub(crate) fn new(
-        settings: FilterSettings,
-        given: &[u8],
-        now: Timestamp,
-    ) -> Result<Self, Vec<String>> {
+    /// Those of a filter with these settings.
+    pub(crate) fn new(settings: FilterSettings, now: Timestamp) -> Result<Self, Vec<String>> {
         let keys = TableKeys::parse(&settings.keys)?;
         let gate = Gate {
             keys,
@@ -59,6 +55,7 @@ impl Tables {
             let ours = table.is_for(gate.deployment.as_deref());
             ours.map_err(|why| vec![format!("TABLE: {why}")])?;
         }
+        let shared = Shared::of(settings.at.as_ref(), gate.deployment.as_deref());
         let metric = |kind, name| hostcalls::define_metric(kind, name).ok();
         let mut this = Self {
             tenant_from: settings.tenant_from,
@@ -71,7 +68,7 @@ impl Tables {
             etag: None,
             call: None,
             said: String::new(),
-            shared: Shared::of(given),
+            shared,
             epoch: metric(MetricType::Gauge, "halcyon_edge_table_epoch"),
             refused: metric(MetricType::Counter, "halcyon_edge_tables_refused_total"),
         };
@@ -172,6 +169,10 @@ impl Tables {
                 return Err(format!("no answer within {ms} ms, or none at all"));
             }
         }
+        if length > LONGEST {
+            // Not even a copy of it.
+            return Err(format!("it has {length} bytes; allowed: at most {LONGEST}"));
+        }
         let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, length);
         let body = body.ok().flatten().unwrap_or_default();
         let signature = field("x-halcyon-signature");
@@ -260,8 +261,8 @@ fn dice() -> u64 {
     HashKey::default().sip13(&nanoseconds)
 }
 
-/// What the threads of an Envoy share: by the configuration's text, so that two plugins do not take each
-/// other's.
+/// What the threads of an Envoy share: by where tables come from and whose they are, so that two plugins do not
+/// take each other's, and one whose other settings change goes on with its own.
 struct Shared {
     due: String,
     epoch: String,
@@ -272,8 +273,9 @@ struct Shared {
 type Kept = (Option<String>, Option<String>, Bytes);
 
 impl Shared {
-    fn of(given: &[u8]) -> Self {
-        let hash = HashKey::default().sip13(given);
+    fn of(at: Option<&TableAt>, deployment: Option<&str>) -> Self {
+        let at = at.map(|at| (at.cluster.as_str(), at.url.to_string()));
+        let hash = HashKey::default().sip13(format!("{at:?} {deployment:?}").as_bytes());
         let name = |what: &str| format!("halcyon/{hash:016x}/{what}");
         Self {
             due: name("due"),
@@ -328,4 +330,29 @@ impl Shared {
 fn number(value: Option<&[u8]>) -> u64 {
     let bytes = value.and_then(|value| value.try_into().ok());
     bytes.map_or(0, u64::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(settings: &str) -> String {
+        let settings = FilterSettings::from_json(settings).unwrap();
+        Shared::of(settings.at.as_ref(), settings.deployment.as_deref()).table
+    }
+
+    #[test]
+    fn whoever_asks_the_same_place_for_the_same_tables_shares_them_whatever_else_is_set() {
+        let of = |more: &str, path: &str| {
+            let url = format!(r#""TABLE_URL": "http://halcyon.internal:8080/{path}""#);
+            keys(&format!(r#"{{"TABLE_CLUSTER": "halcyon", {url}{more}}}"#))
+        };
+        let known = of("", "table");
+        assert_eq!(
+            of(r#", "TABLE_REFRESH_MS": 100, "TABLE_TOKEN": "x""#, "table"),
+            known
+        );
+        assert_ne!(of("", "other"), known);
+        assert_ne!(of(r#", "HALCYON_DEPLOYMENT": "bank""#, "table"), known);
+    }
 }
