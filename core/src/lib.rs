@@ -157,6 +157,7 @@ pub mod document;
 pub mod endpoint;
 pub mod forwarding;
 pub mod hash;
+pub mod health;
 pub mod ledger;
 pub mod placement;
 pub mod readiness;
