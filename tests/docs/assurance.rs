@@ -35,7 +35,13 @@ fn missing(root: &Path, reference: &str) -> Option<String> {
     let is_test = lines
         .windows(2)
         .any(|pair| pair[0] == "#[test]" && pair[1].starts_with(&begins));
-    (!is_test).then(|| format!("{file} has no test {test}"))
+    // A scenario that a macro makes a test of every edge of.
+    let listed = source.split("in_every_").skip(1).any(|list| {
+        let names = list.split('}').next().unwrap_or_default();
+        names.split([' ', ',', '\n', '{']).any(|name| name == test)
+    });
+    let is_scenario = listed && lines.iter().any(|line| line.starts_with(&begins));
+    (!is_test && !is_scenario).then(|| format!("{file} has no test {test}"))
 }
 
 #[test]
@@ -61,7 +67,7 @@ fn every_test_that_the_page_of_assurance_names_exists() {
         wrong.extend(tests.into_iter().filter_map(|test| missing(&root, test)));
     }
     assert_eq!(wrong, [""; 0]);
-    assert_eq!(laws, (1..=15).collect());
+    assert_eq!(laws, (1..=17).collect());
 }
 
 #[test]
