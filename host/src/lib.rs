@@ -8,6 +8,7 @@ pub mod driver;
 pub mod edge;
 pub mod health;
 pub mod journal;
+pub mod monitor;
 pub mod net;
 mod replace;
 pub mod signing;

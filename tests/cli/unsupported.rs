@@ -6,13 +6,10 @@ use halcyon_tests::store::Store;
 use crate::REGIONS;
 
 /// What the contract names and this version does not have.
-const ABSENT: [&str; 6] = [
+const ABSENT: [&str; 3] = [
     "HALCYON_SERVER",
     "HALCYON_TOKEN_FILE",
     "HALCYON_TOKENS_FILE",
-    "PROBE_FALL",
-    "PROBE_RISE",
-    "FAILBACK_HOLD_MS",
 ];
 
 #[test]

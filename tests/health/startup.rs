@@ -49,9 +49,9 @@ fn everything_that_is_malformed_is_reported_at_once() {
 #[test]
 fn what_this_version_does_not_have_is_refused_instead_of_ignored() {
     for (variable, value) in [
-        ("PROBE_FALL", "3"),
+        ("HALCYON_TOKENS_FILE", "tokens.toml"),
         ("HALCYON_SERVER", "http://x"),
-        ("PROBE_RISE", "2"),
+        ("HALCYON_TOKEN_FILE", "token"),
     ] {
         let lines = refused(&[], &[("REGIONS", "us-east"), (variable, value)]);
         assert_eq!(lines.len(), 1, "{lines:#?}");

@@ -3,6 +3,7 @@
 mod api;
 mod browser;
 mod fake;
+mod monitor;
 mod page;
 mod startup;
 mod wire;

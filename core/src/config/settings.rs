@@ -10,6 +10,7 @@ use super::dashboard::Dashboard;
 use super::endpoints::{read_dependencies, read_region_endpoints};
 use super::{Lookup, Problems, items, refuse_unsupported, value};
 use crate::endpoint::Endpoint;
+use crate::health::HealthRules;
 use crate::region::{NAME_RULE, RegionName, is_name};
 use crate::role::Actor;
 use crate::text::Seen;
@@ -100,6 +101,8 @@ pub struct Settings {
     pub probe_interval_ms: u64,
     /// Milliseconds one probe may take, 1 to 60,000.
     pub probe_timeout_ms: u64,
+    /// `PROBE_FALL`, `PROBE_RISE`, 1 to 100, and `FAILBACK_HOLD_MS`, 0 to 3,600,000.
+    pub health: HealthRules,
     /// Milliseconds `/ready` is 503 before the listener closes, 0 to 3,600,000.
     pub drain_ms: u64,
     /// How log lines are written.
@@ -161,6 +164,7 @@ impl Settings {
                 problems,
             ),
             probe_timeout_ms: read_number(lookup, "PROBE_TIMEOUT_MS", 500, 1..=60_000, problems),
+            health: read_health(lookup, problems),
             drain_ms: read_number(lookup, "DRAIN_MS", 5000, 0..=3_600_000, problems),
             log_format: read_log_format(lookup, problems),
         };
@@ -171,6 +175,23 @@ impl Settings {
     /// The name of this instance's region, `unknown` where none is configured.
     pub fn region_name(&self) -> &str {
         self.region.as_ref().map_or("unknown", RegionName::as_str)
+    }
+}
+
+fn read_health(lookup: Lookup<'_>, problems: &mut Problems) -> HealthRules {
+    let mut times = |name, default: u32| {
+        let found = read_number(lookup, name, default.into(), 1..=100, problems);
+        u32::try_from(found).unwrap_or(default)
+    };
+    let HealthRules {
+        fall,
+        rise,
+        hold_ms,
+    } = HealthRules::default();
+    HealthRules {
+        fall: times("PROBE_FALL", fall),
+        rise: times("PROBE_RISE", rise),
+        hold_ms: read_number(lookup, "FAILBACK_HOLD_MS", hold_ms, 0..=3_600_000, problems),
     }
 }
 

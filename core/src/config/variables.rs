@@ -21,7 +21,7 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
 
 /// Those that decide where tenants go, and those that must not be set where they do: what
 /// [`RegionConfig`](super::RegionConfig), its report and an edge look up.
-pub const REGION_VARIABLES: [&str; 17] = [
+pub const REGION_VARIABLES: [&str; 14] = [
     "REGIONS",
     "REGION_WEIGHTS",
     "PRIMARY_REGION",
@@ -36,9 +36,6 @@ pub const REGION_VARIABLES: [&str; 17] = [
     "HALCYON_SERVER",
     "HALCYON_TOKEN_FILE",
     "HALCYON_TOKENS_FILE",
-    "PROBE_FALL",
-    "PROBE_RISE",
-    "FAILBACK_HOLD_MS",
 ];
 
 /// Every variable this version reads.
@@ -230,12 +227,27 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "PROBE_INTERVAL_MS",
         "1000",
-        "how often each region is probed while a step bakes, 10 to 3600000 ms",
+        "how often each region is probed, by the monitor and while a step bakes, 10 to 3600000 ms; the monitor's probes come up to a tenth earlier or later",
     ),
     variable(
         "PROBE_TIMEOUT_MS",
         "500",
         "how long one probe of a region may take, 1 to 60000 ms",
+    ),
+    variable(
+        "PROBE_FALL",
+        "3",
+        "failed probes in a row after which the monitor takes a region out, 1 to 100; a leaky counter takes out one that loses a fifth of them, too",
+    ),
+    variable(
+        "PROBE_RISE",
+        "2",
+        "good probes in a row after which the monitor brings a region back, 1 to 100",
+    ),
+    variable(
+        "FAILBACK_HOLD_MS",
+        "10000",
+        "how long these have to go on before, 0 to 3600000 ms",
     ),
     variable(
         "DRAIN_MS",
@@ -257,7 +269,4 @@ pub const UNSUPPORTED: &[(&str, &str)] = &[
     ("HALCYON_SERVER", "a control plane"),
     ("HALCYON_TOKEN_FILE", "a control plane"),
     ("HALCYON_TOKENS_FILE", "the control API"),
-    ("PROBE_FALL", "the region monitor"),
-    ("PROBE_RISE", "the region monitor"),
-    ("FAILBACK_HOLD_MS", "the region monitor"),
 ];

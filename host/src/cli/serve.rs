@@ -79,9 +79,10 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
             return Err(Failure::usage(problems.errors));
         };
         raise_file_limit();
-        let health =
-            Health::new(environment.clone(), client).map_err(|why| Failure::usage(why.problems))?;
-        let dashboard = Dashboard::new(&environment, signer);
+        let health = Health::new(environment.clone(), client.clone())
+            .map_err(|why| Failure::usage(why.problems))?;
+        let dashboard = Dashboard::new(&environment, signer, Some(client));
+        let watched = dashboard.watched();
         // Before anybody is answered: whoever sees that may send a signal at once.
         let stop = on_signal().map_err(system("the system gives no signals"))?;
         let address = |listener: &TcpListener| {
@@ -93,6 +94,7 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
             address(&dashboard_port)?,
             &settings,
             &environment,
+            watched,
         );
         tokio::join!(
             health::serve(health_port, health, Limits::default(), stop.clone().wait()),
@@ -121,6 +123,7 @@ fn announce(
     dashboard: SocketAddr,
     settings: &Settings,
     environment: &Environment,
+    watched: usize,
 ) {
     let up = settings.dependencies.iter().map(|dependency| {
         (
@@ -146,15 +149,18 @@ fn announce(
         settings.region_name()
     );
     let page = format!("dashboard on http://{dashboard}/");
+    let watching = (watched > 0).then(|| format!("watching {watched} regions"));
     match settings.log_format {
         LogFormat::Text => {
             out::talk(up);
             out::talk(page);
+            watching.into_iter().for_each(out::talk);
             warnings.for_each(|warning| out::talk(format_args!("warning: {warning}")));
         }
         LogFormat::Json => {
             tracing::info!("{up}");
             tracing::info!("{page}");
+            watching.iter().for_each(|line| tracing::info!("{line}"));
             warnings.for_each(|warning| tracing::warn!("{warning}"));
         }
     }

@@ -14,10 +14,13 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use halcyon_core::config::{Problems, RegionConfig, Settings};
-use halcyon_core::placement::Router;
+use halcyon_core::placement::{RegionStatus, Router};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::health::Environment;
+use crate::monitor::Monitor;
+use crate::net::Client;
 use crate::net::server::{Limits, Serves, Site, Standing, capacity, serve_until};
 use crate::signing::TableSigner;
 use tables::Tables;
@@ -38,6 +41,7 @@ struct Inner {
     /// Where tenants go, or why that cannot be said.
     placement: Result<Placement, Problems>,
     tables: Tables,
+    monitor: Option<Arc<Monitor>>,
 }
 
 struct Placement {
@@ -47,16 +51,35 @@ struct Placement {
 
 impl Dashboard {
     /// Answers from the variables of `environment`, as they are now, with tables that `signer` signs.
-    pub fn new(environment: &Environment, signer: Option<TableSigner>) -> Self {
+    /// With a client the regions are watched, where that is configured.
+    pub fn new(
+        environment: &Environment,
+        signer: Option<TableSigner>,
+        client: Option<Client>,
+    ) -> Self {
         let (settings, _) = Settings::read(&**environment);
         let region = HeaderValue::from_str(settings.region_name());
         let tables = Tables::new(PathBuf::from(&settings.store_dir), signer);
+        let placement = placement(environment);
+        let config = placement.as_ref().ok().map(|placement| &placement.config);
+        let monitor = config
+            .zip(client)
+            .and_then(|(config, client)| Monitor::new(&settings, config, client));
         Self(Arc::new(Inner {
+            monitor,
             region: region.unwrap_or(HeaderValue::from_static("unknown")),
-            placement: placement(environment),
+            placement,
             tables,
             settings,
         }))
+    }
+
+    /// How many regions are watched.
+    pub fn watched(&self) -> usize {
+        self.0
+            .monitor
+            .as_ref()
+            .map_or(0, |monitor| monitor.watched())
     }
 
     /// Serves on `listener` until `stop` is ready, and then as long as closing takes.
@@ -67,6 +90,7 @@ impl Dashboard {
             ..limits
         };
         let drain = Duration::from_millis(self.0.settings.drain_ms);
+        let monitor = self.0.monitor.clone();
         let refusing = self.clone();
         let site = Site {
             serves: Serves::Router(routes::router(self)),
@@ -74,7 +98,20 @@ impl Dashboard {
             standing: Standing::default(),
             connections: Arc::new(AtomicUsize::new(0)),
         };
+        // In a set, so that it ends with the server.
+        let mut watching = JoinSet::new();
+        if let Some(monitor) = monitor {
+            watching.spawn(monitor.run());
+        }
         serve_until(listener, site, limits, stop, drain).await;
+    }
+}
+
+impl Inner {
+    /// What is known of the regions, in their order.
+    fn health(&self) -> Vec<RegionStatus> {
+        let monitor = self.monitor.as_deref();
+        monitor.map(Monitor::statuses).unwrap_or_default()
     }
 }
 

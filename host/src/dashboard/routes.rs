@@ -91,7 +91,8 @@ async fn placed(
 async fn table(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
     let issue = move |inner: &Inner, placement: &Placement| {
         let deployment = &inner.settings.deployment;
-        let issued = inner.tables.issue(&placement.config, deployment)?;
+        let health = || inner.health();
+        let issued = inner.tables.issue(&placement.config, &health, deployment)?;
         let etag = format!("\"{}\"", issued.epoch.number());
         let json = issued.json.to_string();
         let mut answer = tagged(&headers, &etag, "application/json", json);
@@ -115,7 +116,12 @@ async fn route(State(dashboard): State<Dashboard>, uri: Uri) -> Response {
     let answer = move |inner: &Inner, placement: &Placement| {
         let slots = inner.tables.slots(placement)?;
         let router = &placement.router;
-        Ok(object(&router.answer(&tenant, &[], &slots, explained)))
+        Ok(object(&router.answer(
+            &tenant,
+            &inner.health(),
+            &slots,
+            explained,
+        )))
     };
     placed(dashboard, answer).await
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use halcyon_core::config::RegionConfig;
-use halcyon_core::placement::{ReleaseView, SlotRule};
+use halcyon_core::placement::{RegionStatus, ReleaseView, SlotRule};
 use halcyon_core::release::{Phase, Release};
 use halcyon_core::table::{Epoch, Publisher, TableContent};
 use halcyon_core::time::Timestamp;
@@ -65,9 +65,15 @@ impl Tables {
     ///
     /// # Errors
     /// When the journal cannot be read or the table's number not be kept.
-    pub(super) fn issue(&self, config: &RegionConfig, deployment: &str) -> Result<Issued, String> {
+    pub(super) fn issue(
+        &self,
+        config: &RegionConfig,
+        health: &dyn Fn() -> Vec<RegionStatus>,
+        deployment: &str,
+    ) -> Result<Issued, String> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let content = |release: &Release| TableContent::of(config, release, &[], deployment);
+        // Asked for under the lock: a table of a greater number is never of an older state.
+        let content = |release: &Release| TableContent::of(config, release, &health(), deployment);
         let now = clock::now();
         let journal = state.refresh(&self.dir)?;
         let seen = content(journal.release());

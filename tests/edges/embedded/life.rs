@@ -30,7 +30,7 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_is_started() {
             ("UPSTREAM_IDLE_MS", "9"),
             ("HALCYON_DEPLOYMENT", "my shop"),
             ("HEALTH_PORT", "0"),
-            ("PROBE_FALL", "3"),
+            ("PROBE_FALL", "0"),
         ],
     );
     assert_eq!(output.status.code(), Some(2));
@@ -47,7 +47,7 @@ fn everything_that_is_wrong_is_said_at_once_and_nothing_is_started() {
         "UPSTREAM_TIMEOUT_MS: \"9\" is no number in range; allowed: 10 to 600000",
         "UPSTREAM_IDLE_MS: \"9\" is no number in range; allowed: 10 to 3600000",
         "HALCYON_DEPLOYMENT: \"my shop\" is not a deployment's name",
-        "PROBE_FALL: \"3\" asks for the region monitor",
+        "PROBE_FALL: \"0\" is no number in range; allowed: 1 to 100",
         "--ca-file: CA file \"nothing.pem\"",
     ] {
         assert_eq!(said.matches(line).count(), 1, "{line}: {said}");
