@@ -81,6 +81,11 @@ fn every_variable_has_the_default_of_the_reference() {
             deployment: "default".into(),
             probe_interval_ms: 1000,
             probe_timeout_ms: 500,
+            health: crate::health::HealthRules {
+                fall: 3,
+                rise: 2,
+                hold_ms: 10_000,
+            },
             drain_ms: 5000,
             log_format: LogFormat::Text,
         }
@@ -118,6 +123,9 @@ fn the_defaults_in_the_table_are_those_in_force() {
         ),
         ("PROBE_INTERVAL_MS", settings.probe_interval_ms.to_string()),
         ("PROBE_TIMEOUT_MS", settings.probe_timeout_ms.to_string()),
+        ("PROBE_FALL", settings.health.fall.to_string()),
+        ("PROBE_RISE", settings.health.rise.to_string()),
+        ("FAILBACK_HOLD_MS", settings.health.hold_ms.to_string()),
         ("DRAIN_MS", settings.drain_ms.to_string()),
         ("BUILD_VERSION", settings.build.version),
         ("GIT_SHA", settings.build.git_sha),
@@ -221,7 +229,7 @@ fn another_word_for_a_boolean_counts_as_false_with_a_warning() {
 /// What a number setting reads from the settings.
 type Number = fn(&Settings) -> u64;
 
-const NUMBERS: [(&str, u64, u64, Number); 6] = [
+const NUMBERS: [(&str, u64, u64, Number); 9] = [
     ("DASHBOARD_PORT", 0, 65_535, |settings| {
         settings.dashboard.port.into()
     }),
@@ -236,6 +244,11 @@ const NUMBERS: [(&str, u64, u64, Number); 6] = [
     }),
     ("PROBE_TIMEOUT_MS", 1, 60_000, |settings| {
         settings.probe_timeout_ms
+    }),
+    ("PROBE_FALL", 1, 100, |settings| settings.health.fall.into()),
+    ("PROBE_RISE", 1, 100, |settings| settings.health.rise.into()),
+    ("FAILBACK_HOLD_MS", 0, 3_600_000, |settings| {
+        settings.health.hold_ms
     }),
     ("DRAIN_MS", 0, 3_600_000, |settings| settings.drain_ms),
 ];
