@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use halcyon_tests::process::Serving;
+use halcyon_tests::process::{Serving, Signal};
 use halcyon_tests::region::{Answer, Region};
 use halcyon_tests::store::{Store, json_lines};
 use serde_json::Value;
@@ -190,6 +190,25 @@ fn two_of_three_are_taken_out_after_three_times_as_many_failures() {
     }
     watched.until(["down", "down", "up"]);
     assert!(watched.regions[0].asked().len() - before >= 9);
+}
+
+#[test]
+fn a_server_that_drains_watches_nobody_any_more() {
+    let watched = Watched::with(&[("DRAIN_MS", "3000")]);
+    watched.rounds(3);
+    watched.server.signal(Signal::TERM);
+    thread::sleep(Duration::from_millis(500));
+    let asked = || {
+        watched
+            .regions
+            .iter()
+            .map(|region| region.asked().len())
+            .sum::<usize>()
+    };
+    let before = asked();
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(asked(), before);
+    assert_eq!(watched.statuses(), ["up", "up", "up"]);
 }
 
 #[test]

@@ -98,11 +98,15 @@ impl Dashboard {
             standing: Standing::default(),
             connections: Arc::new(AtomicUsize::new(0)),
         };
-        // In a set, so that it ends with the server.
         let mut watching = JoinSet::new();
         if let Some(monitor) = monitor {
             watching.spawn(monitor.run());
         }
+        // It ends as draining begins: one of the regions may be this process.
+        let stop = async move {
+            stop.await;
+            drop(watching);
+        };
         serve_until(listener, site, limits, stop, drain).await;
     }
 }
