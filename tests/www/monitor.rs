@@ -137,7 +137,7 @@ fn a_region_that_is_gone_is_down_in_the_next_table_and_its_tenants_go_elsewhere_
 }
 
 #[test]
-fn what_is_not_ready_says_something_else_or_is_another_region_is_down() {
+fn what_is_not_ready_or_says_something_else_is_down() {
     for answer in [
         Answer::NotReady("db"),
         Answer::Body("<html>"),

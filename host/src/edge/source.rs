@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::tables::{LINE_MAX, Tables, read_regular};
+use crate::clock;
 use crate::net::{Stage, body, connect};
 use crate::signing::{SIGNATURE_HEADER, signature_file};
 
@@ -151,17 +152,9 @@ pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
             true => asked.refresh,
             false => asked.refresh.min(SOON),
         };
-        sleep(jittered(wait)).await;
+        // A fleet that started at once shall not ask at once.
+        sleep(clock::spread(wait, 0.2)).await;
     }
-}
-
-/// Give or take a fifth: a fleet that started at once shall not ask at once.
-fn jittered(wait: Duration) -> Duration {
-    let mut dice = [0; 2];
-    // Without randomness it is no more than not spread.
-    let _ = getrandom::fill(&mut dice);
-    let share = f64::from(u16::from_le_bytes(dice)) / f64::from(u16::MAX);
-    wait.mul_f64(0.8 + 0.4 * share)
 }
 
 struct Fetched {

@@ -15,6 +15,7 @@ use halcyon_core::time::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::clock;
 use crate::net::Client;
 use events::Events;
 
@@ -104,7 +105,8 @@ impl Monitor {
                 .probe_ready(endpoint, Some(&region.name), self.timeout);
             let outcome = asked.await.map(drop);
             self.record(place, number, outcome);
-            let rest = jittered(self.interval).saturating_sub(begun.elapsed());
+            // Many monitors, or one's many regions, shall not ask at once.
+            let rest = clock::spread(self.interval, 0.1).saturating_sub(begun.elapsed());
             sleep(rest).await;
         }
     }
@@ -151,13 +153,4 @@ impl Monitor {
     fn fleet(&self) -> MutexGuard<'_, Fleet> {
         self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Give or take a tenth: many monitors, or one's many regions, shall not ask at once.
-fn jittered(interval: Duration) -> Duration {
-    let mut dice = [0; 2];
-    // Without randomness it is no more than not spread.
-    let _ = getrandom::fill(&mut dice);
-    let share = f64::from(u16::from_le_bytes(dice)) / f64::from(u16::MAX);
-    interval.mul_f64(0.9 + 0.2 * share)
 }
