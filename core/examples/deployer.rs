@@ -219,6 +219,7 @@ fn plan() -> Result<Plan, Box<dyn Error>> {
         // With a hook on record, every region has to confirm every change.
         on_step: Some("built in".into()),
         on_step_dir: None,
+        by_server: false,
         deadline: None,
     })
 }

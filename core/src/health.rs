@@ -149,6 +149,8 @@ pub struct Fleet {
     regions: Vec<Region>,
     /// All of them fail: whoever probes sees nothing.
     blind: bool,
+    /// Which were out when automatic change was stopped, while it is.
+    frozen: Option<Vec<bool>>,
 }
 
 impl Fleet {
@@ -165,6 +167,7 @@ impl Fleet {
             rules,
             regions: all,
             blind: false,
+            frozen: None,
         }
     }
 
@@ -223,15 +226,65 @@ impl Fleet {
         self.changes(&before)
     }
 
+    /// Whether a region that is healthy would remain if this one were forced.
+    ///
+    /// ```
+    /// use halcyon_core::health::{Fleet, Forced, HealthRules};
+    /// let mut fleet = Fleet::new(HealthRules::default(), 2);
+    /// assert!(fleet.one_remains_without(0));
+    /// fleet.force(1, Some(Forced::Draining));
+    /// assert!(!fleet.one_remains_without(0));
+    /// ```
+    pub fn one_remains_without(&self, region: usize) -> bool {
+        let statuses = self.statuses();
+        let mut others = statuses.iter().enumerate();
+        others.any(|(other, status)| other != region && *status == RegionStatus::Up)
+    }
+
+    /// Stops all automatic change: whatever probes say from now on, regions stay as they are, until
+    /// [`thaw`](Self::thaw). What a person forces still holds. `out` are those that are out meanwhile; without,
+    /// those that are now.
+    pub fn freeze(&mut self, out: Option<&[usize]>) {
+        let mut held = Vec::new();
+        for (place, region) in self.regions.iter().enumerate() {
+            held.push(match out {
+                Some(out) => out.contains(&place),
+                None => self.is_out(place, region),
+            });
+        }
+        self.frozen = Some(held);
+    }
+
+    /// Lets probes count again. Answers what changes.
+    pub fn thaw(&mut self) -> Vec<Change> {
+        let before = self.statuses();
+        self.frozen = None;
+        self.changes(&before)
+    }
+
+    /// The regions that are out, forced ones aside.
+    pub fn out(&self) -> Vec<usize> {
+        let places = self.regions.iter().enumerate();
+        let out = places.filter(|(place, region)| self.is_out(*place, region));
+        out.map(|(place, _)| place).collect()
+    }
+
+    fn is_out(&self, place: usize, region: &Region) -> bool {
+        match &self.frozen {
+            Some(held) => held.get(place).copied().unwrap_or_default(),
+            None => region.out && !self.blind,
+        }
+    }
+
     /// What each region is to placement, in their order.
     pub fn statuses(&self) -> Vec<RegionStatus> {
-        let status = |region: &Region| match region.forced {
+        let status = |(place, region): (usize, &Region)| match region.forced {
             Some(Forced::Draining) => RegionStatus::Draining,
             Some(Forced::Forbidden) => RegionStatus::Forbidden,
-            None if region.out && !self.blind => RegionStatus::Down,
+            None if self.is_out(place, region) => RegionStatus::Down,
             None => RegionStatus::Up,
         };
-        self.regions.iter().map(status).collect()
+        self.regions.iter().enumerate().map(status).collect()
     }
 
     /// How a region is, for people; `None` where there is none.

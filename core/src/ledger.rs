@@ -105,6 +105,8 @@ pub struct Corruption {
 pub struct Ledger {
     head: Head,
     release: Release,
+    /// The last record that changed the release.
+    revision: u64,
     keys: keys::Keys,
 }
 
@@ -117,6 +119,18 @@ impl Ledger {
     /// The state that the records accepted so far add up to.
     pub fn release(&self) -> &Release {
         &self.release
+    }
+
+    /// The number of the last record that changed the release, 0 before the first: all of them do but those of
+    /// refusals. Whoever decided on an older one decided on what is no longer so.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn note_revision(&mut self, event: &Event, seq: u64) {
+        if !matches!(event, Event::PermissionDenied { .. }) {
+            self.revision = seq;
+        }
     }
 
     /// Verifies the next line (without its newline), parses it and folds it into the state.
@@ -146,6 +160,7 @@ impl Ledger {
         }
         record.agrees_with(&release).map_err(corrupt)?;
         self.release = release;
+        self.note_revision(&record.event, seq);
         self.keys.note(&record);
         self.head = Head {
             seq,
@@ -229,6 +244,7 @@ impl Ledger {
             let (line, hash) = record.to_line();
             lines.push_str(&line);
             lines.push('\n');
+            self.note_revision(&record.event, seq);
             self.keys.note(&record);
             self.head = Head { seq, hash };
         }
@@ -361,7 +377,7 @@ fn is_hash(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn sha256_hex(bytes: &[u8]) -> String {
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
         // Writing to a String cannot fail.

@@ -83,6 +83,7 @@
 //!     abort_on_err: true,
 //!     on_step: Some("./shift-traffic".into()),
 //!     on_step_dir: None,
+//!     by_server: false,
 //!     deadline: None,
 //! };
 //! let image = String::from("app:v2");
@@ -151,6 +152,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod access;
 pub mod breaker;
 pub mod config;
 pub mod document;

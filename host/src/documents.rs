@@ -37,7 +37,46 @@ impl Documents {
     }
 }
 
-fn text(path: &str) -> Result<String, String> {
+/// The content of a TOML file as it is now, not as it was when it was first read.
+///
+/// # Errors
+/// As [`Documents::read`].
+pub(crate) fn read_toml(path: &str) -> Result<Document, String> {
+    text(path).and_then(|text| toml(&text))
+}
+
+/// Reads TOML.
+///
+/// # Errors
+/// What is wrong and where, as one line.
+pub(crate) fn toml(text: &str) -> Result<Document, String> {
+    let mut document = parse_toml(text)?;
+    say_dates(&mut document);
+    Ok(document)
+}
+
+/// What the library hands a date on as: an object with one member of this name.
+const DATE: &str = "$__toml_private_datetime";
+
+/// Dates are text, as they are in JSON.
+fn say_dates(document: &mut Document) {
+    match document {
+        Document::List(items) => items.iter_mut().for_each(say_dates),
+        Document::Object(members) => {
+            if let [(name, Document::Text(date))] = &members[..]
+                && name == DATE
+            {
+                *document = Document::Text(date.clone());
+            } else {
+                members.iter_mut().for_each(|(_, value)| say_dates(value));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The text of a regular file of at most 16 MiB.
+pub(crate) fn text(path: &str) -> Result<String, String> {
     let io = |why: std::io::Error| format!("cannot be read: {why}");
     // A FIFO would keep the process waiting for its other end.
     let flags = rustix::fs::OFlags::NONBLOCK;
@@ -70,7 +109,7 @@ fn text(path: &str) -> Result<String, String> {
     })
 }
 
-fn toml(text: &str) -> Result<Document, String> {
+fn parse_toml(text: &str) -> Result<Document, String> {
     toml::from_str(text).map_err(|why: toml::de::Error| {
         let before = why
             .span()

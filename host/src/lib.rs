@@ -12,3 +12,4 @@ pub mod monitor;
 pub mod net;
 mod replace;
 pub mod signing;
+pub mod tokens;

@@ -6,11 +6,7 @@ use halcyon_tests::store::Store;
 use crate::REGIONS;
 
 /// What the contract names and this version does not have.
-const ABSENT: [&str; 3] = [
-    "HALCYON_SERVER",
-    "HALCYON_TOKEN_FILE",
-    "HALCYON_TOKENS_FILE",
-];
+const ABSENT: [&str; 2] = ["HALCYON_SERVER", "HALCYON_TOKEN_FILE"];
 
 #[test]
 fn a_variable_of_a_feature_this_version_lacks_is_refused_by_every_command() {
@@ -59,7 +55,7 @@ fn a_variable_of_a_feature_this_version_lacks_is_refused_by_every_command() {
 #[test]
 fn a_command_this_version_lacks_is_a_usage_error() {
     let store = Store::new();
-    for command in ["token", "help", "nonsense", "", "\u{1b}[2J"] {
+    for command in ["tokens", "help", "nonsense", "", "\u{1b}[2J"] {
         let ran = store.run(&[command]).exits(2);
         assert_eq!(ran.stdout, "");
         assert!(!ran.stderr.is_empty());

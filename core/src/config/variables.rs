@@ -21,7 +21,7 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
 
 /// Those that decide where tenants go, and those that must not be set where they do: what
 /// [`RegionConfig`](super::RegionConfig), its report and an edge look up.
-pub const REGION_VARIABLES: [&str; 14] = [
+pub const REGION_VARIABLES: [&str; 13] = [
     "REGIONS",
     "REGION_WEIGHTS",
     "PRIMARY_REGION",
@@ -35,7 +35,6 @@ pub const REGION_VARIABLES: [&str; 14] = [
     "HALCYON_DEPLOYMENT",
     "HALCYON_SERVER",
     "HALCYON_TOKEN_FILE",
-    "HALCYON_TOKENS_FILE",
 ];
 
 /// Every variable this version reads.
@@ -63,7 +62,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "DASHBOARD_BIND",
         "127.0.0.1",
-        "IP address the dashboard listens on; on one that is not loopback its API answers nobody, as this version has no tokens",
+        "IP address the dashboard listens on; on one that is not loopback its API answers only who has a token, or everybody who reads where HALCYON_TOKENS_FILE says anonymous_reads",
     ),
     variable(
         "DASHBOARD_HOSTS",
@@ -153,6 +152,11 @@ pub const VARIABLES: &[Variable] = &[
         "HALCYON_DEPLOYMENT",
         "default",
         "the deployment that routing tables are for, named like a region; an edge takes no other's",
+    ),
+    variable(
+        "HALCYON_TOKENS_FILE",
+        "none",
+        "TOML file of who may do what with the control API, as `halcyon token new` writes it; read again when it changes. Without one the API changes nothing for anybody",
     ),
     variable(
         "HALCYON_SIGNING_KEY_FILE",
@@ -268,5 +272,4 @@ pub const VARIABLES: &[Variable] = &[
 pub const UNSUPPORTED: &[(&str, &str)] = &[
     ("HALCYON_SERVER", "a control plane"),
     ("HALCYON_TOKEN_FILE", "a control plane"),
-    ("HALCYON_TOKENS_FILE", "the control API"),
 ];

@@ -240,3 +240,51 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn while_frozen_no_probe_changes_anything_and_a_person_does() {
+    let mut fleet = Fleet::new(HealthRules { hold_ms: 0, ..HealthRules::default() }, 3);
+    let mut probe = 0;
+    let mut rounds = |fleet: &mut Fleet, passes: [bool; 3], times: u64| {
+        let mut changes = Vec::new();
+        for _ in 0..times {
+            probe += 1;
+            for (region, passed) in passes.into_iter().enumerate() {
+                changes.extend(fleet.record(region, probe, passed, Timestamp(probe * 1_000)));
+            }
+        }
+        changes
+    };
+    rounds(&mut fleet, [true, false, true], 3);
+    assert_eq!(fleet.statuses(), [Up, Down, Up]);
+    fleet.freeze(None);
+    assert!(rounds(&mut fleet, [false, true, true], 50).is_empty());
+    assert_eq!(fleet.statuses(), [Up, Down, Up]);
+    assert_eq!(fleet.condition(0).unwrap().to_string(), "down", "what is seen is still said");
+    assert_eq!(fleet.force(2, Some(Forced::Draining)).len(), 1);
+    assert_eq!(fleet.statuses(), [Up, Down, Draining]);
+    let thawed = fleet.thaw();
+    assert_eq!(thawed.len(), 2, "{thawed:?}");
+    assert_eq!(fleet.statuses(), [Down, Up, Draining]);
+}
+
+#[test]
+fn a_freeze_is_taken_up_again_with_the_regions_that_were_out() {
+    let mut fleet = Fleet::new(HealthRules::default(), 3);
+    fleet.freeze(Some(&[1]));
+    assert_eq!((fleet.statuses(), fleet.out()), (Vec::from([Up, Down, Up]), Vec::from([1])));
+}
+
+#[test]
+fn the_last_healthy_region_is_known() {
+    let mut fleet = Fleet::new(HealthRules::default(), 3);
+    assert!((0..3).all(|region| fleet.one_remains_without(region)));
+    fleet.force(0, Some(Forced::Forbidden));
+    for probe in 0..30 {
+        fleet.record(1, probe, false, Timestamp(probe * 1_000));
+        fleet.record(2, probe, true, Timestamp(probe * 1_000));
+    }
+    assert_eq!(fleet.statuses(), [Forbidden, Down, Up]);
+    assert!(fleet.one_remains_without(0) && fleet.one_remains_without(1));
+    assert!(!fleet.one_remains_without(2));
+}

@@ -17,6 +17,7 @@ mod read;
 mod rejection;
 mod status;
 mod verbs;
+mod wish;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use plan::{Phase, Plan, Pool, Pools, RegionTarget, Weight, parse_canary_seq}
 pub use progress::{Apply, Step};
 pub use rejection::Rejection;
 pub use status::{Status, TrafficSplit};
+pub use wish::{BAKE_MAX_S, Wish};
 
 use crate::sorted::Sorted;
 use crate::time::Timestamp;

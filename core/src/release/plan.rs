@@ -243,6 +243,9 @@ pub struct Plan {
     /// The directory it runs in: where the release was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_step_dir: Option<String>,
+    /// Whether the control plane drives it: then it goes on there after a restart, by itself.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub by_server: bool,
     /// When the release is to be over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<crate::time::Timestamp>,

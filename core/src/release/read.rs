@@ -165,6 +165,7 @@ impl Plan {
             abort_on_err: members.flag_if_any("abort_on_err"),
             on_step: members.string_if_any("on_step"),
             on_step_dir: members.string_if_any("on_step_dir"),
+            by_server: members.flag_if_any("by_server"),
             deadline: deadline.and_then(|deadline| members.ok(deadline)),
         })
     }

@@ -44,6 +44,7 @@ pub(crate) fn plans() -> impl Strategy<Value = Plan> {
             abort_on_err,
             on_step: hook.then(|| "./shift".into()),
             on_step_dir: None,
+            by_server: false,
             deadline: None,
         },
     )

@@ -22,6 +22,7 @@ mod status;
 mod style;
 mod table;
 mod telemetry;
+mod token;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -100,6 +101,8 @@ enum Command {
     Table(table::Args),
     /// Make a key that signs routing tables
     Keygen(keygen::Args),
+    /// Let somebody ask the control API
+    Token(token::Args),
     /// Verify or read the audit log
     Audit(audit::Args),
     /// Ask a health server whether it is ready (the image's HEALTHCHECK)
@@ -137,6 +140,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Regions(args) => regions::run(args, &invocation),
         Command::Table(args) => table::run(&args, &invocation),
         Command::Keygen(args) => keygen::run(&args, &invocation),
+        Command::Token(args) => token::run(args, &invocation),
         Command::Audit(args) => audit::run(args, &invocation),
         Command::Healthcheck(args) => {
             healthcheck::run(args, crate::health::environment(), cli.output)

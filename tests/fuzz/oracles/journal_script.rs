@@ -237,6 +237,7 @@ fn plan(rest: &str) -> Option<Plan> {
         abort_on_err: true,
         on_step: hook.map(Into::into),
         on_step_dir: None,
+        by_server: false,
         deadline: None,
     })
 }

@@ -105,6 +105,7 @@ fn plan() -> Plan {
         abort_on_err: false,
         on_step: Some("./shift".into()),
         on_step_dir: None,
+        by_server: false,
         deadline: Some(Timestamp(1_759_400_000_000)),
     }
 }

@@ -165,6 +165,7 @@ fn plan(weights: &[i64]) -> Plan {
         abort_on_err: true,
         on_step: None,
         on_step_dir: None,
+        by_server: false,
         deadline: None,
     }
 }
@@ -173,6 +174,7 @@ fn with_hook(weights: &[i64]) -> Plan {
     Plan {
         on_step: Some("./shift".into()),
         on_step_dir: None,
+        by_server: false,
         ..plan(weights)
     }
 }

@@ -190,6 +190,7 @@ fn plan(abort_on_err: bool, hook: bool) -> Plan {
         abort_on_err,
         on_step: hook.then(|| "./shift".into()),
         on_step_dir: None,
+        by_server: false,
         deadline: None,
     }
 }

@@ -25,6 +25,7 @@ fn plan() -> Plan {
         abort_on_err: false,
         on_step: Some("./shift \"$HALCYON_REGION\" \\ \u{1f426}".into()),
         on_step_dir: Some("/srv/\u{2028}\n".into()),
+        by_server: false,
         deadline: Some(NOON),
     }
 }
