@@ -6,6 +6,7 @@ pub mod dashboard;
 pub mod documents;
 pub mod driver;
 pub mod edge;
+mod engine;
 pub mod health;
 pub mod journal;
 pub mod monitor;

@@ -13,7 +13,7 @@ mod rules;
 mod signing;
 mod table;
 mod topology;
-mod unsupported;
+mod absent;
 
 use halcyon_tests::region::Region;
 use halcyon_tests::store::{Ran, Store};

@@ -49,6 +49,8 @@ fn a_token_is_good_until_it_expires_and_for_its_tenant() {
         tokens.who("hlc_a", Timestamp(10_000)),
         Err(TokenError::Expired(Timestamp(10_000)))
     );
+    assert!(tokens.has(ann, Timestamp(9_999)) && !tokens.has(ann, Timestamp(10_000)));
+    assert!(!Tokens::default().has(ann, Timestamp(0)));
     assert_eq!(tokens.who("hlc_b", Timestamp(0)), Err(TokenError::Unknown));
     assert_eq!(tokens.who("", Timestamp(0)), Err(TokenError::Unknown));
 }

@@ -148,6 +148,12 @@ impl Tokens {
         }
     }
 
+    /// Whether this token is still one of them, and good.
+    pub fn has(&self, token: &Token, now: Timestamp) -> bool {
+        let known = self.place(&token.sha256).ok().and_then(|at| self.tokens.get(at));
+        known == Some(token) && token.expires.is_none_or(|end| now < end)
+    }
+
     fn place(&self, digest: &str) -> Result<usize, usize> {
         let by = |token: &Token| token.sha256.as_str().cmp(digest);
         self.tokens.binary_search_by(by)

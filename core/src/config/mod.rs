@@ -37,7 +37,7 @@ pub use settings::{
     BuildInfo, Dependency, Features, LogFormat, RegionEndpoint, Settings, required_envs,
 };
 pub use topology::{Topology, TopologyRegion};
-pub use variables::{REGION_VARIABLES, UNSUPPORTED, VARIABLES, Variable};
+pub use variables::{REGION_VARIABLES, VARIABLES, Variable};
 
 use crate::text::{Message, cut, message, trim};
 
@@ -213,18 +213,4 @@ pub(crate) fn count_of(list: &str) -> usize {
         count = count.saturating_add(usize::from(!item.is_empty()));
     }
     count
-}
-
-/// Reports every variable that is set and asks for something this version does not have.
-pub(crate) fn refuse_unsupported(lookup: Lookup<'_>, problems: &mut Problems) {
-    for (name, feature) in UNSUPPORTED {
-        if let Some(seen) = value(lookup, name) {
-            let what = message!(
-                "{?} asks for {}, which this version does not have; unset it",
-                &seen,
-                feature
-            );
-            problems.error(name, what);
-        }
-    }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::policy::{FailoverPolicy, Sticky, read_policy, read_sticky};
 use super::rules::read_rules;
 use super::weights::read_weights;
-use super::{Lookup, Problems, Said, Topology, count_of, items, refuse_unsupported, value};
+use super::{Lookup, Problems, Said, Topology, count_of, items, value};
 use crate::hash::HashKey;
 use crate::placement::TenantRules;
 use crate::region::{REGIONS_MAX, RegionName};
@@ -65,7 +65,6 @@ impl RegionConfig {
         let sticky = read_sticky(lookup, &mut problems);
         let key = read_key(lookup, &mut problems);
         let rules = read_rules(lookup, &regions, &mut problems);
-        refuse_unsupported(lookup, &mut problems);
         warn_of_a_foreign_current_region(lookup, &regions, &mut problems);
         (
             Self {

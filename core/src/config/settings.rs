@@ -8,7 +8,7 @@ use core::ops::RangeInclusive;
 
 use super::dashboard::Dashboard;
 use super::endpoints::{read_dependencies, read_region_endpoints};
-use super::{Lookup, Problems, items, refuse_unsupported, value};
+use super::{Lookup, Problems, items, value};
 use crate::endpoint::Endpoint;
 use crate::health::HealthRules;
 use crate::region::{NAME_RULE, RegionName, is_name};
@@ -168,7 +168,6 @@ impl Settings {
             drain_ms: read_number(lookup, "DRAIN_MS", 5000, 0..=3_600_000, problems),
             log_format: read_log_format(lookup, problems),
         };
-        refuse_unsupported(lookup, problems);
         (settings, found)
     }
 

@@ -19,9 +19,9 @@ const fn variable(name: &'static str, default: &'static str, meaning: &'static s
     }
 }
 
-/// Those that decide where tenants go, and those that must not be set where they do: what
+/// Those that decide where tenants go: what
 /// [`RegionConfig`](super::RegionConfig), its report and an edge look up.
-pub const REGION_VARIABLES: [&str; 13] = [
+pub const REGION_VARIABLES: [&str; 11] = [
     "REGIONS",
     "REGION_WEIGHTS",
     "PRIMARY_REGION",
@@ -33,8 +33,6 @@ pub const REGION_VARIABLES: [&str; 13] = [
     "HALCYON_TOPOLOGY",
     "REGION_ENDPOINTS",
     "HALCYON_DEPLOYMENT",
-    "HALCYON_SERVER",
-    "HALCYON_TOKEN_FILE",
 ];
 
 /// Every variable this version reads.
@@ -154,9 +152,24 @@ pub const VARIABLES: &[Variable] = &[
         "the deployment that routing tables are for, named like a region; an edge takes no other's",
     ),
     variable(
+        "HALCYON_SERVER",
+        "none",
+        "command line: http(s) address of a control plane; release, status, promote, pause, resume and rollback then ask it instead of the journal of this machine",
+    ),
+    variable(
+        "HALCYON_TOKEN_FILE",
+        "none",
+        "command line: file with the token shown to HALCYON_SERVER, and nowhere else",
+    ),
+    variable(
         "HALCYON_TOKENS_FILE",
         "none",
         "TOML file of who may do what with the control API, as `halcyon token new` writes it; read again when it changes. Without one the API changes nothing for anybody",
+    ),
+    variable(
+        "STEP_HOOK",
+        "none",
+        "server: command that makes each change in each region, for releases begun over the API; as --on-step of `halcyon release`",
     ),
     variable(
         "HALCYON_SIGNING_KEY_FILE",
@@ -265,11 +278,4 @@ pub const VARIABLES: &[Variable] = &[
         "log filter: error, warn, info, debug, trace, or per module",
     ),
     variable("NO_COLOR", "unset", "set to anything: no colour"),
-];
-
-/// Variables of features this version does not have, with the feature: setting one is an error,
-/// because ignoring it would route or release otherwise than its author thinks.
-pub const UNSUPPORTED: &[(&str, &str)] = &[
-    ("HALCYON_SERVER", "a control plane"),
-    ("HALCYON_TOKEN_FILE", "a control plane"),
 ];

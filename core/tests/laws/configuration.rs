@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use halcyon_core::config::{Settings, UNSUPPORTED, VARIABLES};
+use halcyon_core::config::{Settings, VARIABLES};
 use halcyon_core::endpoint::Endpoint;
 use halcyon_core::readiness::Readiness;
 use halcyon_core::regions::{
@@ -27,7 +27,6 @@ fn environments() -> impl Strategy<Value = BTreeMap<&'static str, String>> {
     let names: Vec<&'static str> = VARIABLES
         .iter()
         .map(|variable| variable.name)
-        .chain(UNSUPPORTED.iter().map(|(name, _)| *name))
         .collect();
     proptest::collection::btree_map(proptest::sample::select(names), values(), 0..20)
 }
@@ -41,7 +40,7 @@ proptest! {
         let problems = settings.errors.iter().chain(&settings.warnings).chain(&report.errors).chain(&report.warnings);
         for problem in problems {
             let name = problem.split(": ").next().unwrap();
-            prop_assert!(VARIABLES.iter().any(|variable| variable.name == name) || UNSUPPORTED.iter().any(|(other, _)| *other == name), "{}", problem);
+            prop_assert!(VARIABLES.iter().any(|variable| variable.name == name), "{}", problem);
             prop_assert!(problem.len() < 1000, "{}", problem);
             prop_assert!(!problem.chars().any(|c| c.is_control() || c == '\u{2028}' || c == '\u{202e}'), "{}", problem);
         }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use halcyon_core::config::Settings;
 use halcyon_core::release::{Command, Context, Phase, Rejection};
 
-use super::release::show;
+use super::release::{runtime, show};
 use super::settle::settle;
-use super::{Exit, Failure, Invocation, prose};
+use super::{Exit, Failure, Invocation, prose, remote};
 use crate::driver::{Cause, End};
 use crate::journal::{Journal, JournalError, driver_alive};
 
@@ -92,6 +92,9 @@ fn say(command: &Command, invocation: &Invocation) -> Result<Said, Failure> {
 /// Makes green live now.
 pub(super) fn promote(args: PromoteArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     let invocation = &args.store.over(invocation);
+    if let Some(api) = remote::server(invocation, None)? {
+        return runtime()?.block_on(remote::promote(api, invocation));
+    }
     let said = say(&Command::PromoteGreen, invocation)?;
     let end = settled(said, invocation)?;
     match end {
@@ -111,6 +114,9 @@ pub(super) fn promote(args: PromoteArgs, invocation: &Invocation) -> Result<Exit
 /// Gives blue everything, and waits until every region has confirmed.
 pub(super) fn rollback(args: RollbackArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     let invocation = &args.store.over(invocation);
+    if let Some(api) = remote::server(invocation, None)? {
+        return runtime()?.block_on(remote::rollback(api, &args.reason, invocation));
+    }
     let cannot_write = |failure: Failure| match failure.exit {
         // Nobody else will put it on record: that takes a person.
         Exit::Failed => Failure {
@@ -156,13 +162,16 @@ fn settled(said: Said, invocation: &Invocation) -> Result<(End, Option<Cause>), 
         invocation,
         client,
     ))?;
-    show::outcome(&Journal::open(dir)?, invocation)?;
+    show::outcome(Journal::open(dir)?.ledger(), invocation)?;
     Ok(end)
 }
 
 /// Holds the release.
 pub(super) fn pause(args: PauseArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     let invocation = &args.store.over(invocation);
+    if let Some(api) = remote::server(invocation, None)? {
+        return runtime()?.block_on(remote::pause(api, &args.reason, invocation));
+    }
     let said = say(
         &Command::Pause {
             reason: args.reason,
@@ -172,18 +181,21 @@ pub(super) fn pause(args: PauseArgs, invocation: &Invocation) -> Result<Exit, Fa
     if said.records == 0 {
         invocation.say("it is paused already");
     }
-    show::outcome(&said.journal, invocation)?;
+    show::outcome(said.journal.ledger(), invocation)?;
     Ok(Exit::Done)
 }
 
 /// Lets a paused release go on.
 pub(super) fn resume(args: ResumeArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     let invocation = &args.store.over(invocation);
+    if let Some(api) = remote::server(invocation, None)? {
+        return runtime()?.block_on(remote::resume(api, invocation));
+    }
     let said = say(&Command::Resume, invocation)?;
     if !driver_alive(said.journal.dir()) {
         invocation.say("no process drives it: `halcyon release --resume` goes on");
     }
-    show::outcome(&said.journal, invocation)?;
+    show::outcome(said.journal.ledger(), invocation)?;
     Ok(Exit::Done)
 }
 

@@ -14,6 +14,7 @@ mod prose;
 mod reference;
 mod regions;
 mod release;
+mod remote;
 mod route;
 mod serve;
 mod serving;

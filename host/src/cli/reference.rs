@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use clap::CommandFactory;
-use halcyon_core::config::{UNSUPPORTED, VARIABLES};
+use halcyon_core::config::VARIABLES;
 
 use serde_json::json;
 
@@ -97,10 +97,6 @@ pub fn environment_reference() -> String {
             variable.default,
             variable.meaning.replace('|', "\\|")
         );
-    }
-    page.push_str("\nThese ask for what this version does not have. Setting one is a configuration error (exit 2), never ignored:\n\n");
-    for (name, feature) in UNSUPPORTED {
-        let _ = writeln!(page, "- `{name}`: {feature}");
     }
     page
 }

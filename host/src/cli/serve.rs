@@ -16,6 +16,7 @@ use crate::health::{self, Environment, Health};
 use crate::net::Client;
 use crate::net::server::{Limits, raise_file_limit};
 use crate::signing::TableSigner;
+use crate::tokens::TokenFile;
 
 /// Serves /health, /ready, /__meta and /metrics, and on another port the dashboard, until SIGTERM or SIGINT.
 #[derive(Debug, Clone, clap::Args)]
@@ -49,6 +50,7 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
     let mut problems = redact_problems(problems, &*environment);
     let client = Client::new(args.ca_file.as_deref());
     let signer = TableSigner::of(&*environment);
+    let tokens = TokenFile::of(&*environment);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -69,9 +71,11 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
             ports.map(|(name, address)| open(name, address, &mut problems));
         let client = client.map_err(|why| problems.errors.push(format!("--ca-file: {why}")));
         let signer = signer.map_err(|why| problems.errors.push(why));
-        let (Ok(client), Ok(signer), Some(health_port), Some(dashboard_port), []) = (
+        let tokens = tokens.map_err(|why| problems.errors.extend(why));
+        let (Ok(client), Ok(signer), Ok(tokens), Some(health_port), Some(dashboard_port), []) = (
             client,
             signer,
+            tokens,
             health_port,
             dashboard_port,
             &problems.errors[..],
@@ -81,7 +85,8 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
         raise_file_limit();
         let health = Health::new(environment.clone(), client.clone())
             .map_err(|why| Failure::usage(why.problems))?;
-        let dashboard = Dashboard::new(&environment, signer, Some(client));
+        let dashboard = Dashboard::new(&environment, signer, tokens, Some(client));
+        let dashboard = dashboard.map_err(Failure::usage)?;
         let watched = dashboard.watched();
         // Before anybody is answered: whoever sees that may send a signal at once.
         let stop = on_signal().map_err(system("the system gives no signals"))?;

@@ -8,7 +8,7 @@ use halcyon_core::release::{Phase, Step};
 
 use super::release::show;
 use super::{Exit, Failure, Invocation};
-use crate::driver::{Cause, Driver, End, Hooks, Observer, World, end_of, signals};
+use crate::driver::{Cause, Driver, End, Hold, Hooks, Observer, World, end_of, signals};
 use crate::journal::{DriverLock, Journal};
 use crate::net::Client;
 
@@ -35,6 +35,7 @@ pub(super) fn driver(
         observer,
         deadline: None,
         rolling_back: false,
+        hold: tokio::sync::watch::channel(Hold::Never).1,
         signals: signals().map_err(|why| {
             Failure::new(Exit::Failed, format!("cannot listen to signals: {why}"))
         })?,

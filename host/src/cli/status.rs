@@ -7,7 +7,8 @@ use halcyon_core::ledger::StatusReport;
 use halcyon_core::release::{Phase, Release, Step};
 
 use super::control::StoreArgs;
-use super::release::parse_deadline;
+use super::release::{Runtime, parse_deadline, runtime};
+use super::remote::{self, History, Missing};
 use super::style::{BLUE, DIM, GREEN, NAME, WARN};
 use super::{Exit, Failure, Invocation, Output, prose};
 use crate::clock;
@@ -30,8 +31,59 @@ pub(super) struct Args {
     store: StoreArgs,
 }
 
-fn report(journal: &Journal) -> StatusReport {
-    journal.ledger().status(driver_alive(journal.dir()))
+/// Where the state is read from.
+enum Source {
+    /// The journal of this machine.
+    Here(Box<Journal>),
+    /// A control plane.
+    There(Runtime, Box<History>),
+}
+
+impl Source {
+    fn release(&self) -> &Release {
+        match self {
+            Source::Here(journal) => journal.release(),
+            Source::There(_, history) => history.ledger().release(),
+        }
+    }
+
+    fn report(&self) -> StatusReport {
+        match self {
+            Source::Here(journal) => journal.ledger().status(driver_alive(journal.dir())),
+            Source::There(_, history) => history.report(),
+        }
+    }
+
+    fn place(&self) -> String {
+        match self {
+            Source::Here(journal) => prose::short(&journal.dir().display().to_string()),
+            Source::There(_, history) => history.place(),
+        }
+    }
+
+    /// Waits a moment, and reads what is new. A control plane that does not answer may do so later.
+    fn wait(&mut self, invocation: &Invocation) -> Result<(), Failure> {
+        match self {
+            Source::Here(journal) => {
+                std::thread::sleep(Duration::from_millis(100));
+                journal.refresh()?;
+            }
+            Source::There(runtime, history) => {
+                std::thread::sleep(Duration::from_millis(300));
+                let read = runtime.block_on(async { Ok(history.refresh().await) })?;
+                match read {
+                    Ok(_) => history.found(),
+                    Err(Missing::Unreachable(failure)) if history.missed() => {
+                        let why = failure.problems.join("; ");
+                        invocation.warn(&format!("{why}; trying again"));
+                    }
+                    Err(Missing::Unreachable(_)) => {}
+                    Err(Missing::Lost(failure)) => return Err(failure),
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Shows the state once, or until.
@@ -74,22 +126,26 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         );
         return Err(Failure::usage(problems));
     }
-    let mut journal = Journal::open(settings?.store_dir)?;
+    let settings = settings?;
+    let mut source = match remote::server(invocation, None)? {
+        Some(api) => {
+            let runtime = runtime()?;
+            let history = runtime.block_on(History::read(api))?;
+            Source::There(runtime, Box::new(history))
+        }
+        None => Source::Here(Box::new(Journal::open(settings.store_dir)?)),
+    };
     let begin = Instant::now();
     let mut shown: Option<StatusReport> = None;
     let mut was_under_way = false;
     loop {
-        let answer = report(&journal);
+        let answer = source.report();
         let reached = until.is_none_or(|phase| phase == answer.status.state);
         let last = reached && !(args.watch && until.is_none());
         if (args.watch || last) && shown.as_ref() != Some(&answer) {
             invocation.answer(
                 || {
-                    human(
-                        &answer,
-                        journal.release(),
-                        &prose::short(&journal.dir().display().to_string()),
-                    )
+                    human(&answer, source.release(), &source.place())
                 },
                 &answer,
             )?;
@@ -113,11 +169,10 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         if patience.is_some_and(|patience| begin.elapsed() >= patience) {
             return Err(Failure::new(
                 Exit::DeadlineRanOut,
-                format!("--deadline ran out in state {}", journal.release().phase()),
+                format!("--deadline ran out in state {}", source.release().phase()),
             ));
         }
-        std::thread::sleep(Duration::from_millis(100));
-        journal.refresh()?;
+        source.wait(invocation)?;
     }
 }
 

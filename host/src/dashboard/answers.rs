@@ -7,8 +7,9 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use halcyon_core::text::json;
+use halcyon_core::text::{json, printable};
 use serde::Serialize;
+use sha2::Digest;
 
 use super::Dashboard;
 use crate::health::answers::problem;
@@ -57,6 +58,46 @@ impl Dashboard {
     }
 }
 
+/// An error (RFC 9457).
+#[derive(Serialize, utoipa::ToSchema, utoipa::ToResponse)]
+#[response(description = "What is wrong, and what is allowed", content_type = "application/problem+json")]
+pub(super) struct Problem {
+    /// about:blank.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: String,
+    /// The status.
+    status: u16,
+    /// What is wrong, and what is allowed.
+    detail: String,
+    /// Each of several problems.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    problems: Vec<String>,
+}
+
+/// An error of several problems.
+pub(super) fn problems(status: StatusCode, problems: &[String]) -> Response {
+    let problems: Vec<String> = problems.iter().map(|problem| printable(problem)).collect();
+    let body = Problem {
+        kind: "about:blank".into(),
+        title: status.canonical_reason().unwrap_or("Error").into(),
+        status: status.as_u16(),
+        detail: problems.join("; "),
+        problems,
+    };
+    let media = [(CONTENT_TYPE, "application/problem+json")];
+    (status, media, json(&body)).into_response()
+}
+
+/// A tag of these bytes.
+pub(super) fn etag(bytes: &[u8]) -> String {
+    let digest = sha2::Sha256::digest(bytes);
+    let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{digits}\"")
+}
+
 /// Bytes with a tag, or only the tag where the client has them.
 pub(super) fn tagged(
     asked: &HeaderMap,
@@ -70,6 +111,7 @@ pub(super) fn tagged(
     let known = asked.get_all(IF_NONE_MATCH).iter().any(|value| {
         let tags = value.to_str().unwrap_or_default().split(',');
         let mut tags = tags.map(|tag| tag.trim().trim_start_matches("W/"));
+        let etag = etag.trim_start_matches("W/");
         tags.any(|known| known == etag || known == "*")
     });
     let headers = [(ETAG, tag), (CACHE_CONTROL, REVALIDATED)];

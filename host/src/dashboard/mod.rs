@@ -1,35 +1,62 @@
-//! The dashboard: a page, and the API it asks.
+//! The control plane's port: a page, and the API that it, command lines and edges ask.
 //!
 //! The page decides where a tenant goes by itself, in WebAssembly, and shows whether this process agrees.
 
+mod admission;
 mod answers;
+mod audit;
+mod body;
+mod overrides;
+mod placement;
 mod query;
+mod records;
+mod releases;
 mod routes;
+mod state;
+mod stream;
 mod tables;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request};
 use halcyon_core::config::{Problems, RegionConfig, Settings};
 use halcyon_core::placement::{RegionStatus, Router};
+use halcyon_core::release::{Pools, RegionTarget};
+use hyper_util::service::TowerToHyperService;
+use hyper::service::Service;
 use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
+use crate::driver::Hold;
+use crate::engine::Engine;
 use crate::health::Environment;
+use crate::journal::LOG_NAME;
 use crate::monitor::Monitor;
 use crate::net::Client;
-use crate::net::server::{Limits, Serves, Site, Standing, capacity, serve_until};
+use crate::net::server::{
+    Answer, Bodies, Handler, Limits, RequestBody, Serves, Site, Standing, capacity, serve_until,
+};
 use crate::signing::TableSigner;
-use tables::Tables;
+use crate::tokens::TokenFile;
+use admission::{Pace, Peer};
+use tables::{Issued, Tables};
 
+pub(crate) use records::Records;
 pub(crate) use tables::CANARY_MS;
 
 /// Connections of the dashboard at most; fewer where the system allows the process few files, most of
 /// which are for the health server.
-const CONNECTIONS: usize = 256;
+const CONNECTIONS: usize = 4096;
+
+/// How often it is looked whether another process has appended to the journal.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What the dashboard answers from. Clones are the same one.
 #[derive(Clone)]
@@ -40,74 +67,175 @@ struct Inner {
     region: HeaderValue,
     /// Where tenants go, or why that cannot be said.
     placement: Result<Placement, Problems>,
+    records: Arc<Records>,
     tables: Tables,
+    /// `None` where the regions cannot be said.
     monitor: Option<Arc<Monitor>>,
+    tokens: Option<Arc<TokenFile>>,
+    client: Option<Client>,
+    /// What makes a change in a region, where releases begun here have that.
+    hook: Option<String>,
+    pace: Pace,
+    /// One verification at a time.
+    verifying: tokio::sync::Mutex<()>,
+    streams: Arc<Semaphore>,
+    /// Counts whatever a snapshot may show.
+    feed: watch::Sender<u64>,
+    ending: watch::Sender<bool>,
 }
 
 struct Placement {
     config: RegionConfig,
     router: Router,
+    warnings: Vec<String>,
 }
 
 impl Dashboard {
     /// Answers from the variables of `environment`, as they are now, with tables that `signer` signs.
-    /// With a client the regions are watched, where that is configured.
+    /// With a client the regions are watched, where that is configured, and releases are driven.
+    ///
+    /// # Errors
+    /// What is wrong with files that must be right before anybody is answered.
     pub fn new(
         environment: &Environment,
         signer: Option<TableSigner>,
+        tokens: Option<Arc<TokenFile>>,
         client: Option<Client>,
-    ) -> Self {
+    ) -> Result<Self, Vec<String>> {
         let (settings, _) = Settings::read(&**environment);
         let region = HeaderValue::from_str(settings.region_name());
-        let tables = Tables::new(PathBuf::from(&settings.store_dir), signer);
+        let records = Arc::new(Records::of(PathBuf::from(&settings.store_dir)));
         let placement = placement(environment);
         let config = placement.as_ref().ok().map(|placement| &placement.config);
-        let monitor = config
-            .zip(client)
-            .and_then(|(config, client)| Monitor::new(&settings, config, client));
-        Self(Arc::new(Inner {
+        let monitor = config.map(|config| Monitor::new(&settings, config, client.clone()));
+        let monitor = monitor.transpose();
+        let monitor = monitor.map_err(|why| vec![format!("HALCYON_STORE: {why}")])?;
+        let hook = environment.variable("STEP_HOOK");
+        Ok(Self(Arc::new(Inner {
             monitor,
             region: region.unwrap_or(HeaderValue::from_static("unknown")),
             placement,
-            tables,
+            tables: Tables::new(records.clone(), signer),
+            records,
+            tokens,
+            client,
+            hook: hook.filter(|command| !command.is_empty()),
+            pace: Pace::default(),
+            verifying: tokio::sync::Mutex::default(),
+            streams: Arc::new(Semaphore::new(stream::STREAMS)),
+            feed: watch::Sender::new(0),
+            ending: watch::Sender::new(false),
             settings,
-        }))
+        })))
     }
 
     /// How many regions are watched.
     pub fn watched(&self) -> usize {
-        self.0
-            .monitor
-            .as_ref()
-            .map_or(0, |monitor| monitor.watched())
+        let monitor = self.0.monitor.as_ref();
+        monitor.map_or(0, |monitor| monitor.watched())
     }
 
     /// Serves on `listener` until `stop` is ready, and then as long as closing takes.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let limits = Limits::default();
         let limits = Limits {
-            connections: (capacity(&limits) / 8).clamp(1, CONNECTIONS),
+            connections: (capacity(&limits) / 4).clamp(1, CONNECTIONS),
+            body_bytes: body::LARGE as u64,
+            bodies: Bodies::Streamed,
             ..limits
         };
         let drain = Duration::from_millis(self.0.settings.drain_ms);
-        let monitor = self.0.monitor.clone();
         let refusing = self.clone();
         let site = Site {
-            serves: Serves::Router(routes::router(self)),
+            serves: Serves::Handler(Arc::new(Handled(routes::router(self.clone())))),
             refuse: Box::new(move |why| refusing.refuse(why)),
             standing: Standing::default(),
             connections: Arc::new(AtomicUsize::new(0)),
         };
         let mut watching = JoinSet::new();
-        if let Some(monitor) = monitor {
-            watching.spawn(monitor.run());
+        if let Some(monitor) = &self.0.monitor {
+            watching.spawn(monitor.clone().run());
         }
+        if let Some(tokens) = &self.0.tokens {
+            watching.spawn(tokens.clone().watch());
+        }
+        let (hold, held) = watch::channel(Hold::Never);
+        let engine = self.engine(held);
+        let driving = tokio::spawn(async move {
+            if let Some(engine) = engine {
+                engine.run().await;
+            }
+        });
+        let hold = Arc::new(hold);
+        watching.spawn(self.clone().listen(hold.clone()));
+        let ending = self.clone();
         // It ends as draining begins: one of the regions may be this process.
         let stop = async move {
             stop.await;
             drop(watching);
+            hold.send_replace(Hold::Ending);
+            ending.0.ending.send_replace(true);
         };
         serve_until(listener, site, limits, stop, drain).await;
+        // A hook that it has begun is ended before the process is.
+        let _ = driving.await;
+    }
+
+    fn engine(&self, hold: watch::Receiver<Hold>) -> Option<Engine> {
+        Some(Engine {
+            records: self.0.records.clone(),
+            settings: self.0.settings.clone(),
+            client: self.0.client.clone()?,
+            changes: self.0.feed.subscribe(),
+            hold,
+        })
+    }
+
+    /// Hears of what changes, and tells of it.
+    async fn listen(self, hold: Arc<watch::Sender<Hold>>) {
+        let log = self.0.records.dir().join(LOG_NAME);
+        let monitor = self.0.monitor.as_ref();
+        let mut changes = monitor.map(|monitor| monitor.changes());
+        let mut seen = None;
+        loop {
+            let frozen = monitor.is_some_and(|monitor| monitor.freeze().is_some());
+            let wanted = if frozen { Hold::Frozen } else { Hold::Never };
+            hold.send_if_modified(|hold| std::mem::replace(hold, wanted) != wanted);
+            let moved = async {
+                match &mut changes {
+                    Some(changes) => drop(changes.changed().await),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = moved => self.0.feed_changed(),
+                () = sleep(LOOK) => {
+                    let now = std::fs::metadata(&log).map(|found| found.len()).ok();
+                    if std::mem::replace(&mut seen, now) != now {
+                        self.0.feed_changed();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Hands requests to the router, with who sends them.
+struct Handled(axum::Router);
+
+impl Handler for Handled {
+    fn answer(&self, request: Request<RequestBody>, peer: Option<SocketAddr>) -> Answer {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Peer(peer));
+        let answer = TowerToHyperService::new(self.0.clone()).call(request);
+        Box::pin(async move {
+            let mut answer = match answer.await {
+                Ok(answer) => answer,
+                Err(never) => match never {},
+            };
+            routes::say_allowed(&mut answer);
+            answer
+        })
     }
 }
 
@@ -117,15 +245,63 @@ impl Inner {
         let monitor = self.monitor.as_deref();
         monitor.map(Monitor::statuses).unwrap_or_default()
     }
+
+    /// The table in force. Blocks on the disk.
+    fn issue(&self, placement: &Placement) -> Result<Issued, String> {
+        let health = || self.health();
+        let deployment = &self.settings.deployment;
+        self.tables.issue(&placement.config, &health, deployment)
+    }
+
+    /// Says that a snapshot may be another one by now.
+    fn feed_changed(&self) {
+        self.feed.send_modify(|number| *number = number.wrapping_add(1));
+    }
+
+    /// Where a hook runs: a release that is gone on with after a restart has it in the same place.
+    fn hook_dir(&self) -> Option<String> {
+        self.hook.as_ref()?;
+        std::env::current_dir().ok()?.to_str().map(str::to_owned)
+    }
+
+    /// The regions that a release can go to: those with an address.
+    fn targets(&self) -> Vec<RegionTarget> {
+        let Ok(placement) = &self.placement else {
+            return Vec::new();
+        };
+        let topology = &placement.config.topology;
+        let targets = placement.config.regions.iter().filter_map(|name| {
+            let mut listed = self.settings.region_endpoints.iter();
+            let listed = listed.find(|known| known.name == *name);
+            let placed = topology.region(name);
+            let known = || placed?.health.clone();
+            let url = listed.map(|known| known.endpoint.clone()).or_else(known)?;
+            let pools = placed.map(|placed| Pools {
+                blue: placed.blue.clone(),
+                green: placed.green.clone(),
+            });
+            Some(RegionTarget {
+                name: name.to_string(),
+                url,
+                named: true,
+                pools: pools.unwrap_or_default(),
+            })
+        });
+        targets.collect()
+    }
 }
 
 fn placement(environment: &Environment) -> Result<Placement, Problems> {
-    let (config, _) = RegionConfig::read(&**environment);
+    let (config, problems) = RegionConfig::read(&**environment);
     match Router::from_lookup(&**environment) {
-        Ok(router) => Ok(Placement { config, router }),
+        Ok(router) => Ok(Placement {
+            config,
+            router,
+            warnings: problems.warnings,
+        }),
         Err(why) => Err(Problems {
             errors: why.0,
-            warnings: Vec::new(),
+            warnings: problems.warnings,
         }),
     }
 }

@@ -1,45 +1,127 @@
-//! The paths of the dashboard.
+//! The paths of the dashboard, and the description of its API that is made from them.
 
-use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::HOST;
+use axum::http::header::{ALLOW, HOST};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
-use axum::response::Response;
-use axum::routing::any;
-use halcyon_core::text::{Seen, printable};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use halcyon_core::access::Ability;
+use halcyon_core::text::Seen;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::answers::{object, tagged};
-use super::query::parameter;
-use super::{Dashboard, Inner, Placement};
+use super::admission::{self, Admission};
+use super::answers::tagged;
+use super::{Dashboard, audit, overrides, placement, releases, state, stream};
 use crate::health::answers::{method_not_allowed, problem};
-use crate::signing::SIGNATURE_HEADER;
+
+/// What the description says of the whole.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Halcyon control API",
+        description = "Where tenants go, what regions are, and the release under way. Reading needs no token on a loopback address or with anonymous_reads; every change needs one.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    servers((url = "/"))
+)]
+struct Description;
+
+/// The description, as JSON.
+#[derive(Clone)]
+struct Described {
+    json: axum::body::Bytes,
+    etag: String,
+}
 
 /// Everything, behind the checks that hold for all of it.
 pub(super) fn router(dashboard: Dashboard) -> Router {
-    let api = Router::new()
-        .route("/api/v1/table", any(table))
-        .route("/api/v1/route", any(route))
-        .route_layer(middleware::from_fn_with_state(dashboard.clone(), may_read));
-    api.fallback(any(file))
+    let (api, mut description) = api(&dashboard).split_for_parts();
+    let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let components = description.components.get_or_insert_default();
+    components.add_security_scheme("token", scheme);
+    let json = serde_json::to_vec(&description).unwrap_or_default();
+    let described = Described {
+        etag: super::answers::etag(&json),
+        json: json.into(),
+    };
+    let described = Extension(described);
+    api.route("/openapi.json", axum::routing::get(openapi).layer(described))
+        .method_not_allowed_fallback(async || {
+            problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "the method is not allowed here",
+            )
+        })
+        .fallback(file)
+        .layer(middleware::from_fn_with_state(
+            dashboard.clone(),
+            admission::pace,
+        ))
         .layer(middleware::from_fn_with_state(dashboard.clone(), check))
         .with_state(dashboard)
 }
 
+/// The paths of the API, each behind what it takes to call it.
+fn api(dashboard: &Dashboard) -> OpenApiRouter<Dashboard> {
+    let behind = |ability: Ability, routes: OpenApiRouter<Dashboard>| {
+        let admission: Admission = (dashboard.clone(), ability);
+        routes.route_layer(middleware::from_fn_with_state(admission, admission::admit))
+    };
+    let reads = OpenApiRouter::new()
+        .routes(routes!(state::state))
+        .routes(routes!(placement::route, placement::route_many))
+        .routes(routes!(audit::audit))
+        .routes(routes!(audit::verify))
+        .routes(routes!(audit::region_events))
+        .routes(routes!(stream::stream))
+        .routes(routes!(releases::shown));
+    let tables = OpenApiRouter::new().routes(routes!(placement::table));
+    let overrides = OpenApiRouter::new().routes(routes!(overrides::set, overrides::unset));
+    let freeze = OpenApiRouter::new().routes(routes!(overrides::freeze, overrides::unfreeze));
+    let releases = OpenApiRouter::new()
+        .routes(routes!(releases::begin))
+        .routes(routes!(releases::promote))
+        .routes(routes!(releases::pause))
+        .routes(routes!(releases::resume))
+        .routes(routes!(releases::rollback));
+    OpenApiRouter::with_openapi(Description::openapi())
+        .merge(behind(Ability::Read, reads))
+        .merge(behind(Ability::Table, tables))
+        .merge(behind(Ability::Drain, overrides))
+        .merge(behind(Ability::Freeze, freeze))
+        .merge(behind(Ability::Release, releases))
+}
+
 /// The host by its name first: whoever came here under another one learns nothing else.
 async fn check(State(dashboard): State<Dashboard>, request: Request, next: Next) -> Response {
-    let answer = match (foreign_host(&dashboard, &request), request.method()) {
-        (Some(host), _) => {
+    let answer = match foreign_host(&dashboard, &request) {
+        Some(host) => {
             let detail = format!(
                 "{} is no name of this dashboard; allowed: those of DASHBOARD_HOSTS",
                 Seen(&host)
             );
             problem(StatusCode::MISDIRECTED_REQUEST, &detail)
         }
-        (None, &(Method::GET | Method::HEAD)) => next.run(request).await,
-        (None, _) => method_not_allowed(),
+        None => next.run(request).await,
     };
     dashboard.stamp(answer)
+}
+
+/// Says the methods of a path as RFC 9110 writes a list. The router adds them behind all layers.
+pub(super) fn say_allowed(answer: &mut Response) {
+    let allowed = answer.headers().get(ALLOW);
+    let allowed = allowed.and_then(|value| value.to_str().ok());
+    let Some(allowed) = allowed else {
+        return;
+    };
+    let spaced = allowed.split(',').map(str::trim).collect::<Vec<_>>();
+    if let Ok(value) = HeaderValue::from_str(&spaced.join(", ")) {
+        answer.headers_mut().insert(ALLOW, value);
+    }
 }
 
 /// The name that a request asks for, where it is none of this dashboard's.
@@ -55,73 +137,20 @@ fn foreign_host(dashboard: &Dashboard, request: &Request) -> Option<String> {
     hosts.into_iter().find(foreign)
 }
 
-/// On loopback anybody may read; elsewhere a token says who may, and this version has none.
-async fn may_read(State(dashboard): State<Dashboard>, request: Request, next: Next) -> Response {
-    if dashboard.0.settings.dashboard.bind.is_loopback() {
-        return next.run(request).await;
+async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if !matches!(method, Method::GET | Method::HEAD) {
+        return method_not_allowed();
     }
-    let detail = "reading needs a token where DASHBOARD_BIND is not loopback, and this version has none; allowed: DASHBOARD_BIND=127.0.0.1";
-    problem(StatusCode::UNAUTHORIZED, detail)
-}
-
-async fn file(uri: Uri, headers: HeaderMap) -> Response {
     match halcyon_www::file(uri.path()) {
         Some(file) => tagged(&headers, file.etag, file.content_type, file.bytes),
         None => problem(
             StatusCode::NOT_FOUND,
-            "there are /, /api/v1/table and /api/v1/route?tenant=…",
+            "there are /, /openapi.json and the paths it names",
         ),
     }
 }
 
-/// Does what blocks on the disk; what is wrong with that or with the configuration is said as 503.
-async fn placed(
-    dashboard: Dashboard,
-    work: impl FnOnce(&Inner, &Placement) -> Result<Response, String> + Send + 'static,
-) -> Response {
-    let done = tokio::task::spawn_blocking(move || match &dashboard.0.placement {
-        Ok(placement) => work(&dashboard.0, placement),
-        Err(problems) => Err(printable(&problems.errors.join("; "))),
-    });
-    let done = done.await;
-    let done = done.unwrap_or_else(|_| Err("the work broke off".into()));
-    done.unwrap_or_else(|why| problem(StatusCode::SERVICE_UNAVAILABLE, &why))
-}
-
-async fn table(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
-    let issue = move |inner: &Inner, placement: &Placement| {
-        let deployment = &inner.settings.deployment;
-        let health = || inner.health();
-        let issued = inner.tables.issue(&placement.config, &health, deployment)?;
-        let etag = format!("\"{}\"", issued.epoch.number());
-        let json = issued.json.to_string();
-        let mut answer = tagged(&headers, &etag, "application/json", json);
-        let signature = issued.signature.as_deref();
-        let signature = signature.and_then(|text| HeaderValue::from_str(text).ok());
-        if let Some(signature) = signature {
-            answer.headers_mut().insert(SIGNATURE_HEADER, signature);
-        }
-        Ok(answer)
-    };
-    placed(dashboard, issue).await
-}
-
-async fn route(State(dashboard): State<Dashboard>, uri: Uri) -> Response {
-    let query = uri.query().unwrap_or_default();
-    let Some(Ok(tenant)) = parameter(query, "tenant") else {
-        let detail = "the query has no tenant in UTF-8; allowed: ?tenant=ID, and &explain=true for the steps";
-        return problem(StatusCode::BAD_REQUEST, detail);
-    };
-    let explained = parameter(query, "explain") == Some(Ok("true".into()));
-    let answer = move |inner: &Inner, placement: &Placement| {
-        let slots = inner.tables.slots(placement)?;
-        let router = &placement.router;
-        Ok(object(&router.answer(
-            &tenant,
-            &inner.health(),
-            &slots,
-            explained,
-        )))
-    };
-    placed(dashboard, answer).await
+async fn openapi(Extension(described): Extension<Described>, headers: HeaderMap) -> Response {
+    let Described { json, etag } = described;
+    tagged(&headers, &etag, "application/json", json).into_response()
 }

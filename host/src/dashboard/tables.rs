@@ -1,6 +1,5 @@
 //! The table in force: issued anew when something in it changes, and while a canary has a share that ends.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use halcyon_core::config::RegionConfig;
@@ -9,9 +8,8 @@ use halcyon_core::release::{Phase, Release};
 use halcyon_core::table::{Epoch, Publisher, TableContent};
 use halcyon_core::time::Timestamp;
 
-use super::Placement;
+use super::{Placement, Records};
 use crate::clock;
-use crate::journal::{Epochs, Journal};
 use crate::signing::TableSigner;
 
 /// How long an edge that hears nothing new gives green its share, in milliseconds: three minutes.
@@ -22,15 +20,9 @@ const RENEW_MS: u64 = 120_000;
 
 /// The tables of one store.
 pub(super) struct Tables {
-    dir: PathBuf,
+    records: Arc<Records>,
     signer: Option<TableSigner>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    journal: Option<Journal>,
-    last: Option<Issued>,
+    last: Mutex<Option<Issued>>,
 }
 
 /// A table that has been issued.
@@ -56,9 +48,13 @@ impl Issued {
 }
 
 impl Tables {
-    pub(super) fn new(dir: PathBuf, signer: Option<TableSigner>) -> Self {
-        let state = Mutex::default();
-        Self { dir, signer, state }
+    pub(super) fn new(records: Arc<Records>, signer: Option<TableSigner>) -> Self {
+        let last = Mutex::default();
+        Self {
+            records,
+            signer,
+            last,
+        }
     }
 
     /// The table in force. Blocks on the disk.
@@ -71,25 +67,26 @@ impl Tables {
         health: &dyn Fn() -> Vec<RegionStatus>,
         deployment: &str,
     ) -> Result<Issued, String> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // Asked for under the lock: a table of a greater number is never of an older state.
         let content = |release: &Release| TableContent::of(config, release, &health(), deployment);
         let now = clock::now();
-        let journal = state.refresh(&self.dir)?;
-        let seen = content(journal.release());
-        let release = journal.release().clone();
-        if let Some(last) = &state.last
-            && last.holds(&seen, &release, now)
+        let found = self.records.look(|view| view.journal().release().clone());
+        let found = found.map_err(|why| why.to_string())?;
+        let seen = content(&found);
+        if let Some(last) = &*known
+            && last.holds(&seen, &found, now)
         {
             return Ok(last.clone());
         }
         // The journal is read again while nobody can append: a table of a greater number is never of an
         // older state.
-        let mut epochs = Epochs::lock(&self.dir).map_err(|why| why.to_string())?;
-        let journal = state.refresh(&self.dir)?;
-        let content = content(journal.release());
-        let now = clock::now();
-        let epoch = epochs.next(now).map_err(|why| why.to_string())?;
+        let (content, epoch, now) = self.records.under_lock(|view, epochs| {
+            let content = content(view.journal().release());
+            let now = clock::now();
+            let epoch = epochs.next(now).map_err(|why| why.to_string())?;
+            Ok((content, epoch, now))
+        })?;
         let ends = content.clone().valid_until(now.plus(CANARY_MS));
         let json: Arc<str> = Publisher::json_of(&ends, epoch, now).into();
         let signature = self.signer.as_ref();
@@ -101,7 +98,7 @@ impl Tables {
             content,
             at: now,
         };
-        state.last = Some(issued.clone());
+        *known = Some(issued.clone());
         Ok(issued)
     }
 
@@ -110,19 +107,10 @@ impl Tables {
     /// # Errors
     /// When the journal cannot be read.
     pub(super) fn slots(&self, placement: &Placement) -> Result<SlotRule, String> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let view: Option<ReleaseView<'_>> = state.refresh(&self.dir)?.release().view();
-        Ok(placement.router.slot_rule(view))
-    }
-}
-
-impl State {
-    fn refresh(&mut self, dir: &PathBuf) -> Result<&Journal, String> {
-        let read = match self.journal.take() {
-            None => Journal::open(dir),
-            Some(mut journal) => journal.refresh().map(|_| journal),
-        };
-        let journal = read.map_err(|why| why.to_string())?;
-        Ok(self.journal.insert(journal))
+        let slots = self.records.look(|view| {
+            let release: Option<ReleaseView<'_>> = view.journal().release().view();
+            placement.router.slot_rule(release)
+        });
+        slots.map_err(|why| why.to_string())
     }
 }

@@ -19,6 +19,30 @@ pub enum Interrupt {
     Deadline,
     /// A signal came.
     Signal(Signal),
+    /// The release is to be left as it is.
+    Hold,
+}
+
+/// Whether a driver leaves a release as it is, for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// It does not.
+    Never,
+    /// Nothing is to change by itself: what goes back to blue goes on.
+    Frozen,
+    /// The process ends, and another one goes on.
+    Ending,
+}
+
+impl Hold {
+    /// Whether this is left.
+    pub(super) fn holds(self, rollback: bool) -> bool {
+        match self {
+            Hold::Never => false,
+            Hold::Frozen => !rollback,
+            Hold::Ending => true,
+        }
+    }
 }
 
 /// A signal that asks to stop.
@@ -102,6 +126,7 @@ pub(super) async fn next(
     journal: &Journal,
     deadline: Option<Instant>,
     signals: Option<watch::Receiver<Option<Signal>>>,
+    (mut hold, rollback): (watch::Receiver<Hold>, bool),
 ) -> Interrupt {
     let path = journal.dir().join(LOG_NAME);
     let seen = journal.seen_bytes();
@@ -133,8 +158,15 @@ pub(super) async fn next(
             None => std::future::pending().await,
         }
     };
+    let held = async move {
+        if hold.wait_for(|hold| hold.holds(rollback)).await.is_err() {
+            // Nobody is left who could say so.
+            std::future::pending::<()>().await;
+        }
+    };
     tokio::select! {
         signal = signalled => Interrupt::Signal(signal),
+        () = held => Interrupt::Hold,
         () = deadline => Interrupt::Deadline,
         () = changed => Interrupt::Changed,
     }

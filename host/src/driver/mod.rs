@@ -20,7 +20,7 @@ use halcyon_core::release::{Command, Context, Outcome, Phase, Release};
 use halcyon_core::role::Actor;
 use tokio::sync::watch;
 
-pub use interrupt::{Interrupt, Signal, signals};
+pub use interrupt::{Hold, Interrupt, Signal, signals};
 pub use observe::{Doing, Observer};
 pub use orphans::Hooks;
 pub(crate) use probe::{green_pool_of, join_all};
@@ -30,6 +30,9 @@ use crate::clock;
 use crate::journal::{Journal, JournalError};
 use conclude::joined;
 use task::{Report, Task};
+
+/// How long one run of a step hook may take.
+pub(crate) const HOOK_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How often a region's part of a rollback is tried before a person is needed.
 const ROLLBACK_TRIES: u32 = 3;
@@ -76,6 +79,8 @@ pub struct Driver {
     pub signals: watch::Receiver<Option<Signal>>,
     /// Whether this drive has begun, or found, a rollback.
     pub rolling_back: bool,
+    /// Whether to leave the release as it is, without a word on record: somebody drives it on later.
+    pub hold: watch::Receiver<Hold>,
 }
 
 /// Whether a journal error means that nothing can be put on record.
@@ -116,8 +121,11 @@ impl Driver {
             if task == Task::Rest {
                 return Ok(end_of(self.journal.release()));
             }
+            if self.hold.borrow().holds(task.is_rollback()) {
+                return Ok(End::Held);
+            }
             match self.perform(&task, cause).await? {
-                Performed::Stale => {}
+                Performed::Stale | Performed::Left => {}
                 Performed::Interrupted(why) => {
                     *cause = Some(why);
                     if self.stop(why)? {
@@ -158,6 +166,7 @@ impl Driver {
                 &self.journal,
                 deadline,
                 heed_signals.then(|| self.signals.clone()),
+                (self.hold.clone(), task.is_rollback()),
             );
             tokio::select! {
                 report = &mut work => return Ok(Performed::Done(report)),
@@ -174,6 +183,11 @@ impl Driver {
                         let _ = cancel.send(true);
                         work.await;
                         return Ok(Performed::Stale);
+                    }
+                    Interrupt::Hold => {
+                        let _ = cancel.send(true);
+                        work.await;
+                        return Ok(Performed::Left);
                     }
                     Interrupt::Deadline if task.is_rollback() => deadline = None,
                     Interrupt::Signal(signal) if task.is_rollback() => {
@@ -264,6 +278,8 @@ enum Performed {
     Done(Report),
     /// The state asks for something else by now.
     Stale,
+    /// It is to be left as it is.
+    Left,
     Interrupted(Cause),
 }
 

@@ -1,7 +1,9 @@
-//! Watches the regions: asks each of them whether it is ready, all at once and each at its own pace, and says
-//! which of them serve. When one does is the core's: [`Fleet`].
+//! What regions are: what probes say of them, and what people do. Each region is asked whether it is ready, all
+//! at once and each at its own pace; when it serves is the core's: [`Fleet`].
 
 mod events;
+mod overrides;
+mod words;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,40 +11,72 @@ use std::time::{Duration, Instant};
 
 use halcyon_core::config::{RegionConfig, Settings};
 use halcyon_core::endpoint::Endpoint;
-use halcyon_core::health::{Change, Fleet};
+use halcyon_core::health::{Change, Condition, Fleet};
 use halcyon_core::placement::RegionStatus;
 use halcyon_core::time::Timestamp;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::clock;
 use crate::net::Client;
-use events::Events;
+use events::{Event, Events, Kind};
+use overrides::{Kept, Said};
 
-/// The regions that are watched, and what is known of them.
+pub use overrides::{Freeze, Override, OverrideState};
+pub use words::{Refused, Wish};
+
+/// The regions, and what is known of them.
 pub struct Monitor {
     regions: Vec<Watched>,
-    fleet: Mutex<Fleet>,
+    known: Mutex<Known>,
     /// Its clock never goes back.
     begun: Instant,
     interval: Duration,
     timeout: Duration,
-    client: Client,
+    client: Option<Client>,
+    kept: Kept,
     events: Events,
+    /// Counts what anybody might want to know.
+    changes: watch::Sender<u64>,
+}
+
+struct Known {
+    fleet: Fleet,
+    said: Said,
 }
 
 struct Watched {
     name: String,
-    /// `None` where it is not known whom to ask: it counts as up.
+    /// `None` where nobody asks it: it counts as up.
     endpoint: Option<Endpoint>,
 }
 
+/// A region as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionNow {
+    /// What it is to placement.
+    pub status: RegionStatus,
+    /// How it is, for people; `None` where nobody asks it.
+    pub condition: Option<Condition>,
+    /// How it is by its probes alone.
+    pub probed: Option<Condition>,
+    /// A person's word on it.
+    pub said: Option<Override>,
+}
+
 impl Monitor {
-    /// One for the regions of a configuration, where `FEATURE_MULTI_REGION` is on and any of them can be asked.
-    pub fn new(settings: &Settings, config: &RegionConfig, client: Client) -> Option<Arc<Self>> {
-        if !settings.features.multi_region {
-            return None;
-        }
+    /// One for the regions of a configuration. They are asked where `FEATURE_MULTI_REGION` is on, by `client`, if
+    /// it is known whom to ask.
+    ///
+    /// # Errors
+    /// When what people have said before cannot be read.
+    pub fn new(
+        settings: &Settings,
+        config: &RegionConfig,
+        client: Option<Client>,
+    ) -> Result<Arc<Self>, String> {
+        let asks = settings.features.multi_region && client.is_some();
         let regions = config.regions.iter().map(|name| {
             let mut listed = settings.region_endpoints.iter();
             let listed = listed.find(|known| known.name == *name);
@@ -50,59 +84,109 @@ impl Monitor {
             let known = || config.topology.region(name)?.health.as_ref();
             Watched {
                 name: name.to_string(),
-                endpoint: listed.or_else(known).cloned(),
+                endpoint: listed.or_else(known).filter(|_| asks).cloned(),
             }
         });
         let regions: Vec<Watched> = regions.collect();
-        regions
-            .iter()
-            .any(|region| region.endpoint.is_some())
-            .then(|| {
-                Arc::new(Self {
-                    fleet: Mutex::new(Fleet::new(settings.health, regions.len())),
-                    regions,
-                    begun: Instant::now(),
-                    interval: Duration::from_millis(settings.probe_interval_ms),
-                    timeout: Duration::from_millis(settings.probe_timeout_ms),
-                    client,
-                    events: Events::of(PathBuf::from(&settings.store_dir)),
-                })
-            })
+        let dir = PathBuf::from(&settings.store_dir);
+        let kept = Kept::of(&dir);
+        let mut known = Known {
+            fleet: Fleet::new(settings.health, regions.len()),
+            said: kept.read()?,
+        };
+        known.take_up(&regions);
+        Ok(Arc::new(Self {
+            known: Mutex::new(known),
+            regions,
+            begun: Instant::now(),
+            interval: Duration::from_millis(settings.probe_interval_ms),
+            timeout: Duration::from_millis(settings.probe_timeout_ms),
+            client,
+            kept,
+            events: Events::of(dir),
+            changes: watch::Sender::new(0),
+        }))
     }
 
     /// How many regions are asked.
     pub fn watched(&self) -> usize {
-        let asked = self
-            .regions
-            .iter()
-            .filter(|region| region.endpoint.is_some());
-        asked.count()
+        let asked = self.regions.iter();
+        asked.filter(|region| region.endpoint.is_some()).count()
     }
 
     /// What each region is to placement, in the order of the configuration.
     pub fn statuses(&self) -> Vec<RegionStatus> {
-        self.fleet().statuses()
+        self.known().fleet.statuses()
     }
 
-    /// Probes until it is dropped.
+    /// Each region as it is now, in the order of the configuration.
+    pub fn regions(&self) -> Vec<RegionNow> {
+        let known = self.known();
+        let statuses = known.fleet.statuses().into_iter().enumerate();
+        let now = statuses.zip(&self.regions).map(|((place, status), region)| {
+            let asked = region.endpoint.is_some();
+            let said = known.said.overrides.get(&region.name).cloned();
+            RegionNow {
+                status,
+                condition: known.fleet.condition(place).filter(|_| asked || said.is_some()),
+                probed: known.fleet.real_condition(place).filter(|_| asked),
+                said,
+            }
+        });
+        now.collect()
+    }
+
+    /// Whether no region passes its probe, so that all count as up.
+    pub fn is_blind(&self) -> bool {
+        self.known().fleet.is_blind()
+    }
+
+    /// Whose word stops all automatic change, while it does.
+    pub fn freeze(&self) -> Option<Freeze> {
+        self.known().said.freeze.clone()
+    }
+
+    /// Tells of every change of any of that.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// How many events there have been.
+    ///
+    /// # Errors
+    /// When the file of them cannot be read.
+    pub fn event_count(&self) -> std::io::Result<u64> {
+        self.events.count()
+    }
+
+    /// At most so many events behind the first `after`, each a JSON object.
+    ///
+    /// # Errors
+    /// When the file of them cannot be read.
+    pub fn events(&self, after: u64, most: usize) -> std::io::Result<Vec<String>> {
+        self.events.lines(after, most)
+    }
+
+    /// Probes, and ends what was said for a time, until it is dropped.
     pub async fn run(self: Arc<Self>) {
-        let mut probing = JoinSet::new();
-        for place in 0..self.regions.len() {
-            probing.spawn(self.clone().watch(place));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(self.clone().expire());
+        if let Some(client) = &self.client {
+            for place in 0..self.regions.len() {
+                tasks.spawn(self.clone().watch(place, client.clone()));
+            }
         }
-        while probing.join_next().await.is_some() {}
+        while tasks.join_next().await.is_some() {}
     }
 
-    async fn watch(self: Arc<Self>, place: usize) {
+    async fn watch(self: Arc<Self>, place: usize, client: Client) {
         let region = &self.regions[place];
         let Some(endpoint) = &region.endpoint else {
             return;
         };
         for number in 0_u64.. {
             let begun = Instant::now();
-            let asked = self
-                .client
-                .probe_ready(endpoint, Some(&region.name), self.timeout);
+            let asked = client.probe_ready(endpoint, Some(&region.name), self.timeout);
             let outcome = asked.await.map(drop);
             self.record(place, number, outcome);
             // Many monitors, or one's many regions, shall not ask at once.
@@ -113,11 +197,13 @@ impl Monitor {
 
     fn record(&self, place: usize, number: u64, outcome: Result<(), String>) {
         let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mut fleet = self.fleet();
-        let was_blind = fleet.is_blind();
+        let mut known = self.known();
+        let fleet = &mut known.fleet;
+        let (was_blind, was) = (fleet.is_blind(), fleet.real_condition(place));
         let changes = fleet.record(place, number, outcome.is_ok(), Timestamp(now));
         let blind = fleet.is_blind();
-        drop(fleet);
+        let moved = was != fleet.real_condition(place) || blind != was_blind || !changes.is_empty();
+        drop(known);
         if blind != was_blind {
             match blind {
                 true => tracing::warn!(
@@ -134,23 +220,42 @@ impl Monitor {
                 (Err(why), false) => why.clone(),
                 (Ok(()), false) => "its probes pass".to_owned(),
             };
-            self.say(change, &why);
+            self.say(change, Kind::Health, &why, None);
+        }
+        if moved {
+            self.tell();
         }
     }
 
-    fn say(&self, change: Change, why: &str) {
+    /// Puts a change on record.
+    fn say(&self, change: Change, kind: Kind, why: &str, user: Option<&str>) {
         let Some(region) = self.regions.get(change.region) else {
             return;
         };
         let (name, from, to) = (&region.name, change.from.name(), change.to.name());
         tracing::warn!("region {name}: {from} -> {to}: {why}");
-        if let Err(why) = self.events.append(name, from, to, why) {
+        self.put(&Event {
+            event: kind,
+            region: Some(name),
+            from: Some(from),
+            to: Some(to),
+            reason: why,
+            user,
+        });
+    }
+
+    fn put(&self, event: &Event<'_>) {
+        if let Err(why) = self.events.append(event) {
             // The table is more than the record of it.
             tracing::error!("region_events.jsonl cannot be written: {why}");
         }
     }
 
-    fn fleet(&self) -> MutexGuard<'_, Fleet> {
-        self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tell(&self) {
+        self.changes.send_modify(|number| *number = number.wrapping_add(1));
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,6 @@
 //! The network: a client that probes, and a server's accept loop that no client can hold up.
 
+pub(crate) mod api;
 pub(crate) mod body;
 mod client;
 pub(crate) mod connect;

@@ -18,7 +18,7 @@ pub use journal::journal;
 pub use rules::rules;
 pub use topology::topology;
 
-use halcyon_core::config::{UNSUPPORTED, VARIABLES};
+use halcyon_core::config::VARIABLES;
 
 /// A message for people: one line that a terminal only shows, and never a long one.
 fn is_one_short_line(text: &str) {
@@ -31,7 +31,6 @@ fn is_one_short_line(text: &str) {
 fn names_its_variable(problem: &str) {
     is_one_short_line(problem);
     let name = problem.split(": ").next().unwrap_or_default();
-    let read = VARIABLES.iter().map(|variable| variable.name);
-    let mut known = read.chain(UNSUPPORTED.iter().map(|(name, _)| *name));
+    let mut known = VARIABLES.iter().map(|variable| variable.name);
     assert!(known.any(|known| known == name), "{problem}");
 }

@@ -151,22 +151,23 @@ fn the_table_holds_exactly_the_variables_that_are_read() {
         .iter()
         .map(|variable| variable.name.to_string())
         .collect();
-    let unsupported: BTreeSet<String> = UNSUPPORTED
-        .iter()
-        .map(|(name, _)| name.to_string())
-        .collect();
-    // USER stands behind DEPLOY_USER; the last ones are read by whoever writes log lines and colours, or signs.
-    let known: BTreeSet<String> = table
-        .union(&unsupported)
-        .cloned()
-        .chain(["USER".to_string()])
-        .collect();
-    let elsewhere: BTreeSet<String> = ["RUST_LOG", "NO_COLOR", "HALCYON_SIGNING_KEY_FILE"]
-        .map(String::from)
-        .into();
+    // USER stands behind DEPLOY_USER; the others are read by whoever writes log lines and colours, signs, asks a
+    // control plane or is one.
+    let known = table.iter().cloned().chain(["USER".to_string()]);
+    let known: BTreeSet<String> = known.collect();
+    let elsewhere: BTreeSet<String> = [
+        "RUST_LOG",
+        "NO_COLOR",
+        "HALCYON_SIGNING_KEY_FILE",
+        "HALCYON_SERVER",
+        "HALCYON_TOKEN_FILE",
+        "HALCYON_TOKENS_FILE",
+        "STEP_HOOK",
+    ]
+    .map(String::from)
+    .into();
     let read: BTreeSet<String> = seen.borrow().union(&elsewhere).cloned().collect();
     assert_eq!(read, known);
-    assert!(table.is_disjoint(&unsupported));
     assert_eq!(
         table.len(),
         VARIABLES.len(),
@@ -522,18 +523,6 @@ fn log_lines_are_text_or_json() {
     assert_eq!(with("LOG_FORMAT", "JSON").log_format, LogFormat::Json);
     assert_eq!(with("LOG_FORMAT", "text").log_format, LogFormat::Text);
     assert!(error("LOG_FORMAT", "xml").contains("\"xml\" is unknown; allowed: text, json"));
-}
-
-#[test]
-fn a_variable_of_a_feature_this_version_lacks_is_an_error() {
-    for (name, feature) in UNSUPPORTED {
-        let (_, problems) = read(&[(name, "http://joe:hunter2@h")]);
-        assert_eq!(problems.errors.len(), 1);
-        assert!(
-            problems.errors[0].starts_with(&format!("{name}: \"http://***@h\" asks for {feature}")),
-            "{problems:?}"
-        );
-    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The report on the whole region configuration.
 
 use super::*;
-use crate::config::UNSUPPORTED;
 use crate::testing::WithFiles;
 
 #[test]
@@ -73,27 +72,6 @@ fn a_current_region_that_is_not_listed_is_a_warning() {
         report.warnings[0].starts_with("CURRENT_REGION: \"mars\" is not in REGIONS"),
         "{report:?}"
     );
-}
-
-#[test]
-fn every_variable_of_a_feature_this_version_lacks_is_an_error() {
-    for (name, feature) in UNSUPPORTED {
-        let lookup = three_regions(&[(name, "x")]);
-        let errors = validate_region_config(&lookup).errors;
-        assert_eq!(errors.len(), 1);
-        assert!(
-            errors[0].starts_with(&format!("{name}: \"x\" asks for {feature}")),
-            "{errors:?}"
-        );
-        assert!(
-            preferred_region(&lookup, "acme").is_err()
-                && next_failover(&lookup, "us-east").is_err()
-        );
-        assert!(
-            validate_region_config(&three_regions(&[(name, "")])).valid,
-            "{name}: empty counts as unset"
-        );
-    }
 }
 
 #[test]

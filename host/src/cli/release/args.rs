@@ -43,7 +43,7 @@ pub(in crate::cli) struct Args {
         required_unless_present = "resume",
         allow_hyphen_values = true
     )]
-    region: Vec<String>,
+    pub(super) region: Vec<String>,
     /// Roll back when a step fails; without it a failure is a warning and the release goes on
     #[arg(long)]
     abort_on_err: bool,

@@ -7,25 +7,25 @@ mod resume;
 pub(super) mod show;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use halcyon_core::release::{Command, Context, Phase};
 use halcyon_core::text::Seen;
-use halcyon_core::time::Timestamp;
 
 use args::Wish;
 pub(super) use args::{Args, parse_deadline};
 
 use super::control::under_way;
 use super::settle::driver;
-use super::{Exit, Failure, Invocation, Output, prose};
+use super::{Exit, Failure, Invocation, Output, prose, remote};
 use crate::clock;
 use crate::driver::{Cause, Driver, End};
+use crate::engine::new_release_id;
 use crate::journal::{DriverLock, Journal};
 use crate::net::Client;
+use crate::net::api::Api;
 
-/// How long one run of a step hook may take.
-pub(super) const HOOK_TIMEOUT: Duration = Duration::from_secs(300);
+pub(super) use crate::driver::HOOK_TIMEOUT;
 
 const GO_ON: &str =
     "`halcyon release --resume` goes on with it, `halcyon rollback --reason …` ends it.";
@@ -40,6 +40,9 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         return resume::run(&args, invocation);
     }
     let (wish, settings) = Wish::read(&args, invocation)?;
+    if let Some(api) = remote::server(invocation, args.ca_file.as_deref())? {
+        return begin_there(api, &args, &wish, invocation);
+    }
     let client = client(args.ca_file.as_deref())?;
     if args.dry_run {
         return runtime()?.block_on(dry_run::run(&wish, &settings, client, invocation));
@@ -83,6 +86,33 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
     conclude(end, invocation)
 }
 
+/// Has a control plane do it.
+fn begin_there(
+    api: Api,
+    args: &Args,
+    wish: &Wish,
+    invocation: &Invocation,
+) -> Result<Exit, Failure> {
+    let mut problems = Vec::new();
+    if wish.plan.on_step.is_some() {
+        problems.push("--on-step: with HALCYON_SERVER the hook is the server's; allowed: STEP_HOOK there".to_owned());
+    }
+    if args.dry_run {
+        problems.push("--dry-run: asks regions from here, and with HALCYON_SERVER the server asks them; allowed: without HALCYON_SERVER".to_owned());
+    }
+    if !problems.is_empty() {
+        return Err(Failure::usage(problems));
+    }
+    let begin = remote::Begin {
+        image_blue: wish.image_blue.as_deref(),
+        image_green: &wish.image_green,
+        regions: &args.region,
+        plan: &wish.plan,
+        deadline: wish.deadline,
+    };
+    runtime()?.block_on(remote::begin(api, &begin, invocation))
+}
+
 /// The promotion of the release before must have reached every region: a new release would drop it.
 fn promotion_is_everywhere(journal: &Journal) -> Result<(), Failure> {
     let open: Vec<_> = journal
@@ -106,7 +136,7 @@ async fn drive(
 ) -> Result<(End, Option<Cause>), Failure> {
     let end = driver.run().await;
     driver.observer.close();
-    show::outcome(&driver.journal, invocation)?;
+    show::outcome(driver.journal.ledger(), invocation)?;
     end.map_err(|why| match Failure::from(why) {
         failure if failure.exit == Exit::AuditBroken => failure,
         failure => {
@@ -115,7 +145,10 @@ async fn drive(
     })
 }
 
-fn conclude((end, cause): (End, Option<Cause>), invocation: &Invocation) -> Result<Exit, Failure> {
+/// How a release ended, and what ended it before its plan did.
+pub(super) type Ended = (End, Option<Cause>);
+
+pub(super) fn conclude((end, cause): Ended, invocation: &Invocation) -> Result<Exit, Failure> {
     if let End::RollbackIncomplete(why) = &end {
         return Err(Failure::new(
             Exit::RollbackIncomplete,
@@ -171,21 +204,6 @@ fn blue_image(
         }
         (Some(_), _) => Ok(None),
     }
-}
-
-/// An id no release had before: when, and 32 random bits.
-fn new_release_id(now: Timestamp) -> String {
-    use std::hash::{BuildHasher, Hasher};
-    let random = std::collections::hash_map::RandomState::new()
-        .build_hasher()
-        .finish();
-    let when: String = now
-        .to_string()
-        .chars()
-        .filter(|c| c.is_ascii_digit() || *c == 'T')
-        .take(15)
-        .collect();
-    format!("{}-{:08x}", when.replace('T', "-"), random >> 32)
 }
 
 pub(super) fn client(ca_file: Option<&std::path::Path>) -> Result<Client, Failure> {

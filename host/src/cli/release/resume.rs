@@ -8,13 +8,18 @@ use halcyon_core::release::{Command, Context, Phase, Rejection, Step};
 use super::args::{Args, parse_deadline};
 use super::{HOOK_TIMEOUT, client, conclude, drive, runtime, show};
 use crate::cli::settle::driver;
-use crate::cli::{Exit, Failure, Invocation};
+use crate::cli::{Exit, Failure, Invocation, remote};
 use crate::clock;
 use crate::driver::{End, end_of};
 use crate::journal::{DriverLock, Journal, JournalError};
 
-/// Goes on with the release under way, from the journal alone.
+/// Goes on with the release under way, from the journal alone; with a control plane, watches it there.
 pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure> {
+    if let Some(api) = remote::server(invocation, args.ca_file.as_deref())? {
+        let deadline = args.deadline.as_deref().map(parse_deadline).transpose();
+        let deadline = deadline.map_err(|why| Failure::usage(vec![why]))?;
+        return runtime()?.block_on(remote::resumed(api, deadline, invocation));
+    }
     let settings = invocation.settings();
     let deadline = args.deadline.as_deref().map(parse_deadline).transpose();
     let (settings, deadline) = match (settings, deadline) {
@@ -98,7 +103,7 @@ fn report_the_last(journal: &Journal, invocation: &Invocation) -> Result<Exit, F
         )),
         end => {
             invocation.say("nothing is under way; this is how the last release ended:");
-            show::outcome(journal, invocation)?;
+            show::outcome(journal.ledger(), invocation)?;
             conclude((end, None), invocation)
         }
     }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
+use halcyon_core::ledger::Ledger;
 use halcyon_core::release::{Command, Context, Outcome, Release, Status};
 use serde::Serialize;
 
@@ -127,10 +128,10 @@ struct Answer {
 }
 
 /// Says where things stand: the audit head on stderr, prose on a terminal, a document under json.
-pub(in crate::cli) fn outcome(journal: &Journal, invocation: &Invocation) -> Result<(), Failure> {
-    let release = journal.release();
+pub(in crate::cli) fn outcome(ledger: &Ledger, invocation: &Invocation) -> Result<(), Failure> {
+    let release = ledger.release();
     let status = release.status();
-    let audit_head = journal.head().to_string();
+    let audit_head = ledger.head().to_string();
     let (outcome, reason) = match (status.under_way, release.outcome()) {
         (true, _) => ("under_way", None),
         (false, Some(Outcome::Promoted)) => ("promoted", None),

@@ -1,0 +1,260 @@
+//! Releases that a control plane drives: begun, steered and watched from here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use halcyon_core::release::{Phase, Plan, Step};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::history::Missing;
+use super::{History, give, reason};
+use crate::cli::release::{Ended, conclude, show};
+use crate::cli::{Exit, Failure, Invocation};
+use crate::clock;
+use crate::driver::{Cause, End, Observer, Signal, end_of, signals};
+use crate::net::api::Api;
+
+/// How often it is asked what is new.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// A release as it is wished for.
+pub(in crate::cli) struct Begin<'a> {
+    pub(in crate::cli) image_blue: Option<&'a str>,
+    pub(in crate::cli) image_green: &'a str,
+    pub(in crate::cli) regions: &'a [String],
+    pub(in crate::cli) plan: &'a Plan,
+    pub(in crate::cli) deadline: Option<Duration>,
+}
+
+/// Begins a release there, and stays until it is over.
+pub(in crate::cli) async fn begin(
+    api: Api,
+    wish: &Begin<'_>,
+    invocation: &Invocation,
+) -> Result<Exit, Failure> {
+    let deadline = wish.deadline.map(|patience| Instant::now() + patience);
+    let mut attached = Attached::to(api, invocation).await?;
+    let weights: Vec<u8> = wish.plan.weights.iter().map(|weight| weight.percent()).collect();
+    let mut body = json!({
+        "image_green": wish.image_green,
+        "canary_seq": weights,
+        "abort_on_err": wish.plan.abort_on_err,
+        "timeout_s": wish.plan.bake_ms / 1000,
+        "regions": wish.regions,
+    });
+    if let Some(blue) = wish.image_blue {
+        body["image_blue"] = blue.into();
+    }
+    let begun = give(attached.history.api(), "/api/v1/releases", Some(body)).await;
+    let begun = begun.map_err(|failure| match failure.exit {
+        Exit::Refused => failure.hint(
+            "`halcyon status` shows it, `halcyon release --resume` attaches to it, `halcyon rollback --reason …` ends it.",
+        ),
+        _ => failure,
+    })?;
+    let id = begun["release_id"].as_str().unwrap_or_default().to_owned();
+    let ended = attached.until_over(Some(&id), deadline).await?;
+    attached.conclude(ended, invocation)
+}
+
+/// Attaches to the release under way, or says how the last one ended.
+pub(in crate::cli) async fn resumed(
+    api: Api,
+    deadline: Option<Duration>,
+    invocation: &Invocation,
+) -> Result<Exit, Failure> {
+    let deadline = deadline.map(|patience| Instant::now() + patience);
+    let mut attached = Attached::to(api, invocation).await?;
+    let release = attached.history.ledger().release();
+    if end_of(release) == End::Nothing {
+        let at = attached.history.api().at();
+        let what = format!("--resume: there has never been a release at {at}");
+        return Err(Failure::new(Exit::Usage, what));
+    }
+    if !release.under_way() && release.next_step() == Step::Rest {
+        invocation.say("nothing is under way; this is how the last release ended:");
+    }
+    let ended = attached.until_over(None, deadline).await?;
+    attached.conclude(ended, invocation)
+}
+
+/// Makes green live there, and waits until it is so in every region.
+pub(in crate::cli) async fn promote(api: Api, invocation: &Invocation) -> Result<Exit, Failure> {
+    let mut attached = Attached::to(api, invocation).await?;
+    give(attached.history.api(), "/api/v1/release/promote", None).await?;
+    let (end, cause) = attached.until_over(None, None).await?;
+    show::outcome(attached.history.ledger(), invocation)?;
+    match (end, cause) {
+        (_, Some(Cause::Signal(signal))) => Ok(attached.detached(signal, invocation)),
+        (End::RolledBack(why), _) => Err(Failure::new(Exit::RolledBack, format!("rolled back: {why}"))),
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// Gives blue everything there, and waits until every region has confirmed.
+pub(in crate::cli) async fn rollback(
+    api: Api,
+    why: &str,
+    invocation: &Invocation,
+) -> Result<Exit, Failure> {
+    let mut attached = Attached::to(api, invocation).await?;
+    let idle = attached.history.ledger().release().phase() == Phase::Idle;
+    give(attached.history.api(), "/api/v1/release/rollback", Some(reason(why))).await?;
+    if idle {
+        invocation.say("nothing to roll back there: blue already serves everybody; recorded all the same");
+    }
+    let (_, cause) = attached.until_over(None, None).await?;
+    show::outcome(attached.history.ledger(), invocation)?;
+    Ok(match cause {
+        Some(Cause::Signal(signal)) => attached.detached(signal, invocation),
+        _ => Exit::Done,
+    })
+}
+
+/// Holds the release there.
+pub(in crate::cli) async fn pause(
+    api: Api,
+    why: &str,
+    invocation: &Invocation,
+) -> Result<Exit, Failure> {
+    said(api, "/api/v1/release/pause", Some(reason(why)), invocation).await
+}
+
+/// Lets it go on.
+pub(in crate::cli) async fn resume(api: Api, invocation: &Invocation) -> Result<Exit, Failure> {
+    said(api, "/api/v1/release/resume", None, invocation).await
+}
+
+async fn said(
+    api: Api,
+    path: &str,
+    body: Option<Value>,
+    invocation: &Invocation,
+) -> Result<Exit, Failure> {
+    let mut attached = Attached::to(api, invocation).await?;
+    give(attached.history.api(), path, body).await?;
+    attached.look().await?;
+    attached.observer.close();
+    show::outcome(attached.history.ledger(), invocation)?;
+    Ok(Exit::Done)
+}
+
+/// Somebody who watches a release there.
+struct Attached {
+    history: History,
+    observer: Arc<dyn Observer>,
+    signals: watch::Receiver<Option<Signal>>,
+}
+
+impl Attached {
+    async fn to(api: Api, invocation: &Invocation) -> Result<Self, Failure> {
+        let signals = signals();
+        let signals = signals.map_err(|why| {
+            Failure::new(Exit::Failed, format!("cannot listen to signals: {why}"))
+        })?;
+        Ok(Self {
+            history: History::read(api).await?,
+            observer: show::observer(invocation),
+            signals,
+        })
+    }
+
+    /// Shows what is new.
+    async fn look(&mut self) -> Result<(), Missing> {
+        for entry in self.history.refresh().await? {
+            self.observer.entry(&entry);
+        }
+        let release = self.history.ledger().release();
+        let until = match release.next_step() {
+            Step::Bake { until, .. } => Some(until),
+            _ => None,
+        };
+        let until = until.map(|until| Instant::now() + Duration::from_millis(until.since(clock::now())));
+        self.observer.state(release, until);
+        Ok(())
+    }
+
+    /// Watches until the release is over, or somebody has had enough. A control plane that is away for a while
+    /// is waited for: the release goes on there.
+    async fn until_over(
+        &mut self,
+        id: Option<&str>,
+        deadline: Option<Instant>,
+    ) -> Result<Ended, Failure> {
+        let mut away = false;
+        let mut asked = false;
+        loop {
+            match self.look().await {
+                Ok(()) => away = false,
+                Err(Missing::Lost(failure)) => return Err(failure),
+                Err(Missing::Unreachable(failure)) if !away => {
+                    away = true;
+                    let why = failure.problems.join("; ");
+                    self.observer.warn(&format!("{why}; trying again, while the release goes on there"));
+                }
+                Err(Missing::Unreachable(_)) => {}
+            }
+            let release = self.history.ledger().release();
+            let ours = id.is_none_or(|id| release.id() == Some(id));
+            let over = release.phase() != Phase::RollbackInProgress && release.next_step() == Step::Rest;
+            if !away && (over || !ours) {
+                self.observer.close();
+                let end = end_of(release);
+                return Ok((end, asked.then_some(Cause::Deadline)));
+            }
+            if deadline.is_some_and(|at| Instant::now() >= at) && !asked && !away {
+                asked = true;
+                if self.give_up().await? {
+                    self.observer.close();
+                    return Ok((End::Held, Some(Cause::Deadline)));
+                }
+            }
+            tokio::select! {
+                () = sleep(LOOK) => {}
+                signal = signalled(self.signals.clone()) => {
+                    self.observer.close();
+                    return Ok((End::Held, Some(Cause::Signal(signal))));
+                }
+            }
+        }
+    }
+
+    /// The deadline has run out: goes back to blue or holds, as the plan has it. Says whether it holds.
+    async fn give_up(&mut self) -> Result<bool, Failure> {
+        let plan = self.history.ledger().release().plan();
+        let abort = plan.is_some_and(|plan| plan.abort_on_err);
+        let (path, holds) = match abort {
+            true => ("/api/v1/release/rollback", false),
+            false => ("/api/v1/release/pause", true),
+        };
+        give(self.history.api(), path, Some(reason("the deadline ran out"))).await?;
+        Ok(holds)
+    }
+
+    fn conclude(&self, (end, cause): Ended, invocation: &Invocation) -> Result<Exit, Failure> {
+        show::outcome(self.history.ledger(), invocation)?;
+        match cause {
+            Some(Cause::Signal(signal)) => Ok(self.detached(signal, invocation)),
+            Some(Cause::Deadline) => Err(Failure::new(Exit::DeadlineRanOut, "--deadline ran out")),
+            None => conclude((end, None), invocation),
+        }
+    }
+
+    /// Says that the release goes on.
+    fn detached(&self, signal: Signal, invocation: &Invocation) -> Exit {
+        let at = self.history.api().at();
+        self.observer.warn(&format!("detached: the release goes on at {at}"));
+        invocation.say("`halcyon status --watch` shows it, `halcyon release --resume` attaches to it again");
+        Exit::Signalled(signal.exit_code())
+    }
+}
+
+async fn signalled(mut signals: watch::Receiver<Option<Signal>>) -> Signal {
+    let seen = signals.wait_for(Option::is_some).await;
+    match seen.ok().and_then(|seen| *seen) {
+        Some(signal) => signal,
+        None => std::future::pending().await,
+    }
+}

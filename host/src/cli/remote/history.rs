@@ -1,0 +1,151 @@
+//! A control plane's audit log, folded here.
+
+use axum::http::Method;
+use halcyon_core::ledger::{Ledger, StatusReport};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{answered, failed};
+use crate::cli::{Exit, Failure};
+use crate::journal::Entry;
+use crate::net::api::{Api, Ask};
+
+/// What has been read of it.
+pub(in crate::cli) struct History {
+    api: Api,
+    ledger: Ledger,
+    driver: bool,
+    /// It has not answered the last time.
+    away: bool,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    records: Vec<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Snapshot {
+    release: Driven,
+}
+
+#[derive(Deserialize)]
+struct Driven {
+    driver: bool,
+}
+
+/// Why there is no more of it.
+pub(in crate::cli) enum Missing {
+    /// The control plane does not answer; it may, later.
+    Unreachable(Failure),
+    /// It will not be otherwise by waiting.
+    Lost(Failure),
+}
+
+impl From<Missing> for Failure {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::Unreachable(failure) | Missing::Lost(failure) => failure,
+        }
+    }
+}
+
+impl History {
+    /// The whole of it.
+    ///
+    /// # Errors
+    /// When it cannot be had, or does not verify.
+    pub(in crate::cli) async fn read(api: Api) -> Result<Self, Failure> {
+        let mut this = Self {
+            api,
+            ledger: Ledger::default(),
+            driver: false,
+            away: false,
+        };
+        this.refresh().await?;
+        Ok(this)
+    }
+
+    /// Where it is from.
+    pub(super) fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Where it is from, for people.
+    pub(in crate::cli) fn place(&self) -> String {
+        self.api.at().to_string()
+    }
+
+    /// It has answered.
+    pub(in crate::cli) fn found(&mut self) {
+        self.away = false;
+    }
+
+    /// It has not. Says whether that is news.
+    pub(in crate::cli) fn missed(&mut self) -> bool {
+        !std::mem::replace(&mut self.away, true)
+    }
+
+    /// The chain, and the state that it adds up to.
+    pub(in crate::cli) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The state as every surface shows it.
+    pub(in crate::cli) fn report(&self) -> StatusReport {
+        self.ledger.status(self.driver)
+    }
+
+    /// Reads what is new, and returns it.
+    ///
+    /// # Errors
+    /// When it cannot be had, or does not follow what was read before.
+    pub(in crate::cli) async fn refresh(&mut self) -> Result<Vec<Entry>, Missing> {
+        let mut new = Vec::new();
+        loop {
+            let after = self.ledger.head().seq;
+            let path = format!("/api/v1/audit?after={after}");
+            let page: Page = self.get(&path).await?;
+            if page.records.is_empty() {
+                break;
+            }
+            for record in page.records {
+                let line = record.get().to_owned();
+                let accepted = self.ledger.accept(line.as_bytes());
+                let record = accepted.map_err(|why| {
+                    let why = format!("the audit log of {} does not verify: {why}", self.api.at());
+                    Missing::Lost(Failure::new(Exit::AuditBroken, why))
+                })?;
+                new.push(Entry { record, line });
+            }
+        }
+        let snapshot: Snapshot = self.get("/api/v1/state").await?;
+        self.driver = snapshot.release.driver;
+        Ok(new)
+    }
+
+    async fn get<T: for<'a> Deserialize<'a>>(&self, path: &str) -> Result<T, Missing> {
+        let ask = Ask {
+            method: Method::GET,
+            path,
+            key: None,
+            body: None,
+        };
+        let reply = self.api.ask(&ask).await;
+        let reply = reply.map_err(|why| Missing::Unreachable(failed(&self.api, &why)))?;
+        if reply.status != 200 {
+            let failure = match answered(&self.api, reply) {
+                Err(failure) => failure,
+                Ok(_) => failed(&self.api, "another status than 200"),
+            };
+            return Err(match failure.exit {
+                Exit::Failed => Missing::Unreachable(failure),
+                _ => Missing::Lost(failure),
+            });
+        }
+        serde_json::from_slice(&reply.body).map_err(|why| {
+            let why = halcyon_core::text::printable(&why.to_string());
+            Missing::Lost(failed(&self.api, &format!("its answer is no control plane's: {why}")))
+        })
+    }
+}

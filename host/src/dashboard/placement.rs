@@ -1,0 +1,158 @@
+//! Where tenants go: the table, and single answers.
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::Response;
+use halcyon_core::text::printable;
+use serde::Serialize;
+
+use super::admission::Caller;
+use super::answers::{Problem, object, tagged};
+use super::body::{self, Members};
+use super::query::parameter;
+use super::{Dashboard, Inner, Placement};
+use crate::health::answers::problem;
+use crate::signing::SIGNATURE_HEADER;
+
+/// The most tenants of one request.
+const TENANTS_MAX: usize = 10_000;
+
+/// Does what blocks on the disk; what is wrong with that or with the configuration is said as 503.
+async fn placed(
+    dashboard: Dashboard,
+    work: impl FnOnce(&Inner, &Placement) -> Result<Response, String> + Send + 'static,
+) -> Response {
+    let done = tokio::task::spawn_blocking(move || match &dashboard.0.placement {
+        Ok(placement) => work(&dashboard.0, placement),
+        Err(problems) => Err(printable(&problems.errors.join("; "))),
+    });
+    let done = done.await;
+    let done = done.unwrap_or_else(|_| Err("the work broke off".into()));
+    done.unwrap_or_else(|why| problem(StatusCode::SERVICE_UNAVAILABLE, &why))
+}
+
+/// The routing table that edges decide by.
+#[utoipa::path(
+    get, path = "/api/v1/table", tag = "placement", operation_id = "table",
+    responses(
+        (status = 200, description = "The table in force; its ETag is its epoch, and x-halcyon-signature its Ed25519 signature where a key is set", body = serde_json::Value,
+         headers(("etag" = String), ("x-halcyon-signature" = String))),
+        (status = 304, description = "It is the one whose tag was sent"),
+        (status = 401, response = Problem), (status = 403, response = Problem),
+        (status = 503, response = Problem)
+    ),
+    security((), ("token" = []))
+)]
+pub(super) async fn table(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
+    let issue = move |inner: &Inner, placement: &Placement| {
+        let issued = inner.issue(placement)?;
+        let etag = format!("\"{}\"", issued.epoch.number());
+        let json = issued.json.to_string();
+        let mut answer = tagged(&headers, &etag, "application/json", json);
+        let signature = issued.signature.as_deref();
+        let signature = signature.and_then(|text| HeaderValue::from_str(text).ok());
+        if let Some(signature) = signature {
+            answer.headers_mut().insert(SIGNATURE_HEADER, signature);
+        }
+        Ok(answer)
+    };
+    placed(dashboard, issue).await
+}
+
+/// Where a tenant goes, and why.
+#[utoipa::path(
+    get, path = "/api/v1/route", tag = "placement", operation_id = "route",
+    params(
+        ("tenant" = String, Query, description = "The tenant's id, 1 to 16384 bytes of UTF-8"),
+        ("explain" = Option<bool>, Query, description = "true: with the rules in order")
+    ),
+    responses(
+        (status = 200, description = "Its region, or none with an error", body = serde_json::Value),
+        (status = 400, response = Problem), (status = 401, response = Problem),
+        (status = 403, response = Problem), (status = 503, response = Problem)
+    ),
+    security((), ("token" = []))
+)]
+pub(super) async fn route(
+    State(dashboard): State<Dashboard>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let Some(Ok(tenant)) = parameter(query, "tenant") else {
+        let detail = "the query has no tenant in UTF-8; allowed: ?tenant=ID, and &explain=true for the steps";
+        return problem(StatusCode::BAD_REQUEST, detail);
+    };
+    if let Err(refused) = caller.check_tenant(&tenant) {
+        return refused;
+    }
+    let explained = parameter(query, "explain") == Some(Ok("true".into()));
+    let answer = move |inner: &Inner, placement: &Placement| {
+        let slots = inner.tables.slots(placement)?;
+        let router = &placement.router;
+        let health = inner.health();
+        Ok(object(&router.answer(&tenant, &health, &slots, explained)))
+    };
+    placed(dashboard, answer).await
+}
+
+/// What `POST /api/v1/route` takes.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "says what the body is; it is read with every problem at once")]
+pub(super) struct Tenants {
+    /// The tenants' ids.
+    #[schema(min_items = 1, max_items = 10_000)]
+    tenants: Vec<String>,
+}
+
+/// What it answers.
+#[derive(Serialize)]
+struct Answers<A> {
+    /// In the order of the tenants.
+    routes: Vec<A>,
+}
+
+/// Where many tenants go.
+#[utoipa::path(
+    post, path = "/api/v1/route", tag = "placement", operation_id = "route_many",
+    request_body = Tenants,
+    responses(
+        (status = 200, description = "`routes`, one for each tenant in their order", body = serde_json::Value),
+        (status = 400, response = Problem), (status = 401, response = Problem),
+        (status = 403, response = Problem), (status = 413, response = Problem),
+        (status = 503, response = Problem)
+    ),
+    security((), ("token" = []))
+)]
+pub(super) async fn route_many(
+    State(dashboard): State<Dashboard>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Response {
+    let body = match body::read(request, body::LARGE).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
+    };
+    let tenants = Members::read(&body, &["tenants"], |members| {
+        members.texts("tenants", TENANTS_MAX)
+    });
+    let tenants = match tenants {
+        Ok(tenants) => tenants,
+        Err(problems) => return super::answers::problems(StatusCode::BAD_REQUEST, &problems),
+    };
+    for tenant in &tenants {
+        if let Err(refused) = caller.check_tenant(tenant) {
+            return refused;
+        }
+    }
+    let answer = move |inner: &Inner, placement: &Placement| {
+        let slots = inner.tables.slots(placement)?;
+        let (router, health) = (&placement.router, inner.health());
+        let tenants = tenants.iter();
+        let routes = tenants.map(|tenant| router.answer(tenant, &health, &slots, false));
+        let routes = routes.collect();
+        Ok(object(&Answers { routes }))
+    };
+    placed(dashboard, answer).await
+}

@@ -1,0 +1,205 @@
+//! The journal as every handler sees it: one view for all of them, and where in the file each record stands.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use halcyon_core::ledger::Key;
+use halcyon_core::release::{Command, Context, Event};
+use halcyon_core::role::Actor;
+
+use crate::clock;
+use crate::journal::{Entry, Epochs, Journal, JournalError, LOG_NAME};
+
+/// The records of one store. A failed write ends writing until the process is started again; reading goes on.
+pub(crate) struct Records {
+    dir: PathBuf,
+    state: Mutex<Option<View>>,
+}
+
+/// What has been read.
+pub(crate) struct View {
+    journal: Journal,
+    /// Where each record's line ends, in bytes, its newline included.
+    ends: Vec<u64>,
+    /// Who began the release under way, else the last one.
+    author: Option<Actor>,
+    /// The last record began a release.
+    fresh: bool,
+}
+
+impl Records {
+    pub(super) fn of(dir: PathBuf) -> Self {
+        let state = Mutex::default();
+        Self { dir, state }
+    }
+
+    /// Where they are.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Looks at them as they are now. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&View) -> T) -> Result<T, JournalError> {
+        let mut state = self.state();
+        let view = View::refreshed(&mut state, &self.dir)?;
+        Ok(look(view))
+    }
+
+    /// Looks at them while nobody can append, to issue an epoch. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When they cannot be read or locked, or `issue` fails.
+    pub(super) fn under_lock<T>(
+        &self,
+        issue: impl FnOnce(&View, &mut Epochs) -> Result<T, String>,
+    ) -> Result<T, String> {
+        // This one first: whoever appends waits for the other with it.
+        let mut state = self.state();
+        let mut epochs = Epochs::lock(&self.dir).map_err(|why| why.to_string())?;
+        let view = View::refreshed(&mut state, &self.dir).map_err(|why| why.to_string())?;
+        issue(view, &mut epochs)
+    }
+
+    /// Appends what a command brings about, durably. Blocks on the disk.
+    ///
+    /// # Errors
+    /// As [`Journal::append_keyed`].
+    pub(crate) fn append(
+        &self,
+        command: &Command,
+        context: &Context<'_>,
+        key: Option<&Key>,
+        expected: impl Fn(&View) -> Result<(), JournalError>,
+    ) -> Result<Vec<Entry>, JournalError> {
+        let mut state = self.state();
+        loop {
+            let view = View::refreshed(&mut state, &self.dir)?;
+            // A command that is on record under its key has moved the head itself.
+            let known = key.map(|key| view.journal.ledger().recall(key, command, context));
+            let repeated = matches!(known, Some(Ok(Some(_))));
+            let seq = view.journal.head().seq;
+            if !repeated && context.actor.authorise().is_ok() {
+                expected(view)?;
+            }
+            let now = clock::now();
+            let appended = view.journal.append_keyed(command, context, key, Some(seq), now);
+            let missed = view.journal.take_missed();
+            view.note(&missed);
+            if let Some(denial) = view.journal.take_denial() {
+                view.note(&[denial]);
+            }
+            match appended {
+                // Another process was quicker: what was expected is looked at again.
+                Err(JournalError::Moved) => {}
+                Ok(entries) => {
+                    if !repeated {
+                        view.note(&entries);
+                    }
+                    return Ok(entries);
+                }
+                Err(why) => return Err(why),
+            }
+        }
+    }
+
+    /// At most so many records behind number `after`, each with its line. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn lines(&self, after: u64, most: usize) -> Result<Vec<(u64, String)>, JournalError> {
+        let after = usize::try_from(after).unwrap_or(usize::MAX);
+        let (from, until) = self.look(|view| {
+            let total = view.ends.len();
+            let last = total.min(after.saturating_add(most));
+            let end = |count: usize| count.checked_sub(1).map_or(0, |place| view.ends[place]);
+            match after < total {
+                true => (end(after), end(last)),
+                false => (0, 0),
+            }
+        })?;
+        let text = read_part(&self.dir.join(LOG_NAME), from, until).map_err(|why| {
+            JournalError::Io {
+                doing: "read",
+                path: LOG_NAME.into(),
+                why: why.to_string(),
+            }
+        })?;
+        let lines = text.lines().zip(after as u64 + 1..);
+        Ok(lines.map(|(line, seq)| (seq, line.to_owned())).collect())
+    }
+
+    fn state(&self) -> MutexGuard<'_, Option<View>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl View {
+    /// The journal.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Who began the release under way, else the last one.
+    pub(crate) fn author(&self) -> Option<&Actor> {
+        self.author.as_ref()
+    }
+
+    /// Whether nothing has happened since a release began.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    fn refreshed<'v>(state: &'v mut Option<View>, dir: &Path) -> Result<&'v mut View, JournalError> {
+        match state {
+            Some(view) => {
+                let entries = view.journal.refresh()?;
+                view.note(&entries);
+            }
+            None => {
+                let (journal, entries) = Journal::open_with_entries(dir)?;
+                let view = state.insert(View {
+                    journal,
+                    ends: Vec::new(),
+                    author: None,
+                    fresh: false,
+                });
+                view.note(&entries);
+            }
+        }
+        // It is there by now.
+        state.as_mut().ok_or(JournalError::Moved)
+    }
+
+    fn note(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            let place = usize::try_from(entry.record.seq).unwrap_or(usize::MAX);
+            // One that was read and cut back again has had its number before.
+            self.ends.truncate(place.saturating_sub(1));
+            let begin = self.ends.last().copied().unwrap_or(0);
+            self.ends.push(begin + entry.line.len() as u64 + 1);
+            self.fresh = matches!(entry.record.event, Event::ProvisionGreen { .. });
+            if self.fresh {
+                self.author = Some(Actor {
+                    user: entry.record.user.clone(),
+                    role: entry.record.deploy_role.clone(),
+                });
+            }
+        }
+    }
+}
+
+fn read_part(path: &Path, from: u64, until: u64) -> std::io::Result<String> {
+    if from >= until {
+        return Ok(String::new());
+    }
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut text = String::new();
+    file.take(until - from).read_to_string(&mut text)?;
+    Ok(text)
+}

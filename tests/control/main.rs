@@ -1,0 +1,12 @@
+//! The control API over real sockets: who may do what, what people say of regions, releases that a server drives.
+
+mod access;
+mod api;
+mod client;
+mod limits;
+mod overrides;
+mod releases;
+mod reads;
+mod secrets;
+mod stream;
+mod tokens;
