@@ -64,7 +64,10 @@ pub(crate) fn may_begin(release: &Release, command: &Command) -> Result<(), Jour
         let why = why.to_owned();
         return Err(Rejection::Invalid { words, why }.into());
     }
-    let open: Vec<_> = release.unconfirmed().map(|region| region.name.as_str()).collect();
+    let open: Vec<_> = release
+        .unconfirmed()
+        .map(|region| region.name.as_str())
+        .collect();
     match release.phase() == Phase::GreenLive && !open.is_empty() {
         false => Ok(()),
         true => {
@@ -205,7 +208,11 @@ struct Logged;
 impl Observer for Logged {
     fn entry(&self, entry: &Entry) {
         let record = &entry.record;
-        let (seq, state, weight) = (record.seq, record.state.name(), record.canary_weight.percent());
+        let (seq, state, weight) = (
+            record.seq,
+            record.state.name(),
+            record.canary_weight.percent(),
+        );
         match &record.event {
             Event::RegionConfirmed { .. } => tracing::debug!(seq, state, weight, "release"),
             event => {
@@ -223,7 +230,9 @@ impl Observer for Logged {
             ..
         } = doing
         {
-            tracing::warn!("region {region} fails its probe while the step bakes ({failures}): {why}");
+            tracing::warn!(
+                "region {region} fails its probe while the step bakes ({failures}): {why}"
+            );
         }
     }
     fn warn(&self, text: &str) {

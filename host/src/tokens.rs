@@ -142,7 +142,8 @@ pub(crate) fn add(path: &Path, token: &Token) -> Result<(), Vec<String>> {
     let failed = |why: io::Error| vec![format!("{} cannot be written: {why}", Seen(&shown))];
     // For as long as this is held, nobody else puts another file in its place.
     let _lock = lock(path).map_err(failed)?;
-    let mut text = documents::text(&shown).map_err(|why| vec![format!("{} {why}", Seen(&shown))])?;
+    let mut text =
+        documents::text(&shown).map_err(|why| vec![format!("{} {why}", Seen(&shown))])?;
     let wrong = |problems: Vec<String>| {
         let say = |why| format!("{}: {why}", Seen(&shown));
         problems.into_iter().map(say).collect::<Vec<_>>()
@@ -162,7 +163,11 @@ pub(crate) fn add(path: &Path, token: &Token) -> Result<(), Vec<String>> {
 
 fn lines(token: &Token) -> String {
     // A JSON text is one of TOML too, but for this character.
-    let quoted = |text: &str| serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f");
+    let quoted = |text: &str| {
+        serde_json::Value::from(text)
+            .to_string()
+            .replace('\u{7f}', "\\u007f")
+    };
     let mut lines = format!(
         "\n[[token]]\nuser = {}\nrole = \"{}\"\nsha256 = \"{}\"\n",
         quoted(&token.user),

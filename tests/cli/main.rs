@@ -1,5 +1,6 @@
 //! Every command from outside: what it answers, in which format, with which exit code.
 
+mod absent;
 mod audit;
 mod canary_seq;
 mod configuration;
@@ -13,7 +14,6 @@ mod rules;
 mod signing;
 mod table;
 mod topology;
-mod absent;
 
 use halcyon_tests::region::Region;
 use halcyon_tests::store::{Ran, Store};

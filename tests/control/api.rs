@@ -7,7 +7,12 @@ fn the_description_is_there_for_everybody_and_names_every_answer() {
     let control = Control::start();
     let answer = send(control.address(), "GET /openapi.json", &[], None).is(200);
     let tag = answer.header("etag").unwrap().to_owned();
-    let again = send(control.address(), "GET /openapi.json", &[("If-None-Match", &tag)], None);
+    let again = send(
+        control.address(),
+        "GET /openapi.json",
+        &[("If-None-Match", &tag)],
+        None,
+    );
     assert_eq!(again.status, 304);
     let description = answer.json();
     assert!(description["openapi"].as_str().unwrap().starts_with("3."));
@@ -20,9 +25,15 @@ fn the_description_is_there_for_everybody_and_names_every_answer() {
                 assert!(responses.contains_key(status), "{place} has no {status}");
             }
             assert!(operation["security"].is_array(), "{place}");
-            assert!(operation["summary"].as_str().unwrap().ends_with('.'), "{place}");
+            assert!(
+                operation["summary"].as_str().unwrap().ends_with('.'),
+                "{place}"
+            );
         }
     }
     let scheme = &description["components"]["securitySchemes"]["token"];
-    assert_eq!((&scheme["type"], &scheme["scheme"]), (&"http".into(), &"bearer".into()));
+    assert_eq!(
+        (&scheme["type"], &scheme["scheme"]),
+        (&"http".into(), &"bearer".into())
+    );
 }

@@ -140,9 +140,13 @@ impl Control {
             ("HALCYON_TOKENS_FILE", tokens.display().to_string()),
         ];
         all.retain(|(name, _)| variables.iter().all(|(other, _)| other != name));
-        let own = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let own = variables
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
         all.extend(own);
-        let all = all.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let all = all
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
         let variables: Vec<(String, String)> = all.collect();
         let server = start(&variables);
         Self {
@@ -164,13 +168,20 @@ impl Control {
     /// The variables that it has.
     pub(crate) fn variables(&self) -> Vec<(&str, &str)> {
         let variables = self.variables.iter();
-        variables.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+        variables
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
     }
 
     /// Ends the server without a word, and starts it again.
     pub(crate) fn killed_and_restarted(&mut self) {
         self.server.signal(halcyon_tests::process::Signal::KILL);
         self.server.wait(Duration::from_secs(10)).unwrap();
+        self.restarted();
+    }
+
+    /// Starts it again, once it has ended.
+    pub(crate) fn restarted(&mut self) {
         self.server = start(&self.variables);
     }
 
@@ -220,7 +231,11 @@ impl Control {
                 return state;
             }
             let late = begin.elapsed() > Duration::from_secs(30);
-            assert!(!late, "waited for {what}: {state:#} {}", self.server.stderr());
+            assert!(
+                !late,
+                "waited for {what}: {state:#} {}",
+                self.server.stderr()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -228,8 +243,9 @@ impl Control {
 
 fn start(variables: &[(String, String)]) -> Serving {
     let variables = variables.iter();
-    let variables: Vec<(&str, &str)> =
-        variables.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let variables: Vec<(&str, &str)> = variables
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     Serving::start(&variables)
 }
 

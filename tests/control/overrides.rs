@@ -11,29 +11,54 @@ fn set(control: &Control, role: &str, region: &str, body: Value) -> crate::clien
 }
 
 fn statuses(control: &Control) -> Vec<String> {
-    let table = control.ask("Edge", "GET /api/v1/table", None).is(200).json();
+    let table = control
+        .ask("Edge", "GET /api/v1/table", None)
+        .is(200)
+        .json();
     let regions = table["regions"].as_array().unwrap().iter();
-    regions.map(|region| region["status"].as_str().unwrap().to_owned()).collect()
+    regions
+        .map(|region| region["status"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
 fn a_drained_region_is_draining_in_the_table_until_it_is_taken_back_over_a_restart_too() {
     let mut control = Control::start();
     let before = control.ask("Edge", "GET /api/v1/table", None).json();
-    let said = set(&control, "Deployer", "us-west", json!({"state":"drain","reason":"maintenance"}));
+    let said = set(
+        &control,
+        "Deployer",
+        "us-west",
+        json!({"state":"drain","reason":"maintenance"}),
+    );
     let said = said.is(200).json();
-    assert_eq!((&said["state"], &said["user"], &said["reason"]), (&json!("drain"), &json!("Deployer"), &json!("maintenance")));
+    assert_eq!(
+        (&said["state"], &said["user"], &said["reason"]),
+        (&json!("drain"), &json!("Deployer"), &json!("maintenance"))
+    );
     assert_eq!(statuses(&control), ["up", "draining", "up"]);
     let after = control.ask("Edge", "GET /api/v1/table", None).json();
     assert!(after["epoch"].as_u64() > before["epoch"].as_u64());
     control.killed_and_restarted();
     assert_eq!(statuses(&control), ["up", "draining", "up"]);
     assert_eq!(control.state()["regions"][1]["override"], said);
-    control.ask("Deployer", "DELETE /api/v1/regions/us-west/override", None).is(204);
-    control.ask("Deployer", "DELETE /api/v1/regions/us-west/override", None).is(204);
+    control
+        .ask("Deployer", "DELETE /api/v1/regions/us-west/override", None)
+        .is(204);
+    control
+        .ask("Deployer", "DELETE /api/v1/regions/us-west/override", None)
+        .is(204);
     assert_eq!(statuses(&control), ["up", "up", "up"]);
-    let events = control.ask("Viewer", "GET /api/v1/region-events", None).is(200).json();
-    let kinds: Vec<&Value> = events["events"].as_array().unwrap().iter().map(|event| &event["event"]).collect();
+    let events = control
+        .ask("Viewer", "GET /api/v1/region-events", None)
+        .is(200)
+        .json();
+    let kinds: Vec<&Value> = events["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| &event["event"])
+        .collect();
     assert_eq!(kinds, ["override", "override_removed"]);
     assert_eq!(events["events"][0]["user"], "Deployer");
     assert_eq!(events["next"], 2);
@@ -42,23 +67,54 @@ fn a_drained_region_is_draining_in_the_table_until_it_is_taken_back_over_a_resta
 #[test]
 fn an_override_shows_what_probes_say_beside_it() {
     let control = Control::with(&[("FEATURE_MULTI_REGION", "true"), ("FAILBACK_HOLD_MS", "0")]);
-    set(&control, "Deployer", "us-west", json!({"state":"drain","reason":"x"})).is(200);
+    set(
+        &control,
+        "Deployer",
+        "us-west",
+        json!({"state":"drain","reason":"x"}),
+    )
+    .is(200);
     control.regions[1].answer(Answer::Close);
     control.until("us-west down behind its override", |state| {
         let region = &state["regions"][1];
-        region["status"] == "draining" && region["state"] == "draining" && region["probed"] == "down"
+        region["status"] == "draining"
+            && region["state"] == "draining"
+            && region["probed"] == "down"
     });
-    control.ask("Deployer", "DELETE /api/v1/regions/us-west/override", None).is(204);
+    control
+        .ask("Deployer", "DELETE /api/v1/regions/us-west/override", None)
+        .is(204);
     assert_eq!(statuses(&control), ["up", "down", "up"]);
 }
 
 #[test]
 fn the_last_healthy_region_is_not_overridden_but_by_an_admins_force() {
     let control = Control::start();
-    set(&control, "Deployer", "us-east", json!({"state":"drain","reason":"x"})).is(200);
-    set(&control, "Admin", "us-west", json!({"state":"forbid","reason":"x"})).is(200);
-    let detail = set(&control, "Admin", "eu-west", json!({"state":"drain","reason":"x"})).problem(409);
-    assert!(detail.contains("no healthy region would remain without \"eu-west\""), "{detail}");
+    set(
+        &control,
+        "Deployer",
+        "us-east",
+        json!({"state":"drain","reason":"x"}),
+    )
+    .is(200);
+    set(
+        &control,
+        "Admin",
+        "us-west",
+        json!({"state":"forbid","reason":"x"}),
+    )
+    .is(200);
+    let detail = set(
+        &control,
+        "Admin",
+        "eu-west",
+        json!({"state":"drain","reason":"x"}),
+    )
+    .problem(409);
+    assert!(
+        detail.contains("no healthy region would remain without \"eu-west\""),
+        "{detail}"
+    );
     let forced = json!({"state":"drain","reason":"x","force":true});
     let detail = set(&control, "Deployer", "eu-west", forced.clone()).problem(403);
     assert!(detail.contains("a Deployer may not force"), "{detail}");
@@ -73,37 +129,79 @@ fn forbidding_and_taking_that_back_are_an_admins() {
     let forbid = json!({"state":"forbid","reason":"fire"});
     set(&control, "Deployer", "us-east", forbid.clone()).problem(403);
     set(&control, "Admin", "us-east", forbid).is(200);
-    control.ask("Deployer", "DELETE /api/v1/regions/us-east/override", None).problem(403);
-    set(&control, "Deployer", "us-east", json!({"state":"drain","reason":"x"})).problem(403);
+    control
+        .ask("Deployer", "DELETE /api/v1/regions/us-east/override", None)
+        .problem(403);
+    set(
+        &control,
+        "Deployer",
+        "us-east",
+        json!({"state":"drain","reason":"x"}),
+    )
+    .problem(403);
     assert_eq!(statuses(&control), ["forbidden", "up", "up"]);
-    let route = control.ask("Viewer", "GET /api/v1/route?tenant=acme", None).json();
-    assert_eq!((&route["preferred"], &route["region"]), (&json!("us-east"), &json!("us-west")));
-    control.ask("Admin", "DELETE /api/v1/regions/us-east/override", None).is(204);
+    let route = control
+        .ask("Viewer", "GET /api/v1/route?tenant=acme", None)
+        .json();
+    assert_eq!(
+        (&route["preferred"], &route["region"]),
+        (&json!("us-east"), &json!("us-west"))
+    );
+    control
+        .ask("Admin", "DELETE /api/v1/regions/us-east/override", None)
+        .is(204);
     assert_eq!(statuses(&control), ["up", "up", "up"]);
 }
 
 #[test]
 fn an_override_for_a_time_ends_by_itself() {
     let control = Control::start();
-    let said = set(&control, "Deployer", "us-east", json!({"state":"drain","reason":"x","ttl_s":1}));
+    let said = set(
+        &control,
+        "Deployer",
+        "us-east",
+        json!({"state":"drain","reason":"x","ttl_s":1}),
+    );
     assert!(said.is(200).json()["expires"].is_string());
     assert_eq!(statuses(&control)[0], "draining");
     control.until("its end", |state| state["regions"][0]["override"].is_null());
     assert_eq!(statuses(&control)[0], "up");
-    let events = control.ask("Viewer", "GET /api/v1/region-events?after=1", None).json();
+    let events = control
+        .ask("Viewer", "GET /api/v1/region-events?after=1", None)
+        .json();
     assert_eq!(events["events"][0]["event"], "override_expired");
 }
 
 #[test]
 fn everything_wrong_with_an_override_is_said_at_once() {
     let control = Control::start();
-    let answer = set(&control, "Admin", "us-east", json!({"stat":"drain","ttl_s":0,"force":"yes"}));
+    let answer = set(
+        &control,
+        "Admin",
+        "us-east",
+        json!({"stat":"drain","ttl_s":0,"force":"yes"}),
+    );
     assert_eq!(answer.status, 400);
     let problems = answer.json()["problems"].as_array().unwrap().len();
     assert_eq!(problems, 5, "{}", answer.json());
-    let detail = set(&control, "Admin", "us-eest", json!({"state":"drain","reason":"x"})).problem(404);
-    assert!(detail.contains("\"us-eest\"") && detail.contains("us-east, us-west, eu-west"), "{detail}");
-    for body in ["", "[]", "{", "\u{0}", r#"{"state":"drain","reason":"x","reason":"y"}"#] {
+    let detail = set(
+        &control,
+        "Admin",
+        "us-eest",
+        json!({"state":"drain","reason":"x"}),
+    )
+    .problem(404);
+    assert!(
+        detail.contains("\"us-eest\"") && detail.contains("us-east, us-west, eu-west"),
+        "{detail}"
+    );
+    for body in [
+        "",
+        "[]",
+        "{",
+        "\u{0}",
+        r#"{"state":"drain","reason":"x","reason":"y"}"#,
+    ] {
         let line = "PUT /api/v1/regions/us-east/override";
         control.ask("Admin", line, Some(body)).problem(400);
     }
@@ -113,12 +211,23 @@ fn everything_wrong_with_an_override_is_said_at_once() {
 #[test]
 fn while_frozen_probes_move_nobody_and_people_do_over_a_restart_too() {
     let mut control = Control::with(&[("FEATURE_MULTI_REGION", "true"), ("FAILBACK_HOLD_MS", "0")]);
-    control.ask("Deployer", "PUT /api/v1/freeze", Some(r#"{"reason":"night"}"#)).problem(403);
+    control
+        .ask(
+            "Deployer",
+            "PUT /api/v1/freeze",
+            Some(r#"{"reason":"night"}"#),
+        )
+        .problem(403);
     control.regions[0].answer(Answer::Close);
-    control.until("us-east down", |state| state["regions"][0]["status"] == "down");
+    control.until("us-east down", |state| {
+        state["regions"][0]["status"] == "down"
+    });
     let freeze = control.ask("Admin", "PUT /api/v1/freeze", Some(r#"{"reason":"night"}"#));
     let freeze = freeze.is(200).json();
-    assert_eq!((&freeze["user"], &freeze["out"]), (&json!("Admin"), &json!(["us-east"])));
+    assert_eq!(
+        (&freeze["user"], &freeze["out"]),
+        (&json!("Admin"), &json!(["us-east"]))
+    );
     control.regions[0].answer(Answer::Ready);
     control.regions[1].answer(Answer::Close);
     control.until("what probes see", |state| {
@@ -130,7 +239,13 @@ fn while_frozen_probes_move_nobody_and_people_do_over_a_restart_too() {
         state["regions"][0]["probed"] == "healthy" && state["regions"][1]["probed"] == "down"
     });
     assert_eq!(statuses(&control), ["down", "up", "up"]);
-    set(&control, "Deployer", "eu-west", json!({"state":"drain","reason":"x"})).is(200);
+    set(
+        &control,
+        "Deployer",
+        "eu-west",
+        json!({"state":"drain","reason":"x"}),
+    )
+    .is(200);
     assert_eq!(statuses(&control), ["down", "up", "draining"]);
     control.ask("Admin", "DELETE /api/v1/freeze", None).is(204);
     control.ask("Admin", "DELETE /api/v1/freeze", None).is(204);
@@ -142,9 +257,16 @@ fn what_cannot_be_kept_does_not_hold() {
     let control = Control::start();
     // A directory in its place: nothing can be put there.
     std::fs::create_dir_all(control.store.logs().join("overrides.json")).unwrap();
-    let answer = set(&control, "Admin", "us-east", json!({"state":"drain","reason":"x"}));
+    let answer = set(
+        &control,
+        "Admin",
+        "us-east",
+        json!({"state":"drain","reason":"x"}),
+    );
     assert!(answer.problem(503).contains("cannot be kept"));
-    control.ask("Admin", "PUT /api/v1/freeze", Some(r#"{"reason":"x"}"#)).problem(503);
+    control
+        .ask("Admin", "PUT /api/v1/freeze", Some(r#"{"reason":"x"}"#))
+        .problem(503);
     assert_eq!(statuses(&control), ["up", "up", "up"]);
     assert_eq!(control.state()["freeze"], Value::Null);
 }

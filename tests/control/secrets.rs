@@ -22,7 +22,9 @@ fn no_secret_is_in_any_answer_log_record_or_file_but_its_own() {
         ("TENANT_HASH_KEY", "000102030405060708090a0b0c0d0e0f"),
         ("FEATURE_MULTI_REGION", "true"),
     ]);
-    let description = send(control.address(), "GET /openapi.json", &[], None).is(200).json();
+    let description = send(control.address(), "GET /openapi.json", &[], None)
+        .is(200)
+        .json();
     let mut outputs = String::new();
     for (path, methods) in description["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
@@ -58,7 +60,11 @@ fn no_secret_is_in_any_answer_log_record_or_file_but_its_own() {
     assert!(outputs.contains(record["hash"].as_str().unwrap()) && outputs.len() > 20_000);
     let mut secrets = vec![planted.to_owned()];
     secrets.extend(["Viewer", "Edge", "Deployer", "Admin"].map(|role| control.secret(role)));
-    secrets.extend(pem.lines().filter(|line| !line.starts_with("--")).map(str::to_owned));
+    secrets.extend(
+        pem.lines()
+            .filter(|line| !line.starts_with("--"))
+            .map(str::to_owned),
+    );
     assert_eq!(secrets.len(), 6);
     for secret in secrets {
         assert!(!outputs.contains(&secret), "{secret}");

@@ -34,7 +34,10 @@ impl Events {
             assert!(reader.read_line(&mut line).unwrap() > 0, "{head}");
             head += &line;
         }
-        assert!(head.starts_with("HTTP/1.1 200") && head.contains("text/event-stream"), "{head}");
+        assert!(
+            head.starts_with("HTTP/1.1 200") && head.contains("text/event-stream"),
+            "{head}"
+        );
         Self(reader)
     }
 
@@ -86,7 +89,9 @@ fn drain(control: &Control, region: &str, reason: &str) {
 
 fn note(control: &Control, reason: &str) {
     let body = json!({ "reason": reason }).to_string();
-    control.ask("Deployer", "POST /api/v1/release/rollback", Some(&body)).is(200);
+    control
+        .ask("Deployer", "POST /api/v1/release/rollback", Some(&body))
+        .is(200);
 }
 
 #[test]
@@ -98,14 +103,24 @@ fn a_stream_begins_with_the_snapshot_and_tells_of_each_change() {
     assert_eq!(first.data, control.state());
     drain(&control, "us-east", "x\u{2028}\n<script>");
     let region = events.next().unwrap();
-    assert_eq!((region.name.as_str(), region.id.as_str()), ("region", "0.1"));
+    assert_eq!(
+        (region.name.as_str(), region.id.as_str()),
+        ("region", "0.1")
+    );
     assert_eq!(region.data["reason"], "x\u{2028}\n<script>");
     let state = events.next().unwrap();
     assert_eq!(state.data["regions"][0]["status"], "draining");
     note(&control, "nothing to go back from");
     let audit = events.until(|event| event.name == "audit");
-    assert_eq!((audit.id.as_str(), &audit.data["action"]), ("1.1", &json!("rollback_to_blue")));
-    assert_eq!(audit.data["hash"], control.records()[0]["hash"], "as it stands in the file");
+    assert_eq!(
+        (audit.id.as_str(), &audit.data["action"]),
+        ("1.1", &json!("rollback_to_blue"))
+    );
+    assert_eq!(
+        audit.data["hash"],
+        control.records()[0]["hash"],
+        "as it stands in the file"
+    );
 }
 
 #[test]
@@ -120,10 +135,23 @@ fn who_comes_back_gets_what_was_missed_over_a_restart_too() {
     drain(&control, "us-west", "four");
     control.killed_and_restarted();
     let mut events = Events::of(&control, "Viewer", Some("1.1"));
-    let missed = [events.next().unwrap(), events.next().unwrap(), events.next().unwrap()];
-    let seen: Vec<(&str, &str)> = missed.iter().map(|event| (event.name.as_str(), event.id.as_str())).collect();
-    assert_eq!(seen, [("audit", "2.1"), ("region", "2.2"), ("state", "2.2")]);
-    assert_eq!((&missed[0].data["reason"], &missed[1].data["reason"]), (&json!("three"), &json!("four")));
+    let missed = [
+        events.next().unwrap(),
+        events.next().unwrap(),
+        events.next().unwrap(),
+    ];
+    let seen: Vec<(&str, &str)> = missed
+        .iter()
+        .map(|event| (event.name.as_str(), event.id.as_str()))
+        .collect();
+    assert_eq!(
+        seen,
+        [("audit", "2.1"), ("region", "2.2"), ("state", "2.2")]
+    );
+    assert_eq!(
+        (&missed[0].data["reason"], &missed[1].data["reason"]),
+        (&json!("three"), &json!("four"))
+    );
     let mut events = Events::of(&control, "Viewer", Some("2.2"));
     assert_eq!(events.next().unwrap().name, "state", "nothing was missed");
 }
@@ -131,10 +159,21 @@ fn who_comes_back_gets_what_was_missed_over_a_restart_too() {
 #[test]
 fn a_place_that_is_none_of_this_store_is_said_and_followed_by_the_snapshot() {
     let control = Control::start();
-    for last in ["7.0", "0.7", "x", "", "1", "18446744073709551615.18446744073709551615"] {
+    for last in [
+        "7.0",
+        "0.7",
+        "x",
+        "",
+        "1",
+        "18446744073709551615.18446744073709551615",
+    ] {
         let mut events = Events::of(&control, "Viewer", Some(last));
         let first = events.next().unwrap();
-        assert_eq!((first.name.as_str(), first.id.as_str()), ("reset", "0.0"), "{last}");
+        assert_eq!(
+            (first.name.as_str(), first.id.as_str()),
+            ("reset", "0.0"),
+            "{last}"
+        );
         assert_eq!(events.next().unwrap().name, "state");
     }
 }
@@ -145,7 +184,10 @@ fn a_stream_ends_with_the_server_and_does_not_hold_it_up() {
     let mut events = Events::of(&control, "Viewer", None);
     events.next().unwrap();
     control.server.signal(Signal::TERM);
-    let ended = control.server.wait(Duration::from_secs(3)).expect("within DRAIN_MS + 2 s");
+    let ended = control
+        .server
+        .wait(Duration::from_secs(3))
+        .expect("within DRAIN_MS + 2 s");
     assert_eq!(ended.code(), Some(0));
     assert!(events.next().is_none());
 }

@@ -14,16 +14,24 @@ fn read(json: &str) -> Result<Tokens, Vec<String>> {
 fn the_table_of_who_may_do_what() {
     use Ability::{Drain, Forbid, Force, Freeze, Read, Release, Table, Telemetry};
     let may = |role: TokenRole| -> Vec<Ability> {
-        Ability::ALL.into_iter().filter(|ability| role.may(*ability)).collect()
+        Ability::ALL
+            .into_iter()
+            .filter(|ability| role.may(*ability))
+            .collect()
     };
     assert_eq!(may(TokenRole::Viewer), [Read, Table]);
     assert_eq!(may(TokenRole::Edge), [Table, Telemetry]);
     assert_eq!(may(TokenRole::Deployer), [Read, Table, Release, Drain]);
     assert_eq!(
         may(TokenRole::Admin),
-        [Read, Table, Telemetry, Release, Drain, Forbid, Force, Freeze]
+        [
+            Read, Table, Telemetry, Release, Drain, Forbid, Force, Freeze
+        ]
     );
-    let reading: Vec<Ability> = Ability::ALL.into_iter().filter(|one| one.is_reading()).collect();
+    let reading: Vec<Ability> = Ability::ALL
+        .into_iter()
+        .filter(|one| one.is_reading())
+        .collect();
     assert_eq!(reading, [Read, Table]);
 }
 

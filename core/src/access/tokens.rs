@@ -96,7 +96,11 @@ impl Tokens {
             let tokens = file.list_if_any("token");
             if tokens.len() > TOKENS_MAX {
                 let (found, most) = (count(tokens.len()), count(TOKENS_MAX));
-                file.problem(message!("has {} tokens; allowed: at most {}", &found, &most));
+                file.problem(message!(
+                    "has {} tokens; allowed: at most {}",
+                    &found,
+                    &most
+                ));
             }
             this.read(tokens, &mut problems);
         }
@@ -150,7 +154,10 @@ impl Tokens {
 
     /// Whether this token is still one of them, and good.
     pub fn has(&self, token: &Token, now: Timestamp) -> bool {
-        let known = self.place(&token.sha256).ok().and_then(|at| self.tokens.get(at));
+        let known = self
+            .place(&token.sha256)
+            .ok()
+            .and_then(|at| self.tokens.get(at));
         known == Some(token) && token.expires.is_none_or(|end| now < end)
     }
 
@@ -201,10 +208,8 @@ fn read_token(document: &Document, place: &str, problems: &mut Vec<String>) -> O
         members.problem(message!("has a wrong tenant; allowed: 1 to 16384 bytes"));
     }
     let expires = members.text_if_any("expires").map(Timestamp::parse);
-    let expires = expires.and_then(|read| {
-        read.map_err(|why| members.wrong_text("expires", &why))
-            .ok()
-    });
+    let expires =
+        expires.and_then(|read| read.map_err(|why| members.wrong_text("expires", &why)).ok());
     Some(Token {
         user: user.to_string(),
         role: role?,
@@ -215,5 +220,8 @@ fn read_token(document: &Document, place: &str, problems: &mut Vec<String>) -> O
 }
 
 fn is_digest(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == 64
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

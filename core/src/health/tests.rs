@@ -243,7 +243,13 @@ proptest! {
 
 #[test]
 fn while_frozen_no_probe_changes_anything_and_a_person_does() {
-    let mut fleet = Fleet::new(HealthRules { hold_ms: 0, ..HealthRules::default() }, 3);
+    let mut fleet = Fleet::new(
+        HealthRules {
+            hold_ms: 0,
+            ..HealthRules::default()
+        },
+        3,
+    );
     let mut probe = 0;
     let mut rounds = |fleet: &mut Fleet, passes: [bool; 3], times: u64| {
         let mut changes = Vec::new();
@@ -260,7 +266,11 @@ fn while_frozen_no_probe_changes_anything_and_a_person_does() {
     fleet.freeze(None);
     assert!(rounds(&mut fleet, [false, true, true], 50).is_empty());
     assert_eq!(fleet.statuses(), [Up, Down, Up]);
-    assert_eq!(fleet.condition(0).unwrap().to_string(), "down", "what is seen is still said");
+    assert_eq!(
+        fleet.condition(0).unwrap().to_string(),
+        "down",
+        "what is seen is still said"
+    );
     assert_eq!(fleet.force(2, Some(Forced::Draining)).len(), 1);
     assert_eq!(fleet.statuses(), [Up, Down, Draining]);
     let thawed = fleet.thaw();
@@ -272,7 +282,10 @@ fn while_frozen_no_probe_changes_anything_and_a_person_does() {
 fn a_freeze_is_taken_up_again_with_the_regions_that_were_out() {
     let mut fleet = Fleet::new(HealthRules::default(), 3);
     fleet.freeze(Some(&[1]));
-    assert_eq!((fleet.statuses(), fleet.out()), (Vec::from([Up, Down, Up]), Vec::from([1])));
+    assert_eq!(
+        (fleet.statuses(), fleet.out()),
+        (Vec::from([Up, Down, Up]), Vec::from([1]))
+    );
 }
 
 #[test]

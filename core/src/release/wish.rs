@@ -208,9 +208,12 @@ mod tests {
             named: true,
             pools: Pools::default(),
         };
-        [("us-east", "http://10.0.0.1:8086"), ("eu-west", "https://[fd00::1]:9/x")]
-            .map(region)
-            .into()
+        [
+            ("us-east", "http://10.0.0.1:8086"),
+            ("eu-west", "https://[fd00::1]:9/x"),
+        ]
+        .map(region)
+        .into()
     }
 
     fn wish(json: &str) -> Result<Wish, Vec<String>> {
@@ -227,21 +230,39 @@ mod tests {
         };
         assert_eq!(names(""), ["us-east", "eu-west"]);
         assert_eq!(names(r#","regions":["eu-west"]"#), ["eu-west"]);
-        assert_eq!(names(r#","regions":["http://10.0.0.1:8086/ready"]"#), ["us-east"]);
-        assert_eq!(names(r#","regions":["https://[fd00::1]:9/x","10.0.0.1:8086"]"#), ["eu-west", "us-east"]);
+        assert_eq!(
+            names(r#","regions":["http://10.0.0.1:8086/ready"]"#),
+            ["us-east"]
+        );
+        assert_eq!(
+            names(r#","regions":["https://[fd00::1]:9/x","10.0.0.1:8086"]"#),
+            ["eu-west", "us-east"]
+        );
     }
 
     #[test]
     fn an_address_that_is_no_configured_regions_is_refused() {
         for other in [
-            "10.0.0.2", "http://10.0.0.1:80", "https://10.0.0.1:8086", "10.0.0.1:8087",
-            "http://10.0.0.1:8086/x", "http://u@10.0.0.1:8086", "http://167772161:8086",
-            "http://0x0a000001:8086", "http://10.0.1:8086", "us-East", "",
-            "http://10.0.0.1:8086@169.254.169.254", "http://[::ffff:10.0.0.1]:8086",
+            "10.0.0.2",
+            "http://10.0.0.1:80",
+            "https://10.0.0.1:8086",
+            "10.0.0.1:8087",
+            "http://10.0.0.1:8086/x",
+            "http://u@10.0.0.1:8086",
+            "http://167772161:8086",
+            "http://0x0a000001:8086",
+            "http://10.0.1:8086",
+            "us-East",
+            "",
+            "http://10.0.0.1:8086@169.254.169.254",
+            "http://[::ffff:10.0.0.1]:8086",
         ] {
             let json = serde_json::json!({"image_green":"b","canary_seq":[1],"regions":[other]});
             let problems = wish(&json.to_string()).unwrap_err();
-            assert!(problems.len() == 1 && problems[0].contains("\"regions\""), "{other}: {problems:?}");
+            assert!(
+                problems.len() == 1 && problems[0].contains("\"regions\""),
+                "{other}: {problems:?}"
+            );
         }
     }
 

@@ -24,10 +24,7 @@ fn values() -> impl Strategy<Value = String> {
 }
 
 fn environments() -> impl Strategy<Value = BTreeMap<&'static str, String>> {
-    let names: Vec<&'static str> = VARIABLES
-        .iter()
-        .map(|variable| variable.name)
-        .collect();
+    let names: Vec<&'static str> = VARIABLES.iter().map(|variable| variable.name).collect();
     proptest::collection::btree_map(proptest::sample::select(names), values(), 0..20)
 }
 

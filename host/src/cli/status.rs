@@ -144,9 +144,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         let last = reached && !(args.watch && until.is_none());
         if (args.watch || last) && shown.as_ref() != Some(&answer) {
             invocation.answer(
-                || {
-                    human(&answer, source.release(), &source.place())
-                },
+                || human(&answer, source.release(), &source.place()),
                 &answer,
             )?;
         }

@@ -100,12 +100,18 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
 /// The token that is wished for, without its digest.
 fn wish(args: &NewArgs, problems: &mut Vec<String>) -> Option<Token> {
     if let Err(allowed) = Token::check_user(&args.user) {
-        problems.push(format!("--user: {} is no user; allowed: {allowed}", Seen(&args.user)));
+        problems.push(format!(
+            "--user: {} is no user; allowed: {allowed}",
+            Seen(&args.user)
+        ));
     }
     let role = TokenRole::parse(&args.role);
     if role.is_none() {
         let names = TokenRole::ALL.map(TokenRole::name).join(", ");
-        problems.push(format!("--role: {} is no role; allowed: {names}", Seen(&args.role)));
+        problems.push(format!(
+            "--role: {} is no role; allowed: {names}",
+            Seen(&args.role)
+        ));
     }
     if let Some(tenant) = &args.tenant {
         if let Err(why) = TenantId::new(tenant) {
@@ -165,9 +171,24 @@ mod tests {
         assert_eq!(parse_expiry("90d"), Ok(day * 90));
         assert_eq!(parse_expiry("12h"), Ok(day / 2));
         assert_eq!(parse_expiry("1h30m"), Ok(day / 16));
-        for bad in ["", "d", "0d", "-1d", "+1d", "3651d", "soon", "1", "99999999999999999999d", "1.5d", "0s"] {
+        for bad in [
+            "",
+            "d",
+            "0d",
+            "-1d",
+            "+1d",
+            "3651d",
+            "soon",
+            "1",
+            "99999999999999999999d",
+            "1.5d",
+            "0s",
+        ] {
             let why = parse_expiry(bad).unwrap_err();
-            assert!(why.contains("--expires") && why.contains("allowed:"), "{bad}: {why}");
+            assert!(
+                why.contains("--expires") && why.contains("allowed:"),
+                "{bad}: {why}"
+            );
         }
     }
 }

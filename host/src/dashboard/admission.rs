@@ -101,9 +101,8 @@ struct Client {
 
 impl Default for Pace {
     fn default() -> Self {
-        let limiter = |(second, burst)| {
-            RateLimiter::dashmap(Quota::per_second(second).allow_burst(burst))
-        };
+        let limiter =
+            |(second, burst)| RateLimiter::dashmap(Quota::per_second(second).allow_burst(burst));
         Self {
             reads: limiter(READS),
             changes: limiter(CHANGES),
@@ -155,11 +154,15 @@ impl Dashboard {
         };
         let secret = value.to_str().ok().and_then(bearer);
         let Some(secret) = secret.filter(|_| more.is_none()) else {
-            return Shown::Bad("the credentials are no bearer token; allowed: Authorization: Bearer TOKEN".into());
+            return Shown::Bad(
+                "the credentials are no bearer token; allowed: Authorization: Bearer TOKEN".into(),
+            );
         };
         match tokens.tokens().who(secret, clock::now()) {
             Ok(token) => Shown::Token(token.clone()),
-            Err(why @ (TokenError::Unknown | TokenError::Expired(_))) => Shown::Bad(why.to_string()),
+            Err(why @ (TokenError::Unknown | TokenError::Expired(_))) => {
+                Shown::Bad(why.to_string())
+            }
         }
     }
 
@@ -243,7 +246,8 @@ pub(super) async fn admit(
         Shown::Token(token) => Some(token),
     };
     if let Some(origin) = foreign_origin(&request) {
-        let detail = format!("a page of {origin} may not ask for this; allowed: pages of this dashboard");
+        let detail =
+            format!("a page of {origin} may not ask for this; allowed: pages of this dashboard");
         return problem(StatusCode::FORBIDDEN, &detail);
     }
     let caller = Caller { token };

@@ -60,7 +60,10 @@ impl Dashboard {
 
 /// An error (RFC 9457).
 #[derive(Serialize, utoipa::ToSchema, utoipa::ToResponse)]
-#[response(description = "What is wrong, and what is allowed", content_type = "application/problem+json")]
+#[response(
+    description = "What is wrong, and what is allowed",
+    content_type = "application/problem+json"
+)]
 pub(super) struct Problem {
     /// about:blank.
     #[serde(rename = "type")]
@@ -94,7 +97,11 @@ pub(super) fn problems(status: StatusCode, problems: &[String]) -> Response {
 /// A tag of these bytes.
 pub(super) fn etag(bytes: &[u8]) -> String {
     let digest = sha2::Sha256::digest(bytes);
-    let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = digest
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("\"{digits}\"")
 }
 

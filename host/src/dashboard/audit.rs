@@ -57,7 +57,9 @@ pub(super) async fn region_events(State(dashboard): State<Dashboard>, uri: Uri) 
         let Some(monitor) = &inner.monitor else {
             return Ok(Vec::new());
         };
-        monitor.events(after, most).map_err(|why| format!("region_events.jsonl: {why}"))
+        monitor
+            .events(after, most)
+            .map_err(|why| format!("region_events.jsonl: {why}"))
     })
     .await
 }

@@ -81,7 +81,10 @@ impl Members {
             } else if !known.contains(&name.as_str()) {
                 let meant = nearest(name, known.iter().copied());
                 let meant = meant.map_or(String::new(), |meant| format!("did you mean {meant}? "));
-                problems.push(format!("{} is unknown; {meant}allowed: {listed}", Seen(name)));
+                problems.push(format!(
+                    "{} is unknown; {meant}allowed: {listed}",
+                    Seen(name)
+                ));
             }
         }
         let mut this = Self { members, problems };
@@ -105,7 +108,8 @@ impl Members {
             Some(value) => format!("is {}", value.seen()),
             None => "is missing".to_owned(),
         };
-        self.problems.push(format!("{name} {seen}; allowed: {allowed}"));
+        self.problems
+            .push(format!("{name} {seen}; allowed: {allowed}"));
     }
 
     /// A reason, which must be there: it is recorded.
@@ -176,7 +180,11 @@ mod tests {
         let known = ["reason", "ttl_s", "force"];
         let read = |body: &str| {
             Members::read(body.as_bytes(), &known, |members| {
-                (members.reason(), members.whole("ttl_s", 1, 9), members.flag("force"))
+                (
+                    members.reason(),
+                    members.whole("ttl_s", 1, 9),
+                    members.flag("force"),
+                )
             })
         };
         assert_eq!(
@@ -203,11 +211,25 @@ mod tests {
     #[test]
     fn a_list_has_texts_alone_and_not_too_many() {
         let read = |body: &str| {
-            Members::read(body.as_bytes(), &["tenants"], |members| members.texts("tenants", 2))
+            Members::read(body.as_bytes(), &["tenants"], |members| {
+                members.texts("tenants", 2)
+            })
         };
-        assert_eq!(read(r#"{"tenants":["a","b"]}"#), Ok(vec!["a".into(), "b".into()]));
-        for other in [r#"{}"#, r#"{"tenants":[]}"#, r#"{"tenants":["a",1]}"#, r#"{"tenants":["a","b","c"]}"#, r#"{"tenants":"a"}"#] {
-            assert!(read(other).unwrap_err()[0].contains("a list of 1 to 2 texts"), "{other}");
+        assert_eq!(
+            read(r#"{"tenants":["a","b"]}"#),
+            Ok(vec!["a".into(), "b".into()])
+        );
+        for other in [
+            r#"{}"#,
+            r#"{"tenants":[]}"#,
+            r#"{"tenants":["a",1]}"#,
+            r#"{"tenants":["a","b","c"]}"#,
+            r#"{"tenants":"a"}"#,
+        ] {
+            assert!(
+                read(other).unwrap_err()[0].contains("a list of 1 to 2 texts"),
+                "{other}"
+            );
         }
     }
 }

@@ -27,8 +27,8 @@ use axum::http::{HeaderValue, Request};
 use halcyon_core::config::{Problems, RegionConfig, Settings};
 use halcyon_core::placement::{RegionStatus, Router};
 use halcyon_core::release::{Pools, RegionTarget};
-use hyper_util::service::TowerToHyperService;
 use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -255,7 +255,8 @@ impl Inner {
 
     /// Says that a snapshot may be another one by now.
     fn feed_changed(&self) {
-        self.feed.send_modify(|number| *number = number.wrapping_add(1));
+        self.feed
+            .send_modify(|number| *number = number.wrapping_add(1));
     }
 
     /// Where a hook runs: a release that is gone on with after a restart has it in the same place.

@@ -19,7 +19,10 @@ const TTL_MAX_S: u64 = 30 * 86_400;
 
 /// What `PUT …/override` takes.
 #[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "says what the body is; it is read with every problem at once")]
+#[expect(
+    dead_code,
+    reason = "says what the body is; it is read with every problem at once"
+)]
 pub(super) struct OverrideWish {
     /// drain: no new tenants. forbid: nobody; for an Admin.
     state: OverrideState,
@@ -35,7 +38,10 @@ pub(super) struct OverrideWish {
 
 /// What `PUT freeze` takes.
 #[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "says what the body is; it is read with every problem at once")]
+#[expect(
+    dead_code,
+    reason = "says what the body is; it is read with every problem at once"
+)]
 pub(super) struct FreezeWish {
     /// Why; it is recorded.
     #[schema(min_length = 1, max_length = 1000)]
@@ -179,7 +185,9 @@ fn read_wish(body: &[u8]) -> Result<Wish, Vec<String>> {
         Wish {
             state: state.unwrap_or(OverrideState::Drain),
             reason: members.reason(),
-            ttl_ms: members.whole("ttl_s", 1, TTL_MAX_S).map(|s| s.saturating_mul(1_000)),
+            ttl_ms: members
+                .whole("ttl_s", 1, TTL_MAX_S)
+                .map(|s| s.saturating_mul(1_000)),
             force: members.flag("force"),
         }
     })

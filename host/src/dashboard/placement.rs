@@ -99,7 +99,10 @@ pub(super) async fn route(
 
 /// What `POST /api/v1/route` takes.
 #[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "says what the body is; it is read with every problem at once")]
+#[expect(
+    dead_code,
+    reason = "says what the body is; it is read with every problem at once"
+)]
 pub(super) struct Tenants {
     /// The tenants' ids.
     #[schema(min_items = 1, max_items = 10_000)]

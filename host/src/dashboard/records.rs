@@ -87,7 +87,9 @@ impl Records {
                 expected(view)?;
             }
             let now = clock::now();
-            let appended = view.journal.append_keyed(command, context, key, Some(seq), now);
+            let appended = view
+                .journal
+                .append_keyed(command, context, key, Some(seq), now);
             let missed = view.journal.take_missed();
             view.note(&missed);
             if let Some(denial) = view.journal.take_denial() {
@@ -111,7 +113,11 @@ impl Records {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub(super) fn lines(&self, after: u64, most: usize) -> Result<Vec<(u64, String)>, JournalError> {
+    pub(super) fn lines(
+        &self,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<(u64, String)>, JournalError> {
         let after = usize::try_from(after).unwrap_or(usize::MAX);
         let (from, until) = self.look(|view| {
             let total = view.ends.len();
@@ -122,14 +128,13 @@ impl Records {
                 false => (0, 0),
             }
         })?;
-        let text = read_part(&self.dir.join(LOG_NAME), from, until).map_err(|why| {
-            JournalError::Io {
+        let text =
+            read_part(&self.dir.join(LOG_NAME), from, until).map_err(|why| JournalError::Io {
                 doing: "read",
                 path: LOG_NAME.into(),
                 why: why.to_string(),
-            }
-        })?;
-        let lines = text.lines().zip(after as u64 + 1..);
+            })?;
+        let lines = text.lines().zip((after as u64).saturating_add(1)..);
         Ok(lines.map(|(line, seq)| (seq, line.to_owned())).collect())
     }
 
@@ -154,7 +159,10 @@ impl View {
         self.fresh
     }
 
-    fn refreshed<'v>(state: &'v mut Option<View>, dir: &Path) -> Result<&'v mut View, JournalError> {
+    fn refreshed<'v>(
+        state: &'v mut Option<View>,
+        dir: &Path,
+    ) -> Result<&'v mut View, JournalError> {
         match state {
             Some(view) => {
                 let entries = view.journal.refresh()?;

@@ -21,7 +21,10 @@ use crate::journal::{JournalError, driver_alive};
 
 /// What `POST releases` takes.
 #[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "says what the body is; it is read with every problem at once")]
+#[expect(
+    dead_code,
+    reason = "says what the body is; it is read with every problem at once"
+)]
 pub(super) struct ReleaseWish {
     /// The image that serves now, needed only while the journal knows none.
     #[schema(min_length = 1)]
@@ -44,7 +47,10 @@ pub(super) struct ReleaseWish {
 
 /// What `pause` takes; it may be empty.
 #[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "says what the body is; it is read with every problem at once")]
+#[expect(
+    dead_code,
+    reason = "says what the body is; it is read with every problem at once"
+)]
 pub(super) struct PauseWish {
     /// Why; it is recorded.
     #[schema(min_length = 1, max_length = 1000)]
@@ -53,7 +59,10 @@ pub(super) struct PauseWish {
 
 /// What `rollback` takes.
 #[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "says what the body is; it is read with every problem at once")]
+#[expect(
+    dead_code,
+    reason = "says what the body is; it is read with every problem at once"
+)]
 pub(super) struct RollbackWish {
     /// Why; it is recorded.
     #[schema(min_length = 1, max_length = 1000)]
@@ -134,7 +143,9 @@ impl Asked {
 }
 
 fn unquoted(text: &str) -> &str {
-    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
     inner.unwrap_or(text)
 }
 
@@ -304,10 +315,7 @@ pub(super) async fn rollback(
     ),
     security((), ("token" = []))
 )]
-pub(super) async fn shown(
-    State(dashboard): State<Dashboard>,
-    Path(id): Path<String>,
-) -> Response {
+pub(super) async fn shown(State(dashboard): State<Dashboard>, Path(id): Path<String>) -> Response {
     let look = move || {
         let inner = &dashboard.0;
         let driver = driver_alive(inner.records.dir());
@@ -396,7 +404,9 @@ fn give_command(inner: &Inner, caller: &Caller, asked: &Asked, command: Command)
             false => Ok(()),
         }
     };
-    let given = inner.records.append(&command, &context, asked.key.as_ref(), expected);
+    let given = inner
+        .records
+        .append(&command, &context, asked.key.as_ref(), expected);
     inner.feed_changed();
     let entries = match given {
         Ok(entries) => entries,
@@ -411,7 +421,9 @@ fn give_command(inner: &Inner, caller: &Caller, asked: &Asked, command: Command)
         return answer(StatusCode::OK, &shown);
     }
     let mut answer = answer(StatusCode::ACCEPTED, &shown);
-    let id = entries.first().and_then(|entry| entry.record.release_id.as_deref());
+    let id = entries
+        .first()
+        .and_then(|entry| entry.record.release_id.as_deref());
     let location = format!("/api/v1/releases/{}", id.unwrap_or_default());
     if let Ok(location) = HeaderValue::from_str(&location) {
         answer.headers_mut().insert(LOCATION, location);

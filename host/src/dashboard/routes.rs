@@ -49,20 +49,23 @@ pub(super) fn router(dashboard: Dashboard) -> Router {
         json: json.into(),
     };
     let described = Extension(described);
-    api.route("/openapi.json", axum::routing::get(openapi).layer(described))
-        .method_not_allowed_fallback(async || {
-            problem(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "the method is not allowed here",
-            )
-        })
-        .fallback(file)
-        .layer(middleware::from_fn_with_state(
-            dashboard.clone(),
-            admission::pace,
-        ))
-        .layer(middleware::from_fn_with_state(dashboard.clone(), check))
-        .with_state(dashboard)
+    api.route(
+        "/openapi.json",
+        axum::routing::get(openapi).layer(described),
+    )
+    .method_not_allowed_fallback(async || {
+        problem(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "the method is not allowed here",
+        )
+    })
+    .fallback(file)
+    .layer(middleware::from_fn_with_state(
+        dashboard.clone(),
+        admission::pace,
+    ))
+    .layer(middleware::from_fn_with_state(dashboard.clone(), check))
+    .with_state(dashboard)
 }
 
 /// The paths of the API, each behind what it takes to call it.

@@ -94,7 +94,9 @@ pub(super) async fn stream(
     let Ok(seat) = dashboard.0.streams.clone().try_acquire_owned() else {
         let detail = format!("{STREAMS} streams are open; allowed: that many");
         let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, &detail);
-        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+        answer
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("10"));
         return answer;
     };
     let asked = headers.get("last-event-id");
@@ -110,7 +112,9 @@ pub(super) async fn stream(
             now.records.checked_sub(from.records),
             now.events.checked_sub(from.events),
         ];
-        missed.iter().all(|missed| missed.is_some_and(|missed| missed <= REPLAY_MAX))
+        missed
+            .iter()
+            .all(|missed| missed.is_some_and(|missed| missed <= REPLAY_MAX))
     };
     let mut frames = VecDeque::from([String::from("retry: 2000\n\n")]);
     let at = match asked {
@@ -191,7 +195,8 @@ impl Listening {
         if news.snapshot.is_empty() || self.shown.as_ref() == Some(&news.tag) {
             return;
         }
-        self.frames.push_back(frame("state", self.at, &news.snapshot));
+        self.frames
+            .push_back(frame("state", self.at, &news.snapshot));
         self.shown = Some(news.tag);
     }
 }
@@ -213,7 +218,9 @@ impl News {
         let records = inner.records.lines(from.records, PAGE);
         let records = records.map_err(|why| why.to_string())?;
         let events = match &inner.monitor {
-            Some(monitor) => monitor.events(from.events, PAGE).map_err(|why| why.to_string())?,
+            Some(monitor) => monitor
+                .events(from.events, PAGE)
+                .map_err(|why| why.to_string())?,
             None => Vec::new(),
         };
         // Behind all that was missed.
@@ -244,7 +251,8 @@ async fn position(dashboard: &Dashboard) -> Result<Position, String> {
             events: events.unwrap_or(0),
         })
     });
-    read.await.unwrap_or_else(|_| Err("the work broke off".into()))
+    read.await
+        .unwrap_or_else(|_| Err("the work broke off".into()))
 }
 
 /// An event. Its data is one line, as every text of it is escaped.
@@ -271,7 +279,17 @@ mod tests {
         };
         assert!(frame("audit", at, "{}").starts_with("id: 17.4\nevent: audit\ndata: {}\n\n"));
         assert_eq!(Position::parse("17.4"), Some(at));
-        for other in ["", "17", ".", "17.", "a.4", "17.4.1", "-1.4", "+1.4", "99999999999999999999.1"] {
+        for other in [
+            "",
+            "17",
+            ".",
+            "17.",
+            "a.4",
+            "17.4.1",
+            "-1.4",
+            "+1.4",
+            "99999999999999999999.1",
+        ] {
             assert_eq!(Position::parse(other), None, "{other}");
         }
     }

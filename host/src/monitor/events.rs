@@ -197,7 +197,9 @@ mod tests {
             Some(value["reason"].as_str()?.to_owned())
         };
         let lines = lines.iter();
-        lines.map(|line| reason(line).unwrap_or_else(|| "?".into())).collect()
+        lines
+            .map(|line| reason(line).unwrap_or_else(|| "?".into()))
+            .collect()
     }
 
     #[test]
@@ -205,7 +207,10 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let store = dir.path().join("logs");
         let events = Events::of(store.clone());
-        assert_eq!((events.count().unwrap(), events.lines(0, 9).unwrap().len()), (0, 0));
+        assert_eq!(
+            (events.count().unwrap(), events.lines(0, 9).unwrap().len()),
+            (0, 0)
+        );
         events.append(&event("one\n\u{2028}")).unwrap();
         events.append(&event("two")).unwrap();
         let path = store.join("region_events.jsonl");

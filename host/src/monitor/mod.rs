@@ -123,16 +123,21 @@ impl Monitor {
     pub fn regions(&self) -> Vec<RegionNow> {
         let known = self.known();
         let statuses = known.fleet.statuses().into_iter().enumerate();
-        let now = statuses.zip(&self.regions).map(|((place, status), region)| {
-            let asked = region.endpoint.is_some();
-            let said = known.said.overrides.get(&region.name).cloned();
-            RegionNow {
-                status,
-                condition: known.fleet.condition(place).filter(|_| asked || said.is_some()),
-                probed: known.fleet.real_condition(place).filter(|_| asked),
-                said,
-            }
-        });
+        let now = statuses
+            .zip(&self.regions)
+            .map(|((place, status), region)| {
+                let asked = region.endpoint.is_some();
+                let said = known.said.overrides.get(&region.name).cloned();
+                RegionNow {
+                    status,
+                    condition: known
+                        .fleet
+                        .condition(place)
+                        .filter(|_| asked || said.is_some()),
+                    probed: known.fleet.real_condition(place).filter(|_| asked),
+                    said,
+                }
+            });
         now.collect()
     }
 
@@ -252,7 +257,8 @@ impl Monitor {
     }
 
     fn tell(&self) {
-        self.changes.send_modify(|number| *number = number.wrapping_add(1));
+        self.changes
+            .send_modify(|number| *number = number.wrapping_add(1));
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

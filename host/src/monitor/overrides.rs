@@ -177,10 +177,19 @@ mod tests {
         };
         kept.write(&said).unwrap();
         assert_eq!(kept.read(), Ok(said));
-        for other in ["", "{", "[]", r#"{"overrides":{"a":{}}}"#, r#"{"freezes":null}"#] {
+        for other in [
+            "",
+            "{",
+            "[]",
+            r#"{"overrides":{"a":{}}}"#,
+            r#"{"freezes":null}"#,
+        ] {
             fs::write(&kept.path, other).unwrap();
             let why = kept.read().unwrap_err();
-            assert!(why.contains("overrides.json") && why.contains("allowed:"), "{why}");
+            assert!(
+                why.contains("overrides.json") && why.contains("allowed:"),
+                "{why}"
+            );
         }
         fs::remove_file(&kept.path).unwrap();
         std::os::unix::fs::symlink("/dev/zero", &kept.path).unwrap();

@@ -128,7 +128,10 @@ impl Monitor {
             reason: reason.to_owned(),
             user: user.to_owned(),
             since: clock::now(),
-            out: out.iter().map(|place| self.regions[*place].name.clone()).collect(),
+            out: out
+                .iter()
+                .map(|place| self.regions[*place].name.clone())
+                .collect(),
         };
         let said = Said {
             freeze: Some(freeze.clone()),
@@ -159,7 +162,12 @@ impl Monitor {
         drop(known);
         self.put_word(Kind::Unfreeze, "automatic change goes on", user);
         for change in changes {
-            self.say(change, Kind::Health, "seen while automatic change was stopped", None);
+            self.say(
+                change,
+                Kind::Health,
+                "seen while automatic change was stopped",
+                None,
+            );
         }
         self.tell();
         Ok(())
@@ -253,7 +261,11 @@ impl Monitor {
     fn place(&self, name: &str) -> Result<usize, Refused> {
         let place = self.regions.iter().position(|region| region.name == name);
         place.ok_or_else(|| {
-            let names: Vec<&str> = self.regions.iter().map(|region| region.name.as_str()).collect();
+            let names: Vec<&str> = self
+                .regions
+                .iter()
+                .map(|region| region.name.as_str())
+                .collect();
             Refused::NoRegion {
                 name: name.to_owned(),
                 allowed: names.join(", "),

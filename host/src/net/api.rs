@@ -111,7 +111,11 @@ impl Api {
         stage.enter("waiting for the answer");
         let mut request = Request::builder()
             .method(&ask.method)
-            .uri(format!("{}{}", self.at.path().trim_end_matches('/'), ask.path))
+            .uri(format!(
+                "{}{}",
+                self.at.path().trim_end_matches('/'),
+                ask.path
+            ))
             .header(HOST, self.at.authority())
             .header(USER_AGENT, concat!("halcyon/", env!("CARGO_PKG_VERSION")))
             .header(ACCEPT, "application/json")

@@ -95,7 +95,10 @@ fn begin_there(
 ) -> Result<Exit, Failure> {
     let mut problems = Vec::new();
     if wish.plan.on_step.is_some() {
-        problems.push("--on-step: with HALCYON_SERVER the hook is the server's; allowed: STEP_HOOK there".to_owned());
+        problems.push(
+            "--on-step: with HALCYON_SERVER the hook is the server's; allowed: STEP_HOOK there"
+                .to_owned(),
+        );
     }
     if args.dry_run {
         problems.push("--dry-run: asks regions from here, and with HALCYON_SERVER the server asks them; allowed: without HALCYON_SERVER".to_owned());

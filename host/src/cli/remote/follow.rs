@@ -36,7 +36,12 @@ pub(in crate::cli) async fn begin(
 ) -> Result<Exit, Failure> {
     let deadline = wish.deadline.map(|patience| Instant::now() + patience);
     let mut attached = Attached::to(api, invocation).await?;
-    let weights: Vec<u8> = wish.plan.weights.iter().map(|weight| weight.percent()).collect();
+    let weights: Vec<u8> = wish
+        .plan
+        .weights
+        .iter()
+        .map(|weight| weight.percent())
+        .collect();
     let mut body = json!({
         "image_green": wish.image_green,
         "canary_seq": weights,
@@ -88,7 +93,10 @@ pub(in crate::cli) async fn promote(api: Api, invocation: &Invocation) -> Result
     show::outcome(attached.history.ledger(), invocation)?;
     match (end, cause) {
         (_, Some(Cause::Signal(signal))) => Ok(attached.detached(signal, invocation)),
-        (End::RolledBack(why), _) => Err(Failure::new(Exit::RolledBack, format!("rolled back: {why}"))),
+        (End::RolledBack(why), _) => Err(Failure::new(
+            Exit::RolledBack,
+            format!("rolled back: {why}"),
+        )),
         _ => Ok(Exit::Done),
     }
 }
@@ -101,9 +109,16 @@ pub(in crate::cli) async fn rollback(
 ) -> Result<Exit, Failure> {
     let mut attached = Attached::to(api, invocation).await?;
     let idle = attached.history.ledger().release().phase() == Phase::Idle;
-    give(attached.history.api(), "/api/v1/release/rollback", Some(reason(why))).await?;
+    give(
+        attached.history.api(),
+        "/api/v1/release/rollback",
+        Some(reason(why)),
+    )
+    .await?;
     if idle {
-        invocation.say("nothing to roll back there: blue already serves everybody; recorded all the same");
+        invocation.say(
+            "nothing to roll back there: blue already serves everybody; recorded all the same",
+        );
     }
     let (_, cause) = attached.until_over(None, None).await?;
     show::outcome(attached.history.ledger(), invocation)?;
@@ -171,7 +186,8 @@ impl Attached {
             Step::Bake { until, .. } => Some(until),
             _ => None,
         };
-        let until = until.map(|until| Instant::now() + Duration::from_millis(until.since(clock::now())));
+        let until =
+            until.map(|until| Instant::now() + Duration::from_millis(until.since(clock::now())));
         self.observer.state(release, until);
         Ok(())
     }
@@ -192,13 +208,16 @@ impl Attached {
                 Err(Missing::Unreachable(failure)) if !away => {
                     away = true;
                     let why = failure.problems.join("; ");
-                    self.observer.warn(&format!("{why}; trying again, while the release goes on there"));
+                    self.observer.warn(&format!(
+                        "{why}; trying again, while the release goes on there"
+                    ));
                 }
                 Err(Missing::Unreachable(_)) => {}
             }
             let release = self.history.ledger().release();
             let ours = id.is_none_or(|id| release.id() == Some(id));
-            let over = release.phase() != Phase::RollbackInProgress && release.next_step() == Step::Rest;
+            let over =
+                release.phase() != Phase::RollbackInProgress && release.next_step() == Step::Rest;
             if !away && (over || !ours) {
                 self.observer.close();
                 let end = end_of(release);
@@ -229,7 +248,12 @@ impl Attached {
             true => ("/api/v1/release/rollback", false),
             false => ("/api/v1/release/pause", true),
         };
-        give(self.history.api(), path, Some(reason("the deadline ran out"))).await?;
+        give(
+            self.history.api(),
+            path,
+            Some(reason("the deadline ran out")),
+        )
+        .await?;
         Ok(holds)
     }
 
@@ -245,8 +269,11 @@ impl Attached {
     /// Says that the release goes on.
     fn detached(&self, signal: Signal, invocation: &Invocation) -> Exit {
         let at = self.history.api().at();
-        self.observer.warn(&format!("detached: the release goes on at {at}"));
-        invocation.say("`halcyon status --watch` shows it, `halcyon release --resume` attaches to it again");
+        self.observer
+            .warn(&format!("detached: the release goes on at {at}"));
+        invocation.say(
+            "`halcyon status --watch` shows it, `halcyon release --resume` attaches to it again",
+        );
         Exit::Signalled(signal.exit_code())
     }
 }

@@ -145,7 +145,10 @@ impl History {
         }
         serde_json::from_slice(&reply.body).map_err(|why| {
             let why = halcyon_core::text::printable(&why.to_string());
-            Missing::Lost(failed(&self.api, &format!("its answer is no control plane's: {why}")))
+            Missing::Lost(failed(
+                &self.api,
+                &format!("its answer is no control plane's: {why}"),
+            ))
         })
     }
 }

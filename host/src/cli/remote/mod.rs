@@ -41,8 +41,12 @@ pub(super) fn server(
     };
     let mut problems = Vec::new();
     let at = Endpoint::parse_http(&address);
-    let at = at.map_err(|why| problems.push(format!("HALCYON_SERVER: {why}"))).ok();
-    let secret = set("HALCYON_TOKEN_FILE").map(|path| read_token(&path)).transpose();
+    let at = at
+        .map_err(|why| problems.push(format!("HALCYON_SERVER: {why}")))
+        .ok();
+    let secret = set("HALCYON_TOKEN_FILE")
+        .map(|path| read_token(&path))
+        .transpose();
     let secret = secret.unwrap_or_else(|why| {
         problems.push(format!("HALCYON_TOKEN_FILE: {why}"));
         None
@@ -51,7 +55,8 @@ pub(super) fn server(
         return Err(Failure::usage(problems));
     };
     if secret.is_some() && at.scheme() == Scheme::Http && !is_loopback(at.host()) {
-        invocation.warn("HALCYON_SERVER: the token goes over the network unencrypted; allowed: https");
+        invocation
+            .warn("HALCYON_SERVER: the token goes over the network unencrypted; allowed: https");
     }
     let api = Api::new(at, secret.as_deref(), ca_file);
     api.map(Some).map_err(|why| Failure::new(Exit::Usage, why))
@@ -65,13 +70,20 @@ fn is_loopback(host: &str) -> bool {
 fn read_token(path: &str) -> Result<String, String> {
     let wrong = |why: &str| format!("{} {why}; allowed: a file with a token alone", Seen(path));
     let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let cannot = |why: std::io::Error| wrong(&format!("cannot be read: {}", printable(&why.to_string())));
-    let file = File::options().read(true).custom_flags(flags).open(path).map_err(cannot)?;
+    let cannot =
+        |why: std::io::Error| wrong(&format!("cannot be read: {}", printable(&why.to_string())));
+    let file = File::options()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)
+        .map_err(cannot)?;
     if !file.metadata().map_err(cannot)?.is_file() {
         return Err(wrong("is no regular file"));
     }
     let mut text = String::new();
-    file.take(TOKEN_FILE_MAX).read_to_string(&mut text).map_err(cannot)?;
+    file.take(TOKEN_FILE_MAX)
+        .read_to_string(&mut text)
+        .map_err(cannot)?;
     let secret = text.trim();
     let good = !secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic());
     match good {
@@ -140,8 +152,9 @@ async fn give(api: &Api, path: &str, body: Option<Value>) -> Result<Value, Failu
 /// A key that no command had before.
 fn key() -> Result<String, Failure> {
     let mut bits = [0; 16];
-    getrandom::fill(&mut bits)
-        .map_err(|why| Failure::new(Exit::Failed, format!("the system has no randomness: {why}")))?;
+    getrandom::fill(&mut bits).map_err(|why| {
+        Failure::new(Exit::Failed, format!("the system has no randomness: {why}"))
+    })?;
     Ok(bits.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
