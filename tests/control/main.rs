@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod client;
+mod command_line;
 mod limits;
 mod overrides;
 mod reads;

@@ -1,0 +1,348 @@
+//! The command line as a client: where HALCYON_SERVER is set, releases are the server's.
+
+use std::time::Duration;
+
+use halcyon_tests::process::Signal;
+use halcyon_tests::region::Answer;
+use halcyon_tests::store::{Ran, Running, Store, json_lines};
+use serde_json::json;
+
+use crate::client::Control;
+
+/// Somebody elsewhere, with a store of their own and nothing in it.
+struct Elsewhere {
+    store: Store,
+    variables: Vec<(String, String)>,
+}
+
+impl Elsewhere {
+    fn of(control: &Control, role: &str) -> Self {
+        let store = Store::new();
+        let token = store.dir().join("token");
+        std::fs::write(&token, control.secret(role) + "\n").unwrap();
+        let variables = [
+            ("HALCYON_SERVER", format!("http://{}", control.address())),
+            ("HALCYON_TOKEN_FILE", token.display().to_string()),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value));
+        Self {
+            store,
+            variables: variables.into(),
+        }
+    }
+
+    fn variables(&self) -> Vec<(&str, &str)> {
+        let variables = self.variables.iter();
+        variables
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let ran = self.store.run_with(arguments, &self.variables());
+        assert!(!self.store.logs().exists(), "nothing is written here");
+        ran
+    }
+
+    fn start(&self, arguments: &[&str]) -> Running {
+        self.store.start_with(arguments, &self.variables())
+    }
+}
+
+fn release<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let own = [
+        "release",
+        "--image-blue",
+        "app:v1",
+        "--image-green",
+        "app:v2",
+        "--abort-on-err",
+    ];
+    [&own, more].concat()
+}
+
+/// A port that stays the same over a restart.
+fn on_a_fixed_port() -> Control {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    Control::with(&[("DASHBOARD_PORT", &port)])
+}
+
+#[test]
+fn a_release_is_submitted_and_shown_record_by_record_to_its_end() {
+    let control = Control::start();
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    let ran = elsewhere.run(&release(&[
+        "--canary-seq",
+        "10,50",
+        "--timeout-s",
+        "0",
+        "--region",
+        "us-east",
+        "--region",
+        "eu-west",
+    ]));
+    let ran = ran.exits(0);
+    assert_eq!(
+        ran.stdout.lines().collect::<Vec<_>>(),
+        control.store.lines(),
+        "as they stand in the file"
+    );
+    let plan = &control.records()[0]["plan"];
+    assert_eq!(
+        (&plan["regions"][1]["name"], &plan["by_server"]),
+        (&json!("eu-west"), &json!(true))
+    );
+    let status = elsewhere.run(&["status", "-o", "json"]).exits(0).json();
+    assert_eq!(
+        status,
+        control.store.run(&["status", "-o", "json"]).exits(0).json()
+    );
+    let again = elsewhere
+        .run(&["release", "--resume", "-o", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(again["outcome"], "promoted");
+}
+
+#[test]
+fn ctrl_c_detaches_and_says_so_and_the_release_goes_on() {
+    let control = Control::start();
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    let running = elsewhere.start(&release(&[
+        "--canary-seq",
+        "10",
+        "--timeout-s",
+        "3",
+        "--region",
+        "us-east",
+    ]));
+    control.until("the canary", |state| {
+        state["release"]["canary_weight"] == 10
+    });
+    running.signal(Signal::INT);
+    let ran = running.ended().exits(130);
+    assert!(
+        ran.stderr.contains("detached: the release goes on at"),
+        "{}",
+        ran.stderr
+    );
+    // Another one attaches from anywhere.
+    let viewer = Elsewhere::of(&control, "Viewer");
+    let watched = viewer
+        .run(&["status", "--watch", "--until", "green_live", "-o", "jsonl"])
+        .exits(0);
+    let states = json_lines(&watched.stdout);
+    assert_eq!(states.last().unwrap()["state"], "green_live");
+    assert!(
+        !control
+            .store
+            .actions()
+            .contains(&"detach_driver".to_owned())
+    );
+}
+
+#[test]
+fn a_client_that_is_killed_takes_nothing_with_it() {
+    let control = Control::start();
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    let running = elsewhere.start(&release(&[
+        "--canary-seq",
+        "10",
+        "--timeout-s",
+        "2",
+        "--region",
+        "us-east",
+    ]));
+    control.until("the canary", |state| {
+        state["release"]["canary_weight"] == 10
+    });
+    running.signal(Signal::KILL);
+    control.until("its end", |state| state["release"]["state"] == "green_live");
+}
+
+#[test]
+fn a_client_waits_for_a_server_that_is_killed_and_started_again() {
+    let mut control = on_a_fixed_port();
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    let running = elsewhere.start(&release(&[
+        "--canary-seq",
+        "10",
+        "--timeout-s",
+        "3",
+        "--region",
+        "us-east",
+    ]));
+    control.until("the canary", |state| {
+        state["release"]["canary_weight"] == 10
+    });
+    control.server.signal(Signal::KILL);
+    control.server.wait(Duration::from_secs(10)).unwrap();
+    std::thread::sleep(Duration::from_millis(800));
+    control.restarted();
+    let ran = running.ended().exits(0);
+    assert!(ran.stderr.contains("trying again"), "{}", ran.stderr);
+    assert_eq!(
+        ran.stdout.lines().collect::<Vec<_>>(),
+        control.store.lines()
+    );
+}
+
+#[test]
+fn a_release_that_goes_back_ends_with_3_and_says_why() {
+    let control = Control::start();
+    control.regions[1].answer(Answer::Close);
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    let ran = elsewhere.run(&release(&[
+        "--canary-seq",
+        "10",
+        "--timeout-s",
+        "0",
+        "--region",
+        "us-east",
+        "--region",
+        "us-west",
+    ]));
+    let ran = ran.exits(3);
+    assert!(
+        ran.stderr
+            .contains("rolled back: smoke test before 10% failed in us-west"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn people_steer_it_from_elsewhere() {
+    let control = Control::start();
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    let running = elsewhere.start(&release(&[
+        "--canary-seq",
+        "10",
+        "--timeout-s",
+        "60",
+        "--region",
+        "us-east",
+    ]));
+    control.until("the canary", |state| {
+        state["release"]["canary_weight"] == 10
+    });
+    let paused = elsewhere
+        .run(&["pause", "--reason", "lunch", "-o", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(paused["paused"], "lunch");
+    assert_eq!(
+        elsewhere.run(&["resume", "-o", "json"]).exits(0).json()["paused"],
+        json!(null)
+    );
+    elsewhere.run(&["resume"]).exits(5);
+    elsewhere
+        .run(&release(&["--canary-seq", "10", "--region", "us-east"]))
+        .exits(5);
+    elsewhere.run(&["promote"]).exits(0);
+    running.ended().exits(0);
+    elsewhere.run(&["rollback", "--reason", "worse"]).exits(0);
+    assert_eq!(control.state()["release"]["blue_image"], "app:v1");
+}
+
+#[test]
+fn a_deadline_takes_it_back_or_holds_it() {
+    for (abort, state) in [(true, "idle"), (false, "canary")] {
+        let control = Control::start();
+        let elsewhere = Elsewhere::of(&control, "Deployer");
+        let mut arguments = release(&[
+            "--canary-seq",
+            "10",
+            "--timeout-s",
+            "60",
+            "--region",
+            "us-east",
+            "--deadline",
+            "2s",
+        ]);
+        arguments.retain(|argument| abort || *argument != "--abort-on-err");
+        elsewhere.run(&arguments).exits(124);
+        let snapshot = control.state();
+        assert_eq!(snapshot["release"]["state"], state);
+        assert_eq!(snapshot["release"]["paused"].is_string(), !abort);
+    }
+}
+
+#[test]
+fn what_the_server_refuses_has_the_exit_code_of_the_same_refusal_here() {
+    let control = Control::start();
+    let viewer = Elsewhere::of(&control, "Viewer");
+    let ran = viewer
+        .run(&release(&["--canary-seq", "10", "--region", "us-east"]))
+        .exits(4);
+    assert!(ran.stderr.contains("Viewer"), "{}", ran.stderr);
+    viewer.run(&["rollback", "--reason", "x"]).exits(4);
+    let deployer = Elsewhere::of(&control, "Deployer");
+    let ran = deployer
+        .run(&release(&["--canary-seq", "10", "--region", "10.9.8.7"]))
+        .exits(2);
+    assert!(
+        ran.stderr.contains("10.9.8.7") && ran.stderr.contains("configured regions"),
+        "{}",
+        ran.stderr
+    );
+    for (more, part) in [("--on-step=true", "STEP_HOOK"), ("--dry-run", "--dry-run")] {
+        let ran = deployer
+            .run(&release(&[
+                "--canary-seq",
+                "10",
+                "--region",
+                "us-east",
+                more,
+            ]))
+            .exits(2);
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
+    deployer.run(&["promote"]).exits(5);
+    deployer.run(&["release", "--resume"]).exits(2);
+    assert_eq!(
+        control.store.actions(),
+        ["permission_denied"],
+        "at most once a second"
+    );
+}
+
+#[test]
+fn a_server_that_cannot_be_asked_is_said_and_no_token_is_shown() {
+    let control = Control::start();
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    let secret = control.secret("Deployer");
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let bad = elsewhere.store.dir().join("bad");
+    std::fs::write(&bad, "two words").unwrap();
+    let (gone, bad) = (format!("http://{gone}"), bad.display().to_string());
+    for (name, value, code) in [
+        ("HALCYON_SERVER", gone.as_str(), 1),
+        ("HALCYON_SERVER", "ftp://x", 2),
+        ("HALCYON_SERVER", "http://user:secret@127.0.0.1/", 2),
+        ("HALCYON_TOKEN_FILE", "/nonexistent", 2),
+        ("HALCYON_TOKEN_FILE", bad.as_str(), 2),
+        ("HALCYON_TOKEN_FILE", "/dev/null", 2),
+    ] {
+        let mut variables = elsewhere.variables();
+        variables.retain(|(known, _)| *known != name);
+        variables.push((name, value));
+        for command in [&["status"][..], &["rollback", "--reason", "x"]] {
+            let ran = elsewhere.store.run_with(command, &variables).exits(code);
+            assert!(ran.stderr.contains(name), "{name} {value}: {}", ran.stderr);
+            for hidden in [secret.as_str(), "user:secret", "two words"] {
+                assert!(!ran.stderr.contains(hidden), "{}", ran.stderr);
+            }
+        }
+    }
+    let mut variables = elsewhere.variables();
+    variables.retain(|(name, _)| *name != "HALCYON_TOKEN_FILE");
+    // Reading is open on loopback, changing is not.
+    elsewhere.store.run_with(&["status"], &variables).exits(0);
+    elsewhere.store.run_with(&["pause"], &variables).exits(4);
+}
