@@ -5,6 +5,7 @@ mod api;
 mod client;
 mod command_line;
 mod limits;
+mod metrics;
 mod overrides;
 mod reads;
 mod releases;

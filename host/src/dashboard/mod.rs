@@ -6,6 +6,7 @@ mod admission;
 mod answers;
 mod audit;
 mod body;
+mod metrics;
 mod overrides;
 mod placement;
 mod query;
@@ -46,6 +47,7 @@ use crate::net::server::{
 use crate::signing::TableSigner;
 use crate::tokens::TokenFile;
 use admission::{Pace, Peer};
+use metrics::Metrics;
 use tables::{Issued, Tables};
 
 pub(crate) use records::Records;
@@ -76,6 +78,7 @@ struct Inner {
     /// What makes a change in a region, where releases begun here have that.
     hook: Option<String>,
     pace: Pace,
+    metrics: Metrics,
     /// One verification at a time.
     verifying: tokio::sync::Mutex<()>,
     streams: Arc<Semaphore>,
@@ -112,6 +115,7 @@ impl Dashboard {
         let monitor = monitor.map_err(|why| vec![format!("HALCYON_STORE: {why}")])?;
         let hook = environment.variable("STEP_HOOK");
         Ok(Self(Arc::new(Inner {
+            metrics: Metrics::new(monitor.as_deref()),
             monitor,
             region: region.unwrap_or(HeaderValue::from_static("unknown")),
             placement,

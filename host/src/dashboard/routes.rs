@@ -1,6 +1,6 @@
 //! The paths of the dashboard, and the description of its API that is made from them.
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ALLOW, HOST};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::admission::{self, Admission};
 use super::answers::tagged;
-use super::{Dashboard, audit, overrides, placement, releases, state, stream};
+use super::{Dashboard, audit, metrics, overrides, placement, releases, state, stream};
 use crate::health::answers::{method_not_allowed, problem};
 
 /// What the description says of the whole.
@@ -72,7 +72,9 @@ pub(super) fn router(dashboard: Dashboard) -> Router {
 fn api(dashboard: &Dashboard) -> OpenApiRouter<Dashboard> {
     let behind = |ability: Ability, routes: OpenApiRouter<Dashboard>| {
         let admission: Admission = (dashboard.clone(), ability);
-        routes.route_layer(middleware::from_fn_with_state(admission, admission::admit))
+        let admitted = middleware::from_fn_with_state(admission, admission::admit);
+        let counted = middleware::from_fn_with_state(dashboard.clone(), count);
+        routes.route_layer(admitted).route_layer(counted)
     };
     let reads = OpenApiRouter::new()
         .routes(routes!(state::state))
@@ -81,6 +83,7 @@ fn api(dashboard: &Dashboard) -> OpenApiRouter<Dashboard> {
         .routes(routes!(audit::verify))
         .routes(routes!(audit::region_events))
         .routes(routes!(stream::stream))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(releases::shown));
     let tables = OpenApiRouter::new().routes(routes!(placement::table));
     let overrides = OpenApiRouter::new().routes(routes!(overrides::set, overrides::unset));
@@ -97,6 +100,20 @@ fn api(dashboard: &Dashboard) -> OpenApiRouter<Dashboard> {
         .merge(behind(Ability::Drain, overrides))
         .merge(behind(Ability::Freeze, freeze))
         .merge(behind(Ability::Release, releases))
+}
+
+/// Counts what was answered, by the route and not by what a client has put in its place.
+async fn count(
+    State(dashboard): State<Dashboard>,
+    route: MatchedPath,
+    request: Request,
+    next: Next,
+) -> Response {
+    let method = request.method().clone();
+    let answer = next.run(request).await;
+    let metrics = &dashboard.0.metrics;
+    metrics.asked(route.as_str(), method.as_str(), answer.status());
+    answer
 }
 
 /// The host by its name first: whoever came here under another one learns nothing else.
@@ -148,7 +165,7 @@ async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
         Some(file) => tagged(&headers, file.etag, file.content_type, file.bytes),
         None => problem(
             StatusCode::NOT_FOUND,
-            "there are /, /openapi.json and the paths it names",
+            "there are /, /metrics, /openapi.json and the paths it names",
         ),
     }
 }

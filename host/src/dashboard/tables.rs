@@ -102,6 +102,12 @@ impl Tables {
         Ok(issued)
     }
 
+    /// The epoch of the last table that was issued here; 0 before the first.
+    pub(super) fn epoch(&self) -> u64 {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().map_or(0, |last| last.epoch.number())
+    }
+
     /// The rule of slots as the journal has it now. Blocks on the disk.
     ///
     /// # Errors

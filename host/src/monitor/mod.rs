@@ -2,6 +2,7 @@
 //! at once and each at its own pace; when it serves is the core's: [`Fleet`].
 
 mod events;
+mod metrics;
 mod overrides;
 mod words;
 
@@ -14,6 +15,7 @@ use halcyon_core::endpoint::Endpoint;
 use halcyon_core::health::{Change, Condition, Fleet};
 use halcyon_core::placement::RegionStatus;
 use halcyon_core::time::Timestamp;
+use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -21,6 +23,7 @@ use tokio::time::sleep;
 use crate::clock;
 use crate::net::Client;
 use events::{Event, Events, Kind};
+use metrics::Metrics;
 use overrides::{Kept, Said};
 
 pub use overrides::{Freeze, Override, OverrideState};
@@ -37,6 +40,7 @@ pub struct Monitor {
     client: Option<Client>,
     kept: Kept,
     events: Events,
+    metrics: Metrics,
     /// Counts what anybody might want to know.
     changes: watch::Sender<u64>,
 }
@@ -104,6 +108,7 @@ impl Monitor {
             client,
             kept,
             events: Events::of(dir),
+            metrics: Metrics::default(),
             changes: watch::Sender::new(0),
         }))
     }
@@ -151,6 +156,11 @@ impl Monitor {
         self.known().said.freeze.clone()
     }
 
+    /// Adds its metrics.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
+    }
+
     /// Tells of every change of any of that.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -193,6 +203,8 @@ impl Monitor {
             let begun = Instant::now();
             let asked = client.probe_ready(endpoint, Some(&region.name), self.timeout);
             let outcome = asked.await.map(drop);
+            self.metrics
+                .probed(&region.name, outcome.is_ok(), begun.elapsed());
             self.record(place, number, outcome);
             // Many monitors, or one's many regions, shall not ask at once.
             let rest = clock::spread(self.interval, 0.1).saturating_sub(begun.elapsed());
@@ -238,6 +250,9 @@ impl Monitor {
             return;
         };
         let (name, from, to) = (&region.name, change.from.name(), change.to.name());
+        if change.from != change.to {
+            self.metrics.changed(name);
+        }
         tracing::warn!("region {name}: {from} -> {to}: {why}");
         self.put(&Event {
             event: kind,

@@ -85,9 +85,7 @@ pub struct Freeze {
 #[serde(deny_unknown_fields)]
 pub(super) struct Said {
     /// By region.
-    #[serde(default)]
     pub(super) overrides: BTreeMap<String, Override>,
-    #[serde(default)]
     pub(super) freeze: Option<Freeze>,
 }
 
