@@ -9,6 +9,7 @@ mod metrics;
 mod overrides;
 mod reads;
 mod releases;
+mod schema;
 mod secrets;
 mod stream;
 mod tokens;

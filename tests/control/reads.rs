@@ -35,7 +35,7 @@ fn the_audit_log_is_read_in_pages_each_record_as_it_stands_in_the_file() {
     assert_eq!(seqs(page("?after=2&limit=2").json()), [3, 4]);
     assert_eq!(page("?after=2&limit=2").json()["next"], 4);
     assert_eq!(seqs(page("?after=4").json()), [5]);
-    for past in ["?after=5", "?after=999999", "?after=18446744073709551615"] {
+    for past in ["?after=5", "?after=999999", "?after=9223372036854775807"] {
         assert_eq!(seqs(page(past).is(200).json()), [0; 0]);
     }
     for bad in [
@@ -45,7 +45,7 @@ fn the_audit_log_is_read_in_pages_each_record_as_it_stands_in_the_file() {
         "?limit=0",
         "?limit=1001",
         "?after=+1",
-        "?after=18446744073709551616",
+        "?after=9223372036854775808",
     ] {
         assert!(page(bad).problem(400).contains("allowed"), "{bad}");
     }

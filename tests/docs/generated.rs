@@ -31,6 +31,11 @@ fn the_page_of_commands_is_what_the_program_takes() {
 }
 
 #[test]
+fn the_page_of_the_api_is_what_a_server_describes() {
+    check("api.md", &halcyon::dashboard::api_reference());
+}
+
+#[test]
 fn the_page_of_metrics_is_what_a_server_answers() {
     let server = Serving::start(&[("READINESS_CHECKS", "db=tcp://127.0.0.1:1")]);
     // The first answer is what the counters of the second count.

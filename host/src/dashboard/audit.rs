@@ -20,7 +20,7 @@ pub(super) const PAGE: usize = 1_000;
     get, path = "/api/v1/audit", tag = "audit", operation_id = "audit",
     params(
         ("after" = Option<u64>, Query, description = "Only records of a greater number; 0 without"),
-        ("limit" = Option<u64>, Query, description = "At most so many, 1 to 1000; 1000 without")
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "At most so many, 1 to 1000; 1000 without")
     ),
     responses(
         (status = 200, description = "`records`, and `next`: what to ask for `after` to go on", body = serde_json::Value),
@@ -43,7 +43,7 @@ pub(super) async fn audit(State(dashboard): State<Dashboard>, uri: Uri) -> Respo
     get, path = "/api/v1/region-events", tag = "audit", operation_id = "region_events",
     params(
         ("after" = Option<u64>, Query, description = "Only events behind so many; 0 without"),
-        ("limit" = Option<u64>, Query, description = "At most so many, 1 to 1000; 1000 without")
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 1000, description = "At most so many, 1 to 1000; 1000 without")
     ),
     responses(
         (status = 200, description = "`events`, and `next`: what to ask for `after` to go on", body = serde_json::Value),
@@ -106,7 +106,8 @@ async fn paged(
         Some(text) => {
             let text = text.unwrap_or_default();
             let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-            text.parse::<u64>().ok().filter(|_| digits).ok_or(())
+            let number = text.parse::<u64>().ok().filter(|_| digits);
+            number.filter(|number| *number <= i64::MAX as u64).ok_or(())
         }
     };
     let limit = number("limit", PAGE as u64).ok();

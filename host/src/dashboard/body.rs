@@ -45,7 +45,24 @@ pub(super) async fn read(request: Request, most: usize) -> Result<Vec<u8>, Respo
 /// A body as a tree.
 pub(super) fn document(body: &[u8]) -> Result<Document, Vec<String>> {
     let text = std::str::from_utf8(body).map_err(|_| vec!["the body is no UTF-8".to_owned()])?;
-    Document::from_json(text).map_err(|why| vec![format!("the body {why}")])
+    let document = Document::from_json(text);
+    let mut document = document.map_err(|why| vec![format!("the body {why}")])?;
+    say_whole(&mut document);
+    Ok(document)
+}
+
+/// 3.0 is a whole number, as JSON Schema has it.
+fn say_whole(document: &mut Document) {
+    match document {
+        Document::Fraction(text) => {
+            if let Ok(whole) = text.parse() {
+                *document = Document::Integer(whole);
+            }
+        }
+        Document::List(items) => items.iter_mut().for_each(say_whole),
+        Document::Object(members) => members.iter_mut().for_each(|(_, value)| say_whole(value)),
+        _ => {}
+    }
 }
 
 /// The members of a body, and what is wrong with them.
@@ -191,6 +208,8 @@ mod tests {
             read(r#"{"reason":"x","ttl_s":9}"#),
             Ok(("x".into(), Some(9), false))
         );
+        assert_eq!(read(r#"{"reason":"x","ttl_s":9.0}"#).unwrap().1, Some(9));
+        assert!(read(r#"{"reason":"x","ttl_s":8.5}"#).is_err());
         let problems = read(r#"{"reason":" ","ttl_s":10,"force":1,"forse":true,"reason":"x"}"#);
         assert_eq!(
             problems.unwrap_err(),

@@ -11,6 +11,7 @@ mod overrides;
 mod placement;
 mod query;
 mod records;
+mod reference;
 mod releases;
 mod routes;
 mod state;
@@ -49,6 +50,8 @@ use crate::tokens::TokenFile;
 use admission::{Pace, Peer};
 use metrics::Metrics;
 use tables::{Issued, Tables};
+
+pub use reference::api_reference;
 
 pub(crate) use records::Records;
 pub(crate) use tables::CANARY_MS;

@@ -18,7 +18,8 @@ use crate::monitor::{Freeze, Monitor, Override, OverrideState, Refused, Wish};
 const TTL_MAX_S: u64 = 30 * 86_400;
 
 /// What `PUT …/override` takes.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "says what the body is; it is read with every problem at once"
@@ -27,24 +28,26 @@ pub(super) struct OverrideWish {
     /// drain: no new tenants. forbid: nobody; for an Admin.
     state: OverrideState,
     /// Why; it is recorded.
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(min_length = 1, max_length = 1000, pattern = r"\S")]
     reason: String,
     /// For how long, in seconds; for ever without.
-    #[schema(minimum = 1, maximum = 2592000)]
-    ttl_s: Option<u64>,
+    #[schema(required = false, minimum = 1, maximum = 2592000)]
+    ttl_s: u64,
     /// Also where no healthy region would remain; for an Admin.
-    force: Option<bool>,
+    #[schema(required = false)]
+    force: bool,
 }
 
 /// What `PUT freeze` takes.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "says what the body is; it is read with every problem at once"
 )]
 pub(super) struct FreezeWish {
     /// Why; it is recorded.
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(min_length = 1, max_length = 1000, pattern = r"\S")]
     reason: String,
 }
 

@@ -87,7 +87,14 @@ pub(super) async fn route(
     if let Err(refused) = caller.check_tenant(&tenant) {
         return refused;
     }
-    let explained = parameter(query, "explain") == Some(Ok("true".into()));
+    let explained = match parameter(query, "explain") {
+        None => false,
+        Some(Ok(text)) if text == "true" || text == "false" => text == "true",
+        Some(_) => {
+            let detail = "explain is wrong; allowed: true, false";
+            return problem(StatusCode::BAD_REQUEST, detail);
+        }
+    };
     let answer = move |inner: &Inner, placement: &Placement| {
         let slots = inner.tables.slots(placement)?;
         let router = &placement.router;
@@ -98,7 +105,8 @@ pub(super) async fn route(
 }
 
 /// What `POST /api/v1/route` takes.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "says what the body is; it is read with every problem at once"

@@ -20,52 +20,61 @@ use crate::health::answers::problem;
 use crate::journal::{JournalError, driver_alive};
 
 /// What `POST releases` takes.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "says what the body is; it is read with every problem at once"
 )]
 pub(super) struct ReleaseWish {
     /// The image that serves now, needed only while the journal knows none.
-    #[schema(min_length = 1)]
-    image_blue: Option<String>,
+    #[schema(
+        required = false,
+        min_length = 1,
+        max_length = 16384,
+        pattern = r"^[^\x00]+$"
+    )]
+    image_blue: String,
     /// The image that is to serve.
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, max_length = 16384, pattern = r"^[^\x00]+$")]
     image_green: String,
     /// The canary's steps in percent, strictly rising.
     #[schema(min_items = 1)]
     canary_seq: Vec<u8>,
     /// Names of configured regions; all of them without.
-    #[schema(min_items = 1)]
-    regions: Option<Vec<String>>,
+    #[schema(required = false, min_items = 1)]
+    regions: Vec<String>,
     /// Whether a failed step rolls back; it is a warning without.
-    abort_on_err: Option<bool>,
+    #[schema(required = false)]
+    abort_on_err: bool,
     /// How long each step bakes, in seconds; 60 without.
-    #[schema(minimum = 0, maximum = 604800)]
-    timeout_s: Option<u64>,
+    #[schema(required = false, minimum = 0, maximum = 604800)]
+    timeout_s: u64,
 }
 
 /// What `pause` takes; it may be empty.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "says what the body is; it is read with every problem at once"
 )]
 pub(super) struct PauseWish {
     /// Why; it is recorded.
-    #[schema(min_length = 1, max_length = 1000)]
-    reason: Option<String>,
+    #[schema(required = false, min_length = 1, max_length = 1000, pattern = r"\S")]
+    reason: String,
 }
 
 /// What `rollback` takes.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "says what the body is; it is read with every problem at once"
 )]
 pub(super) struct RollbackWish {
     /// Why; it is recorded.
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(min_length = 1, max_length = 1000, pattern = r"\S")]
     reason: String,
 }
 
@@ -152,7 +161,7 @@ fn unquoted(text: &str) -> &str {
 /// Begins a release, which this server drives to its end.
 #[utoipa::path(
     post, path = "/api/v1/releases", tag = "releases", operation_id = "begin_release",
-    params(("idempotency-key" = Option<String>, Header, description = "Given twice, the release begins once")),
+    params(("idempotency-key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "Given twice, the release begins once")),
     request_body = ReleaseWish,
     responses(
         (status = 202, description = "It has begun; Location shows it", body = serde_json::Value, headers(("location" = String), ("etag" = String))),
@@ -197,8 +206,8 @@ pub(super) async fn begin(
 #[utoipa::path(
     post, path = "/api/v1/release/promote", tag = "releases", operation_id = "promote",
     params(
-        ("if-match" = Option<String>, Header, description = "The revision that was seen, as a strong tag"),
-        ("idempotency-key" = Option<String>, Header, description = "Given twice, it takes effect once")
+        ("if-match" = Option<String>, Header, pattern = r#"^("[0-9]{1,19}"|\*)$"#, description = "The revision that was seen, as a strong tag"),
+        ("idempotency-key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "Given twice, it takes effect once")
     ),
     responses(
         (status = 200, description = "The release as it is now", body = serde_json::Value, headers(("etag" = String))),
@@ -220,8 +229,8 @@ pub(super) async fn promote(
 #[utoipa::path(
     post, path = "/api/v1/release/pause", tag = "releases", operation_id = "pause",
     params(
-        ("if-match" = Option<String>, Header, description = "The revision that was seen, as a strong tag"),
-        ("idempotency-key" = Option<String>, Header, description = "Given twice, it takes effect once")
+        ("if-match" = Option<String>, Header, pattern = r#"^("[0-9]{1,19}"|\*)$"#, description = "The revision that was seen, as a strong tag"),
+        ("idempotency-key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "Given twice, it takes effect once")
     ),
     request_body = Option<PauseWish>,
     responses(
@@ -240,7 +249,7 @@ pub(super) async fn pause(
 ) -> Response {
     with(dashboard, caller, request, |body| {
         let paused = || "paused by hand".to_owned();
-        if body.is_empty() {
+        if body.is_empty() || body == b"null" {
             return Ok(Command::Pause { reason: paused() });
         }
         let reason = Members::read(body, &["reason"], |members| match members.get("reason") {
@@ -256,8 +265,8 @@ pub(super) async fn pause(
 #[utoipa::path(
     post, path = "/api/v1/release/resume", tag = "releases", operation_id = "resume",
     params(
-        ("if-match" = Option<String>, Header, description = "The revision that was seen, as a strong tag"),
-        ("idempotency-key" = Option<String>, Header, description = "Given twice, it takes effect once")
+        ("if-match" = Option<String>, Header, pattern = r#"^("[0-9]{1,19}"|\*)$"#, description = "The revision that was seen, as a strong tag"),
+        ("idempotency-key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "Given twice, it takes effect once")
     ),
     responses(
         (status = 200, description = "The release as it is now", body = serde_json::Value, headers(("etag" = String))),
@@ -278,10 +287,7 @@ pub(super) async fn resume(
 /// Gives blue everything.
 #[utoipa::path(
     post, path = "/api/v1/release/rollback", tag = "releases", operation_id = "rollback",
-    params(
-        ("if-match" = Option<String>, Header, description = "The revision that was seen, as a strong tag"),
-        ("idempotency-key" = Option<String>, Header, description = "Given twice, it takes effect once")
-    ),
+    params(("idempotency-key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "Given twice, it takes effect once")),
     request_body = RollbackWish,
     responses(
         (status = 200, description = "The release as it is now", body = serde_json::Value, headers(("etag" = String))),

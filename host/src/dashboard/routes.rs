@@ -8,13 +8,16 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use halcyon_core::access::Ability;
 use halcyon_core::text::Seen;
+use serde_json::Value;
 use utoipa::OpenApi;
+use utoipa::openapi::path::PathItem;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Ref, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::admission::{self, Admission};
-use super::answers::tagged;
+use super::answers::{Problem, tagged};
 use super::{Dashboard, audit, metrics, overrides, placement, releases, state, stream};
 use crate::health::answers::{method_not_allowed, problem};
 
@@ -26,7 +29,8 @@ use crate::health::answers::{method_not_allowed, problem};
         description = "Where tenants go, what regions are, and the release under way. Reading needs no token on a loopback address or with anonymous_reads; every change needs one.",
         license(name = "MIT OR Apache-2.0")
     ),
-    servers((url = "/"))
+    servers((url = "/")),
+    components(responses(Problem), schemas(Problem))
 )]
 struct Description;
 
@@ -39,11 +43,8 @@ struct Described {
 
 /// Everything, behind the checks that hold for all of it.
 pub(super) fn router(dashboard: Dashboard) -> Router {
-    let (api, mut description) = api(&dashboard).split_for_parts();
-    let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    let components = description.components.get_or_insert_default();
-    components.add_security_scheme("token", scheme);
-    let json = serde_json::to_vec(&description).unwrap_or_default();
+    let (api, _) = api(&dashboard).split_for_parts();
+    let json = description(&dashboard).to_string().into_bytes();
     let described = Described {
         etag: super::answers::etag(&json),
         json: json.into(),
@@ -68,9 +69,70 @@ pub(super) fn router(dashboard: Dashboard) -> Router {
     .with_state(dashboard)
 }
 
+/// The description of the API.
+pub(super) fn description(dashboard: &Dashboard) -> Value {
+    let mut description = api(dashboard).into_openapi();
+    let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let components = description.components.get_or_insert_default();
+    components.add_security_scheme("token", scheme);
+    description.paths.paths.values_mut().for_each(say_common);
+    let mut description = serde_json::to_value(&description).unwrap_or_default();
+    say_names(&mut description, dashboard);
+    description
+}
+
+/// Says what is known here and not where the handlers are written: the regions.
+fn say_names(description: &mut Value, dashboard: &Dashboard) {
+    let targets = dashboard.0.targets();
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    let wish = &mut description["components"]["schemas"]["ReleaseWish"]["properties"];
+    wish["canary_seq"]["items"]["maximum"] = 100.into();
+    wish["canary_seq"]["uniqueItems"] = true.into();
+    if !names.is_empty() {
+        wish["regions"]["items"]["enum"] = names.into();
+        wish["regions"]["uniqueItems"] = true.into();
+    }
+}
+
+/// Says of every operation of a path what it takes to call it.
+fn say_ability(path: &mut PathItem, ability: Ability) {
+    let operations = [
+        &mut path.get,
+        &mut path.put,
+        &mut path.post,
+        &mut path.delete,
+    ];
+    for operation in operations.into_iter().flatten() {
+        let said = operation.extensions.get_or_insert_default();
+        said.insert("x-ability".to_owned(), ability.words().into());
+    }
+}
+
+/// Says of every operation of a path what the checks before all of them may answer.
+fn say_common(path: &mut PathItem) {
+    let operations = [
+        &mut path.get,
+        &mut path.put,
+        &mut path.post,
+        &mut path.delete,
+    ];
+    for operation in operations.into_iter().flatten() {
+        let takes_body = operation.request_body.is_some();
+        let more: &[&str] = if takes_body { &["408"] } else { &[] };
+        for status in ["400", "421", "429"].iter().chain(more) {
+            let said = &mut operation.responses.responses;
+            let problem = Ref::from_response_name("Problem");
+            said.entry((*status).to_owned())
+                .or_insert(RefOr::Ref(problem));
+        }
+    }
+}
+
 /// The paths of the API, each behind what it takes to call it.
 fn api(dashboard: &Dashboard) -> OpenApiRouter<Dashboard> {
-    let behind = |ability: Ability, routes: OpenApiRouter<Dashboard>| {
+    let behind = |ability: Ability, mut routes: OpenApiRouter<Dashboard>| {
+        let paths = routes.get_openapi_mut().paths.paths.values_mut();
+        paths.for_each(|path| say_ability(path, ability));
         let admission: Admission = (dashboard.clone(), ability);
         let admitted = middleware::from_fn_with_state(admission, admission::admit);
         let counted = middleware::from_fn_with_state(dashboard.clone(), count);
