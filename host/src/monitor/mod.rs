@@ -101,7 +101,7 @@ impl Monitor {
             begun: Instant::now(),
             interval: Duration::from_millis(settings.probe_interval_ms),
             timeout: Duration::from_millis(settings.probe_timeout_ms),
-            client,
+            client: client.map(|client| client.guarded(settings.probe_networks.clone())),
             kept,
             events: Events::of(dir),
             changes: watch::Sender::new(0),

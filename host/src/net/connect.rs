@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use halcyon_core::address::Reach;
 use halcyon_core::endpoint::Endpoint;
 use halcyon_core::text::{Seen, printable};
 use rustls::pki_types::pem::PemObject;
@@ -39,14 +40,36 @@ impl Stage {
     }
 }
 
+/// Connects to `at`, whatever address it has.
 pub(crate) async fn tcp(at: &Endpoint, stage: &Stage) -> Result<TcpStream, String> {
+    tcp_within(&Reach::Any, at, stage).await
+}
+
+/// Connects to `at` if each of its addresses is one that may be dialled.
+pub(crate) async fn tcp_within(
+    reach: &Reach,
+    at: &Endpoint,
+    stage: &Stage,
+) -> Result<TcpStream, String> {
+    let resolve = async |host: &str, port| lookup_host((host, port)).await.map(Vec::from_iter);
+    dial(reach, at, stage, resolve).await
+}
+
+/// The name is resolved once: what has been judged is what is dialled, whatever the name says a moment later.
+async fn dial(
+    reach: &Reach,
+    at: &Endpoint,
+    stage: &Stage,
+    resolve: impl AsyncFnOnce(&str, u16) -> io::Result<Vec<SocketAddr>>,
+) -> Result<TcpStream, String> {
     stage.enter("resolving the name");
-    let addresses = lookup_host((at.host(), at.port()))
+    let addresses = resolve(at.host(), at.port())
         .await
         .map_err(|why| format!("cannot resolve {}: {}", Seen(at.host()), reason(&why)))?;
+    reach.check(at.host(), addresses.iter().map(SocketAddr::ip))?;
     stage.enter("connecting");
     let failure = format!("cannot resolve {}: it has no address", Seen(at.host()));
-    first_to_connect(by_turns(addresses.collect()), failure).await
+    first_to_connect(by_turns(addresses), failure).await
 }
 
 /// The addresses with the families by turns, as a machine may have a way to one of them only.
