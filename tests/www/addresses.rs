@@ -278,6 +278,30 @@ fn what_the_configuration_names_is_asked() {
 }
 
 #[test]
+fn where_no_region_may_be_asked_none_is_taken_out_and_the_server_says_why() {
+    let store = Store::new();
+    let variables = [
+        ("FEATURE_MULTI_REGION", "true"),
+        ("REGIONS", "eu-west"),
+        ("TENANT_STICKY", "hash"),
+        ("REGION_ENDPOINTS", "eu-west=http://10.5:8086"),
+        ("PROBE_INTERVAL_MS", "50"),
+    ];
+    let server = crate::api::serve(&store, &variables);
+    let why = r#"no region passes its probe: the network here is taken for the reason, and all regions count as up; the last probe said: "10.5" has 10.0.0.5, a private address"#;
+    let begin = Instant::now();
+    while !server.stderr().contains(why) {
+        assert!(
+            begin.elapsed() < Duration::from_secs(20),
+            "{}",
+            server.stderr()
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!store.logs().join("region_events.jsonl").exists());
+}
+
+#[test]
 fn a_url_that_two_readers_could_take_for_two_hosts_is_no_endpoint() {
     let list = NO_ENDPOINTS.iter().enumerate();
     let list: Vec<String> = list.map(|(place, url)| format!("r{place}={url}")).collect();
