@@ -139,6 +139,7 @@
 //! | [`release`] | the blue/green state machine: `decide`, `evolve`, `next_step` |
 //! | [`ledger`] | the lines of the journal: a hash chain, and the state it adds up to |
 //! | [`table`] | what an edge gets: configuration, release and health as one document with an epoch |
+//! | [`address`] | which addresses a probe may go to |
 //! | [`breaker`] | when an edge passes over a pool because of what it has seen itself |
 //! | [`tenant`] | which tenant a request is of |
 //! | [`document`] | files a user writes, as a tree that loses nothing |
@@ -153,6 +154,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod access;
+pub mod address;
 pub mod breaker;
 pub mod config;
 pub mod document;

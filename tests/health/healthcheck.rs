@@ -130,3 +130,25 @@ fn an_answer_that_cannot_be_written_is_still_the_exit_code() {
         assert_eq!(status.code(), Some(code));
     }
 }
+
+#[test]
+fn a_metadata_service_is_never_asked_and_a_private_address_is_as_somebody_has_typed_it() {
+    for url in [
+        "http://169.254.169.254/",
+        "http://2852039166/",
+        "http://[::ffff:a9fe:a9fe]/",
+        "https://100.100.100.200/",
+    ] {
+        let (code, body) = said(&run(&["healthcheck", url, "-o", "json"], &[]));
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let why = body["error"].as_str().unwrap();
+        assert_eq!(code, Some(1));
+        assert!(
+            why.ends_with("the address of a metadata service, which is never asked"),
+            "{url}: {why}"
+        );
+    }
+    let server = Serving::start(&[]);
+    let url = format!("http://127.1:{}", server.address().port());
+    assert_eq!(said(&run(&["healthcheck", &url], &[])).0, Some(0));
+}

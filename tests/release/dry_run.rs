@@ -75,3 +75,17 @@ fn a_dry_run_needs_the_role_and_records_no_refusal() {
     assert!(!store.logs().exists());
     assert_eq!(region.asked().len(), 0);
 }
+
+#[test]
+fn a_dry_run_asks_no_metadata_service_whatever_is_typed() {
+    let (store, region) = (Store::new(), Region::ready());
+    let more = ["--dry-run", "-o", "json", "--region", "0xa9fea9fe"];
+    let answer = store
+        .run(&release(&[&region], "100", &more))
+        .exits(1)
+        .json();
+    assert_eq!(
+        answer["regions"][1]["error"],
+        r#""0xa9fea9fe" has 169.254.169.254, the address of a metadata service, which is never asked"#
+    );
+}

@@ -1,5 +1,6 @@
 //! The dashboard: its server over real sockets, its page in a real browser.
 
+mod addresses;
 mod api;
 mod browser;
 mod fake;

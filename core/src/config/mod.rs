@@ -11,6 +11,7 @@ mod endpoints;
 mod environment;
 mod filter;
 mod lint;
+mod networks;
 mod policy;
 mod regions;
 mod rules;

@@ -8,7 +8,9 @@ use core::ops::RangeInclusive;
 
 use super::dashboard::Dashboard;
 use super::endpoints::{read_dependencies, read_region_endpoints};
+use super::networks::read_networks;
 use super::{Lookup, Problems, items, value};
+use crate::address::Network;
 use crate::endpoint::Endpoint;
 use crate::health::HealthRules;
 use crate::region::{NAME_RULE, RegionName, is_name};
@@ -101,6 +103,8 @@ pub struct Settings {
     pub probe_interval_ms: u64,
     /// Milliseconds one probe may take, 1 to 60,000.
     pub probe_timeout_ms: u64,
+    /// `PROBE_NETWORKS`: where the monitor may ask under a name besides the internet, at most 64.
+    pub probe_networks: Vec<Network>,
     /// `PROBE_FALL`, `PROBE_RISE`, 1 to 100, and `FAILBACK_HOLD_MS`, 0 to 3,600,000.
     pub health: HealthRules,
     /// Milliseconds `/ready` is 503 before the listener closes, 0 to 3,600,000.
@@ -164,6 +168,7 @@ impl Settings {
                 problems,
             ),
             probe_timeout_ms: read_number(lookup, "PROBE_TIMEOUT_MS", 500, 1..=60_000, problems),
+            probe_networks: read_networks(lookup, problems),
             health: read_health(lookup, problems),
             drain_ms: read_number(lookup, "DRAIN_MS", 5000, 0..=3_600_000, problems),
             log_format: read_log_format(lookup, problems),

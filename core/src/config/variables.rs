@@ -252,6 +252,11 @@ pub const VARIABLES: &[Variable] = &[
         "how long one probe of a region may take, 1 to 60000 ms",
     ),
     variable(
+        "PROBE_NETWORKS",
+        "none",
+        "networks the monitor may ask in where the host of a region's endpoint is a name, comma-separated, at most 64: 10.0.0.0/8,fd00::/8, or single addresses. A name that has a loopback or private address in none of them is not asked; localhost may be loopback, and an endpoint whose host is an IP address needs no entry. Link-local addresses and the metadata services of clouds are never asked",
+    ),
+    variable(
         "PROBE_FALL",
         "3",
         "failed probes in a row after which the monitor takes a region out, 1 to 100; a leaky counter takes out one that loses a fifth of them, too",

@@ -189,10 +189,11 @@ impl Dashboard {
     }
 
     fn engine(&self, hold: watch::Receiver<Hold>) -> Option<Engine> {
+        let networks = self.0.settings.probe_networks.clone();
         Some(Engine {
             records: self.0.records.clone(),
             settings: self.0.settings.clone(),
-            client: self.0.client.clone()?,
+            client: self.0.client.clone()?.guarded(networks),
             changes: self.0.feed.subscribe(),
             hold,
         })

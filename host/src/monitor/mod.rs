@@ -105,7 +105,7 @@ impl Monitor {
             begun: Instant::now(),
             interval: Duration::from_millis(settings.probe_interval_ms),
             timeout: Duration::from_millis(settings.probe_timeout_ms),
-            client,
+            client: client.map(|client| client.guarded(settings.probe_networks.clone())),
             kept,
             events: Events::of(dir),
             metrics: Metrics::default(),
@@ -224,7 +224,8 @@ impl Monitor {
         if blind != was_blind {
             match blind {
                 true => tracing::warn!(
-                    "no region passes its probe: the network here is taken for the reason, and all regions count as up"
+                    "no region passes its probe: the network here is taken for the reason, and all regions count as up; the last probe said: {}",
+                    outcome.as_ref().err().map_or("nothing", String::as_str)
                 ),
                 false => {
                     tracing::warn!("regions pass their probes again, and begin with no failure")

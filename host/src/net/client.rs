@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::header::{ACCEPT, CONNECTION, HOST, LOCATION, USER_AGENT};
 use axum::http::{Request, Response, StatusCode};
+use halcyon_core::address::{Network, Reach};
 use halcyon_core::endpoint::{Endpoint, Scheme};
 use halcyon_core::text::Seen;
 use http_body_util::Empty;
@@ -27,6 +28,8 @@ const BODY_MAX: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct Client {
     tls: Arc<rustls::ClientConfig>,
+    /// Where a probe may go.
+    reach: Reach,
 }
 
 impl Client {
@@ -38,14 +41,25 @@ impl Client {
     pub fn new(ca_file: Option<&Path>) -> Result<Self, String> {
         Ok(Self {
             tls: Arc::new(connect::tls_config(ca_file)?),
+            reach: Reach::Typed,
         })
+    }
+
+    /// The same client for somebody whom nobody watches: its probes go to loopback and private addresses only
+    /// where the configuration names them, by the endpoint itself or by these networks.
+    pub fn guarded(self, networks: Vec<Network>) -> Self {
+        Self {
+            reach: Reach::Named(networks),
+            ..self
+        }
     }
 
     /// Asks the health server at `base` for `/ready` and returns how long the answer took.
     ///
     /// Good is status 200, a body of at most 64 KiB that is JSON with `"status":"ready"`, and, with
     /// an `expected_region`, an `x-halcyon-region` header that is absent, `unknown` or equal to it.
-    /// `timeout` covers everything from the name's resolution to the last byte.
+    /// `timeout` covers everything from the name's resolution to the last byte. A metadata service and a
+    /// link-local address are never asked, whoever names them.
     ///
     /// # Errors
     /// Why it is not ready, in one line; of a Halcyon server also which checks fail.
@@ -58,7 +72,8 @@ impl Client {
         let begin = Instant::now();
         let stage = Stage::default();
         let probe = async {
-            let (mut answer, _connection) = self.get(&base.join("/ready"), &stage).await?;
+            let at = base.join("/ready");
+            let (mut answer, _connection) = self.get(&self.reach, &at, &stage).await?;
             let status = answer.status();
             if !matches!(status, StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE) {
                 return Err(unexpected_status(&answer, "200"));
@@ -82,6 +97,8 @@ impl Client {
 
     /// Checks a dependency: `tcp` connects, `http(s)` answers GET with 2xx. The body is not read.
     ///
+    /// Dependencies are where the configuration says, on private networks as a rule: any address will do.
+    ///
     /// There is no timeout here; the caller has one deadline over all its checks.
     ///
     /// # Errors
@@ -91,7 +108,7 @@ impl Client {
         if endpoint.scheme() == Scheme::Tcp {
             return connect::tcp(endpoint, &stage).await.map(drop);
         }
-        let (answer, _connection) = self.get(endpoint, &stage).await?;
+        let (answer, _connection) = self.get(&Reach::Any, endpoint, &stage).await?;
         if answer.status().is_success() {
             Ok(())
         } else {
@@ -102,10 +119,11 @@ impl Client {
     /// The head of the answer to a GET. The connection lives as long as the second value.
     async fn get(
         &self,
+        reach: &Reach,
         at: &Endpoint,
         stage: &Stage,
     ) -> Result<(Response<Incoming>, JoinSet<()>), String> {
-        let stream = connect::tcp(at, stage).await?;
+        let stream = connect::tcp_within(reach, at, stage).await?;
         match at.scheme() {
             Scheme::Https => {
                 let stream = connect::tls(self.tls.clone(), at, stream, stage).await?;

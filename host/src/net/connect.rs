@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use halcyon_core::address::Reach;
 use halcyon_core::endpoint::Endpoint;
 use halcyon_core::text::{Seen, printable};
 use rustls::pki_types::pem::PemObject;
@@ -39,14 +40,36 @@ impl Stage {
     }
 }
 
+/// Connects to `at`, whatever address it has.
 pub(crate) async fn tcp(at: &Endpoint, stage: &Stage) -> Result<TcpStream, String> {
+    tcp_within(&Reach::Any, at, stage).await
+}
+
+/// Connects to `at` if each of its addresses is one that may be dialled.
+pub(crate) async fn tcp_within(
+    reach: &Reach,
+    at: &Endpoint,
+    stage: &Stage,
+) -> Result<TcpStream, String> {
+    let resolve = async |host: &str, port| lookup_host((host, port)).await.map(Vec::from_iter);
+    dial(reach, at, stage, resolve).await
+}
+
+/// The name is resolved once: what has been judged is what is dialled, whatever the name says a moment later.
+async fn dial(
+    reach: &Reach,
+    at: &Endpoint,
+    stage: &Stage,
+    resolve: impl AsyncFnOnce(&str, u16) -> io::Result<Vec<SocketAddr>>,
+) -> Result<TcpStream, String> {
     stage.enter("resolving the name");
-    let addresses = lookup_host((at.host(), at.port()))
+    let addresses = resolve(at.host(), at.port())
         .await
         .map_err(|why| format!("cannot resolve {}: {}", Seen(at.host()), reason(&why)))?;
+    reach.check(at.host(), addresses.iter().map(SocketAddr::ip))?;
     stage.enter("connecting");
     let failure = format!("cannot resolve {}: it has no address", Seen(at.host()));
-    first_to_connect(by_turns(addresses.collect()), failure).await
+    first_to_connect(by_turns(addresses), failure).await
 }
 
 /// The addresses with the families by turns, as a machine may have a way to one of them only.
@@ -166,49 +189,4 @@ pub(crate) fn reason(why: &io::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Instant;
-    use tokio::net::TcpListener;
-
-    #[test]
-    fn families_take_turns() {
-        let parse = |list: &[&str]| -> Vec<SocketAddr> {
-            list.iter().map(|text| text.parse().unwrap()).collect()
-        };
-        assert_eq!(
-            by_turns(parse(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"])),
-            parse(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"])
-        );
-        assert!(by_turns(Vec::new()).is_empty());
-    }
-
-    #[tokio::test]
-    async fn an_address_that_does_not_answer_does_not_hold_up_the_next() {
-        // A full backlog: the system answers no further SYN.
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let full = socket.listen(1).unwrap();
-        let silent = full.local_addr().unwrap();
-        let mut fill = Vec::new();
-        while let Ok(Ok(stream)) =
-            timeout(Duration::from_millis(100), TcpStream::connect(silent)).await
-        {
-            fill.push(stream);
-        }
-        let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let good = good.local_addr().map(|address| (address, good)).unwrap();
-        let refused = {
-            let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            gone.local_addr().unwrap()
-        };
-        let begin = Instant::now();
-        let stream = first_to_connect(vec![silent, refused, good.0], String::new()).await;
-        assert_eq!(stream.unwrap().peer_addr().unwrap(), good.0);
-        assert!(begin.elapsed() < Duration::from_millis(350));
-        let why = first_to_connect(vec![refused], String::new()).await;
-        assert!(why.unwrap_err().contains("connection refused"));
-        let why = first_to_connect(Vec::new(), "no address".into()).await;
-        assert_eq!(why.unwrap_err(), "no address");
-    }
-}
+mod tests;

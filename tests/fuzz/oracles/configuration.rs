@@ -239,6 +239,10 @@ fn lists_are_kept(environment: &Variables, settings: &Settings) {
                 && !endpoint.authority().contains('@')
         );
     }
+    assert!(settings.probe_networks.len() <= 64);
+    for network in &settings.probe_networks {
+        assert_eq!(network.to_string().parse(), Ok(*network));
+    }
     let switch = environment
         .set("FEATURE_BLUE_GREEN")
         .map(|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "1"));

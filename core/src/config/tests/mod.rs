@@ -4,6 +4,7 @@
 mod dashboard;
 mod files;
 mod lint;
+mod networks;
 mod regions;
 
 use alloc::collections::BTreeSet;
@@ -81,6 +82,7 @@ fn every_variable_has_the_default_of_the_reference() {
             deployment: "default".into(),
             probe_interval_ms: 1000,
             probe_timeout_ms: 500,
+            probe_networks: Vec::new(),
             health: crate::health::HealthRules {
                 fall: 3,
                 rise: 2,
