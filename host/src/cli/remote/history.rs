@@ -15,6 +15,8 @@ pub(in crate::cli) struct History {
     api: Api,
     ledger: Ledger,
     driver: bool,
+    /// What has been read and not returned: an answer may have been missing after it.
+    new: Vec<Entry>,
     /// It has not answered the last time.
     away: bool,
 }
@@ -60,6 +62,7 @@ impl History {
             api,
             ledger: Ledger::default(),
             driver: false,
+            new: Vec::new(),
             away: false,
         };
         this.refresh().await?;
@@ -101,7 +104,6 @@ impl History {
     /// # Errors
     /// When it cannot be had, or does not follow what was read before.
     pub(in crate::cli) async fn refresh(&mut self) -> Result<Vec<Entry>, Missing> {
-        let mut new = Vec::new();
         loop {
             let after = self.ledger.head().seq;
             let path = format!("/api/v1/audit?after={after}");
@@ -116,12 +118,12 @@ impl History {
                     let why = format!("the audit log of {} does not verify: {why}", self.api.at());
                     Missing::Lost(Failure::new(Exit::AuditBroken, why))
                 })?;
-                new.push(Entry { record, line });
+                self.new.push(Entry { record, line });
             }
         }
         let snapshot: Snapshot = self.get("/api/v1/state").await?;
         self.driver = snapshot.release.driver;
-        Ok(new)
+        Ok(std::mem::take(&mut self.new))
     }
 
     async fn get<T: for<'a> Deserialize<'a>>(&self, path: &str) -> Result<T, Missing> {
