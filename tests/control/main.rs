@@ -13,3 +13,4 @@ mod schema;
 mod secrets;
 mod stream;
 mod tokens;
+mod webhook;

@@ -169,7 +169,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "STEP_HOOK",
         "none",
-        "server: command that makes each change in each region, for releases begun over the API; as --on-step of `halcyon release`",
+        "server: command, or http(s) address, that makes each change in each region, for releases begun over the API; as --on-step of `halcyon release`",
     ),
     variable(
         "HALCYON_SIGNING_KEY_FILE",

@@ -117,6 +117,12 @@ impl Dashboard {
         let monitor = monitor.transpose();
         let monitor = monitor.map_err(|why| vec![format!("HALCYON_STORE: {why}")])?;
         let hook = environment.variable("STEP_HOOK");
+        let hook = hook.filter(|hook| !hook.is_empty());
+        if let Some(hook) = &hook
+            && let Err(why) = crate::driver::check_hook(hook)
+        {
+            return Err(vec![format!("STEP_HOOK: {why}")]);
+        }
         Ok(Self(Arc::new(Inner {
             metrics: Metrics::new(monitor.as_deref()),
             monitor,
@@ -126,7 +132,7 @@ impl Dashboard {
             records,
             tokens,
             client,
-            hook: hook.filter(|command| !command.is_empty()),
+            hook,
             pace: Pace::default(),
             verifying: tokio::sync::Mutex::default(),
             streams: Arc::new(Semaphore::new(stream::STREAMS)),

@@ -3,9 +3,12 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use axum::http::Method;
+use halcyon_core::endpoint::Endpoint;
 use halcyon_core::release::{Action, RegionFailure, RegionTarget, Weight};
-use halcyon_core::text::for_screen;
+use halcyon_core::text::{for_screen, json};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use serde::Serialize;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -14,6 +17,7 @@ use super::probe::join_all;
 use super::task::{Report, stopped};
 use super::{Doing, Observer, World};
 use crate::journal::HookLock;
+use crate::net::api::{Api, Ask};
 
 /// How long a hook that is to stop has before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -47,7 +51,10 @@ pub(super) async fn apply(
         let cancelled = cancelled.clone();
         async move {
             observer.region(&region.name, Doing::Hook(environment.action));
-            let result = run(world, lock, environment, &region.name, cancelled).await;
+            let result = match webhook(environment.on_step) {
+                Some(at) => call(world, at, environment, &region.name, cancelled).await,
+                None => run(world, lock, environment, &region.name, cancelled).await,
+            };
             observer.region(
                 &region.name,
                 Doing::Hooked(environment.action, result.clone()),
@@ -71,6 +78,73 @@ pub(super) async fn apply(
         weight: environment.weight,
         confirmed,
         failures,
+    }
+}
+
+/// Where a hook is that is an address and no command.
+fn webhook(on_step: &str) -> Option<Result<Endpoint, String>> {
+    let address = ["http://", "https://"]
+        .iter()
+        .any(|scheme| on_step.starts_with(scheme));
+    address.then(|| Endpoint::parse_http(on_step))
+}
+
+/// Whether a hook can be one.
+///
+/// # Errors
+/// What is wrong with it, where it is an address.
+pub(crate) fn check_hook(on_step: &str) -> Result<(), String> {
+    webhook(on_step).map_or(Ok(()), |at| at.map(drop))
+}
+
+/// What a webhook is sent.
+#[derive(Serialize)]
+struct Told<'a> {
+    action: &'a str,
+    region: &'a str,
+    weight: u8,
+    image: &'a str,
+    release_id: &'a str,
+}
+
+/// Tells a webhook to make the change; any 2xx says that it has.
+async fn call(
+    world: &World,
+    at: Result<Endpoint, String>,
+    environment: &Environment<'_>,
+    region: &str,
+    cancelled: watch::Receiver<bool>,
+) -> Result<(), String> {
+    let at = at.map_err(|why| format!("--on-step: {why}"))?;
+    let (action, weight) = (environment.action.name(), environment.weight.percent());
+    let release_id = environment.release_id;
+    let body = Told {
+        action,
+        region,
+        weight,
+        image: environment.image,
+        release_id,
+    };
+    // After a crash it is asked for again: this says that it is the same.
+    let key = format!("{release_id}/{action}/{weight}/{region}");
+    let ask = Ask {
+        method: Method::POST,
+        path: "",
+        key: Some(&key),
+        body: Some(json(&body)),
+    };
+    let api = Api::over(&world.client, at);
+    tokio::select! {
+        reply = api.ask_within(world.hook_timeout, &ask) => match reply {
+            Ok(reply) if (200..300).contains(&reply.status) => Ok(()),
+            Ok(reply) => {
+                let said = String::from_utf8_lossy(&reply.body);
+                let said: String = said.trim().chars().take(200).collect();
+                Err(format!("--on-step answered {}; expected 2xx: {}", reply.status, for_screen(&said)))
+            }
+            Err(why) => Err(format!("--on-step: {why}")),
+        },
+        () = stopped(cancelled) => Err("--on-step was stopped: another change is in force".to_owned()),
     }
 }
 

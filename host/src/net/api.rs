@@ -15,8 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::body;
 use super::connect::{self, Stage};
+use super::{Client, body};
 
 /// The most bytes of an answer: a thousand records of plans with a thousand regions.
 const LONGEST: usize = 256 << 20;
@@ -36,7 +36,7 @@ pub(crate) struct Api {
 pub(crate) struct Ask<'a> {
     /// The method.
     pub(crate) method: Method,
-    /// The path, behind that of the control plane.
+    /// The path, behind that of the control plane; empty for that itself.
     pub(crate) path: &'a str,
     /// Under which the command takes effect once.
     pub(crate) key: Option<&'a str>,
@@ -75,6 +75,15 @@ impl Api {
         })
     }
 
+    /// One that is asked as this client asks, and without a token.
+    pub(crate) fn over(client: &Client, at: Endpoint) -> Self {
+        Self {
+            tls: client.tls(),
+            bearer: None,
+            at,
+        }
+    }
+
     /// Where it is.
     pub(crate) fn at(&self) -> &Endpoint {
         &self.at
@@ -85,10 +94,22 @@ impl Api {
     /// # Errors
     /// Why there is no answer, in one line. Whether the control plane has heard it is not known then.
     pub(crate) async fn ask(&self, ask: &Ask<'_>) -> Result<Reply, String> {
+        self.ask_within(PATIENCE, ask).await
+    }
+
+    /// The same, with another patience.
+    ///
+    /// # Errors
+    /// As [`Api::ask`].
+    pub(crate) async fn ask_within(
+        &self,
+        patience: Duration,
+        ask: &Ask<'_>,
+    ) -> Result<Reply, String> {
         let stage = Stage::default();
-        let asked = timeout(PATIENCE, self.converse(ask, &stage)).await;
+        let asked = timeout(patience, self.converse(ask, &stage)).await;
         asked.unwrap_or_else(|_| {
-            let ms = PATIENCE.as_millis();
+            let ms = patience.as_millis();
             Err(format!("timeout: {ms} ms passed while {}", stage.name()))
         })
     }
@@ -109,13 +130,13 @@ impl Api {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         stage.enter("waiting for the answer");
+        let path = match ask.path {
+            "" => self.at.path().to_owned(),
+            path => format!("{}{path}", self.at.path().trim_end_matches('/')),
+        };
         let mut request = Request::builder()
             .method(&ask.method)
-            .uri(format!(
-                "{}{}",
-                self.at.path().trim_end_matches('/'),
-                ask.path
-            ))
+            .uri(path)
             .header(HOST, self.at.authority())
             .header(USER_AGENT, concat!("halcyon/", env!("CARGO_PKG_VERSION")))
             .header(ACCEPT, "application/json")

@@ -45,6 +45,11 @@ impl Client {
         })
     }
 
+    /// Whom it trusts.
+    pub(crate) fn tls(&self) -> Arc<rustls::ClientConfig> {
+        self.tls.clone()
+    }
+
     /// The same client for somebody whom nobody watches: its probes go to loopback and private addresses only
     /// where the configuration names them, by the endpoint itself or by these networks.
     pub fn guarded(self, networks: Vec<Network>) -> Self {

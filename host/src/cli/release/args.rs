@@ -12,6 +12,7 @@ use halcyon_core::text::Seen;
 
 use crate::cli::{Failure, Invocation};
 use crate::clock;
+use crate::driver::check_hook;
 
 /// Arguments of `release`.
 #[derive(Debug, clap::Args)]
@@ -55,7 +56,7 @@ pub(in crate::cli) struct Args {
     pub(super) health_port: Option<String>,
     /// Command run by /bin/sh for each change and region, with HALCYON_ACTION, HALCYON_REGION,
     /// HALCYON_WEIGHT, HALCYON_IMAGE and HALCYON_RELEASE_ID; must be idempotent. Non-zero is that
-    /// region's failure
+    /// region's failure. An http(s) address is a webhook: it gets them as JSON by POST, and 2xx is done
     #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
     on_step: Option<String>,
     /// When the release is to be over, such as 90s, 30m or 2h: then roll back with --abort-on-err, else
@@ -112,6 +113,11 @@ impl Wish {
             false => Topology::default(),
         };
         let regions = read_regions(&args.region, &settings, &topology, &mut problems);
+        if let Some(hook) = args.on_step.as_deref()
+            && let Err(why) = check_hook(hook)
+        {
+            problems.push(format!("--on-step: {why}"));
+        }
         let bake_ms = read_bake(args.timeout_s.as_deref(), &mut problems);
         let deadline = args
             .deadline
