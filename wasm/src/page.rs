@@ -85,7 +85,7 @@ impl Replay {
         });
         let (torn, error) = match read {
             Ok(tail) => (u32::try_from(tail.len()).unwrap_or(u32::MAX), None),
-            Err(why) => (0, Some(why.to_string())),
+            Err(why) => (0, Some(why.text())),
         };
         Self {
             ledger,
