@@ -60,11 +60,20 @@ impl<K: Ord, V> Sorted<K, V> {
         }
     }
 
-    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, key: &Q)
-    where
-        K: Borrow<Q>,
-    {
-        if let Ok(place) = self.place(key) {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Removes the entry of which `of` is the least.
+    pub(crate) fn remove_least(&mut self, of: impl Fn(&V) -> u64) {
+        let mut least: Option<(usize, u64)> = None;
+        for (place, (_, value)) in self.0.iter().enumerate() {
+            let of = of(value);
+            if least.is_none_or(|(_, before)| of < before) {
+                least = Some((place, of));
+            }
+        }
+        if let Some((place, _)) = least {
             self.0.remove(place);
         }
     }

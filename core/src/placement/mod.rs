@@ -29,6 +29,7 @@ pub use explain::Explanation;
 pub use joint::Joint;
 pub use loads::{Load, Loads};
 pub use rendezvous::BUCKETS;
+pub(crate) use rules::Keys;
 pub use rules::{InOrder, Patterns, TenantRules};
 pub use slot::{ReleaseView, Slot, SlotRule};
 pub use status::{Reason, RegionStatus, ResidencyUnavailable};

@@ -6,6 +6,7 @@ mod patterns;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub(crate) use keys::Keys;
 pub use patterns::{InOrder, Patterns};
 
 use super::Slot;

@@ -108,13 +108,14 @@ impl<T> Patterns<T> {
         places.filter_map(|place| Some((self.keys.at(place), self.values.get(place)?)))
     }
 
-    /// Every literal, or what stands before the `*` of every other pattern, by its bytes.
-    pub(crate) fn texts(&self, exact: bool) -> impl Iterator<Item = (&str, &T)> {
-        self.iter().filter_map(move |(pattern, value)| {
-            let beginning = pattern.strip_suffix('*');
-            let text = beginning.unwrap_or(pattern);
-            (beginning.is_none() == exact).then_some((text, value))
-        })
+    /// Without the values.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The value at a place.
+    pub(crate) fn at(&self, place: usize) -> Option<&T> {
+        self.values.get(place)
     }
 
     /// How many patterns there are.
