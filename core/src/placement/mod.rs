@@ -162,6 +162,17 @@ impl Router {
         })
     }
 
+    /// Whether it comes from the same rules, however they were written.
+    pub(crate) fn is_same_as(&self, other: &Router) -> bool {
+        self.key == other.key
+            && self.sticky == other.sticky
+            && self.policy == other.policy
+            && self.primary_place() == other.primary_place()
+            && self.regions == other.regions
+            && self.weights == other.weights
+            && self.rules == other.rules
+    }
+
     /// Computes the first choice of all 65,536 buckets, so that `rendezvous` costs little more than the
     /// hash at any number of regions. Takes 64 KiB, with more than 256 regions twice that, and some three
     /// nanoseconds a bucket and region; worth it from some ten thousand decisions on. Every answer stays

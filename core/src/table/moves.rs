@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Epoch, Table};
 use crate::hash::TenantId;
 use crate::placement::{Joint, Placement, Router};
+use crate::sorted::insert_at;
 use crate::time::Timestamp;
 
 /// How many of everything are listed at most.
@@ -260,7 +261,8 @@ impl Sides<'_> {
             // Kept in order as they come: a sort is as much code as all of this.
             let at = flows.partition_point(|flow| flow.count >= count);
             if at < LISTED {
-                flows.insert(
+                insert_at(
+                    &mut flows,
                     at,
                     Flow {
                         from: from.map(String::from),
@@ -289,7 +291,7 @@ impl Sides<'_> {
                 };
                 let known = |known: &String| known.as_str().cmp(pattern);
                 if let Err(at) = list.binary_search_by(known) {
-                    list.insert(at, String::from(pattern));
+                    insert_at(list, at, String::from(pattern));
                 }
             };
             rules.residency.keys().each(&mut add);

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::hash::TENANT_ID_MAX;
+use crate::sorted::insert_at;
 
 /// Patterns by the order in which they were added, their places.
 ///
@@ -67,7 +68,7 @@ impl Keys {
         self.ends.push(self.text.len());
         self.enter(self.ends.len().saturating_sub(1));
         if begins && let Err(at) = self.lengths.binary_search_by(|known| text.len().cmp(known)) {
-            self.lengths.insert(at, text.len());
+            insert_at(&mut self.lengths, at, text.len());
         }
         Ok(())
     }
@@ -110,6 +111,11 @@ impl Keys {
             }
             at = self.next(at);
         }
+    }
+
+    /// The place of a pattern as it is written.
+    pub(super) fn place_of(&self, pattern: &str) -> Option<usize> {
+        self.find(order(pattern))
     }
 
     /// The pattern at a place.
