@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use walrus::{ElementItems, ExportItem, FunctionId, Module};
 use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
+
+use crate::lean;
 
 /// A module and the JavaScript through which it is called.
 pub(crate) struct Bound {
@@ -18,16 +19,18 @@ pub(crate) struct Bound {
 pub(crate) fn bind(name: &str, module: Vec<u8>, scratch: &Path) -> Result<Bound, String> {
     let bound = || {
         let mut bindgen = Bindgen::new();
-        bindgen.input_bytes(name, module);
+        bindgen.input_bytes(name, lean::without_last_words(&module)?);
         // A loader for each runtime is ours.
         bindgen.bundler(true)?;
         bindgen.typescript(false);
+        // Names as they are: functions are told by them, and then they go.
+        bindgen.demangle(false);
         // Character by character is slower, and more code.
         bindgen.encode_into(EncodeInto::Always);
         bindgen.remove_name_section(true);
         bindgen.remove_producers_section(true);
         let mut output = bindgen.generate_output()?;
-        without_closures(output.wasm_mut());
+        lean::lean(output.wasm_mut());
         output.emit(scratch)
     };
     bound().map_err(|why| format!("cannot bind {name}: {why:#}"))?;
@@ -40,44 +43,4 @@ pub(crate) fn bind(name: &str, module: Vec<u8>, scratch: &Path) -> Result<Bound,
         wasm: read(format!("{name}_bg.wasm"))?,
         js: js.map_err(|why| format!("{name}_bg.js: {why}"))?,
     })
-}
-
-/// What JavaScript would call a closure through is kept by the table, for each number of arguments that js-sys
-/// knows. Where no closure is ever handed over, nothing else knows these functions' places in the table.
-fn without_closures(module: &mut Module) {
-    const INVOKE: &str = "wasm_bindgen::convert::closures::_::invoke";
-    let unused = |function: FunctionId| {
-        let name = module.funcs.get(function).name.as_deref();
-        let is_exported =
-            |item: &ExportItem| matches!(item, ExportItem::Function(known) if *known == function);
-        name.is_some_and(|name| name.contains(INVOKE))
-            && !module
-                .exports
-                .iter()
-                .any(|export| is_exported(&export.item))
-    };
-    let mut replaced = Vec::new();
-    for element in module.elements.iter() {
-        let ElementItems::Functions(functions) = &element.items else {
-            continue;
-        };
-        let mut functions = functions.clone();
-        let Some(other) = functions
-            .iter()
-            .copied()
-            .find(|function| !unused(*function))
-        else {
-            continue;
-        };
-        for function in &mut functions {
-            if unused(*function) {
-                *function = other;
-            }
-        }
-        replaced.push((element.id(), functions));
-    }
-    for (id, functions) in replaced {
-        module.elements.get_mut(id).items = ElementItems::Functions(functions);
-    }
-    walrus::passes::gc::run(module);
 }
