@@ -268,8 +268,8 @@ impl Router {
         }
         message!(
             "slot: bucket {} of 10000; green below {}, so {}",
-            &number(slots.bucket(question.h).into()),
-            &number(slots.green_below().into()),
+            &number(slots.bucket(question.h)),
+            &number(slots.green_below()),
             placement.slot.name()
         )
         .text()
