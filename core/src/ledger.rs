@@ -4,10 +4,9 @@
 //! `,"hash":`, in 64 lower-case hex digits. Its `prev_hash` is the `hash` of the line before, 64 zeros
 //! in the first. Bytes are verified before they are parsed.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt::Write;
+use core::fmt;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -24,7 +23,7 @@ pub use verify::{Verification, verify};
 
 use crate::release::{Event, Fact, Phase, Release, Weight};
 use crate::role::Actor;
-use crate::text::{Seen, ascii_json, beginning, message, printable};
+use crate::text::{ascii_json, beginning, hex_of, message, number, printable};
 use crate::time::Timestamp;
 
 /// The `prev_hash` of the first record.
@@ -70,14 +69,28 @@ pub struct Record {
 }
 
 /// A line that does not verify. Nothing after it counts.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("record {seq}: {why}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Corruption {
     /// The number the record should have.
     pub seq: u64,
     /// What does not hold.
     pub why: String,
 }
+
+impl Corruption {
+    /// What it displays.
+    pub fn text(&self) -> String {
+        message!("record {}: {}", &number(self.seq), &self.why).text()
+    }
+}
+
+impl fmt::Display for Corruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl core::error::Error for Corruption {}
 
 /// A chain read so far and the state it adds up to.
 ///
@@ -144,13 +157,16 @@ impl Ledger {
         let hash = verify_bytes(line).map_err(corrupt)?;
         let record = Record::of_line(line).map_err(corrupt)?;
         if record.seq != seq {
-            return Err(corrupt(format!("says seq {}, expected {seq}", record.seq)));
+            let (says, expected) = (number(record.seq), number(seq));
+            return Err(corrupt(
+                message!("says seq {}, expected {}", &says, &expected).text(),
+            ));
         }
         if record.prev_hash != self.head.hash {
-            return Err(corrupt(format!(
-                "prev_hash is not the hash of record {}",
-                self.head.seq
-            )));
+            let before = number(self.head.seq);
+            return Err(corrupt(
+                message!("prev_hash is not the hash of record {}", &before).text(),
+            ));
         }
         record.names_its_command().map_err(corrupt)?;
         let mut release = self.release.clone();
@@ -275,40 +291,31 @@ impl Record {
 
     /// Whether the state it says is the state the events lead to; else what differs.
     fn agrees_with(&self, release: &Release) -> Result<(), String> {
-        let image =
-            |image: Option<&str>| image.map_or("none".to_string(), |image| Seen(image).to_string());
-        for (what, says, leads_to) in [
-            ("state", self.state.to_string(), release.phase().to_string()),
-            (
-                "canary_weight",
-                self.canary_weight.to_string(),
-                release.weight().to_string(),
-            ),
-        ] {
-            if says != leads_to {
-                return Err(format!(
-                    "says {what} {says}, but the events lead to {leads_to}"
-                ));
-            }
+        let differs = |what: &str, says: &str, leads_to: &str| {
+            let why = message!(
+                "says {} {}, but the events lead to {}",
+                what,
+                says,
+                leads_to
+            );
+            Err(why.text())
+        };
+        if self.state != release.phase() {
+            return differs("state", self.state.name(), release.phase().name());
         }
-        for (what, says, leads_to) in [
-            (
-                "blue_image",
-                self.blue_image.as_deref(),
-                release.blue_image(),
-            ),
-            (
-                "green_image",
-                self.green_image.as_deref(),
-                release.green_image(),
-            ),
-        ] {
+        if self.canary_weight != release.weight() {
+            let (says, leads_to) = (self.canary_weight.text(), release.weight().text());
+            return differs("canary_weight", &says, &leads_to);
+        }
+        let image = |image: Option<&str>| match image {
+            Some(image) => message!("{?}", image).text(),
+            None => String::from("none"),
+        };
+        let blue = (self.blue_image.as_deref(), release.blue_image());
+        let green = (self.green_image.as_deref(), release.green_image());
+        for (what, (says, leads_to)) in [("blue_image", blue), ("green_image", green)] {
             if says != leads_to {
-                return Err(format!(
-                    "says {what} {}, but the events lead to {}",
-                    image(says),
-                    image(leads_to)
-                ));
+                return differs(what, &image(says), &image(leads_to));
             }
         }
         Ok(())
@@ -378,12 +385,7 @@ fn is_hash(text: &str) -> bool {
 }
 
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex_of(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
-use crate::text::Seen;
+use crate::text::message;
 
 /// A role that may take a release through its steps. Names are exact, case included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,23 +54,34 @@ impl fmt::Display for Role {
 }
 
 /// A `DEPLOY_RBAC_ROLE` that names no role which may release.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Invalid DEPLOY_RBAC_ROLE: {seen}; allowed: Deployer, Admin", seen = SeenRole(.found))]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidRole {
     /// The value seen; empty if unset.
     pub found: String,
 }
 
-struct SeenRole<'a>(&'a str);
-
-impl fmt::Display for SeenRole<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            "" => f.write_str("unset"),
-            other => Seen(other).fmt(f),
-        }
+impl InvalidRole {
+    /// What it displays.
+    pub fn text(&self) -> String {
+        let wrong = match self.found.as_str() {
+            "" => message!("unset").text(),
+            other => message!("{?}", other).text(),
+        };
+        message!(
+            "Invalid DEPLOY_RBAC_ROLE: {}; allowed: Deployer, Admin",
+            &wrong
+        )
+        .text()
     }
 }
+
+impl fmt::Display for InvalidRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl core::error::Error for InvalidRole {}
 
 /// Who gives a command: a user's name, and the role claimed for it as it was configured.
 ///

@@ -8,6 +8,16 @@ use core::borrow::Borrow;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sorted<K, V>(Vec<(K, V)>);
 
+/// Inserts an item. Unlike that of the library it has no message for a place behind the end, which is taken for
+/// the end: nothing else in an edge's module writes numbers as the language does.
+pub(crate) fn insert_at<T>(list: &mut Vec<T>, place: usize, item: T) {
+    let mut carried = item;
+    for known in list.iter_mut().skip(place) {
+        core::mem::swap(known, &mut carried);
+    }
+    list.push(carried);
+}
+
 impl<K, V> Default for Sorted<K, V> {
     fn default() -> Self {
         Self(Vec::new())
@@ -54,17 +64,26 @@ impl<K: Ord, V> Sorted<K, V> {
                 Some(core::mem::replace(known, value))
             }
             Err(place) => {
-                self.0.insert(place, (key, value));
+                insert_at(&mut self.0, place, (key, value));
                 None
             }
         }
     }
 
-    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, key: &Q)
-    where
-        K: Borrow<Q>,
-    {
-        if let Ok(place) = self.place(key) {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Removes the entry of which `of` is the least.
+    pub(crate) fn remove_least(&mut self, of: impl Fn(&V) -> u64) {
+        let mut least: Option<(usize, u64)> = None;
+        for (place, (_, value)) in self.0.iter().enumerate() {
+            let of = of(value);
+            if least.is_none_or(|(_, before)| of < before) {
+                least = Some((place, of));
+            }
+        }
+        if let Some((place, _)) = least {
             self.0.remove(place);
         }
     }

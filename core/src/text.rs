@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use core::fmt::{self, Write};
 
 pub use message::number;
-pub(crate) use message::{Message, count, list, listed, message, with_holes};
+pub(crate) use message::{Message, count, hex, hex_of, list, listed, message, with_holes};
 
 /// How many characters of a value an error message shows at most.
 pub const SEEN_MAX: usize = 64;

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::text::message;
+use crate::text::{message, number};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in UTC with milliseconds and `Z`.
 ///
@@ -196,22 +196,45 @@ fn day_of(days: i64) -> (i64, i64, i64) {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl Timestamp {
+    /// As it is displayed.
+    fn text(self) -> String {
         let ms = i64::try_from(self.0).unwrap_or(LAST).min(LAST);
         let (days, ms) = (ms.div_euclid(DAY), ms.rem_euclid(DAY));
         let (year, month, day) = day_of(days);
         let (seconds, ms) = (ms.div_euclid(1000), ms.rem_euclid(1000));
         let (minutes, second) = (seconds.div_euclid(60), seconds.rem_euclid(60));
         let (hour, minute) = (minutes.div_euclid(60), minutes.rem_euclid(60));
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z"
-        )
+        let mut text = String::new();
+        for (part, least, behind) in [
+            (year, 1000, "-"),
+            (month, 10, "-"),
+            (day, 10, "T"),
+            (hour, 10, ":"),
+            (minute, 10, ":"),
+            (second, 10, "."),
+            (ms, 100, "Z"),
+        ] {
+            let part = u64::try_from(part).unwrap_or(0);
+            let mut place = least;
+            while place > part.max(1) {
+                text.push('0');
+                place = place.div_euclid(10);
+            }
+            text.push_str(&number(part));
+            text.push_str(behind);
+        }
+        text
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.text())
     }
 }
 

@@ -6,7 +6,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use halcyon_core::config::{Environment, REGION_VARIABLES};
+use halcyon_core::config::{Environment, OfFiles, REGION_VARIABLES};
 use halcyon_core::document::Document;
 use halcyon_core::region::RegionName;
 use halcyon_core::regions::{self, FailoverError, single_region};
@@ -298,6 +298,9 @@ impl Environment for Asked {
         }
         None
     }
+
+    /// No file is read here.
+    fn lint(&self, _: &mut OfFiles<'_>) {}
 }
 
 fn report(asked: &Asked, said: &mut String) {

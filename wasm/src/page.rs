@@ -2,7 +2,7 @@
 //! `js/page/` is in front of it.
 #![allow(missing_docs, unreachable_pub)]
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use halcyon_core::ledger::{AuditReport, Head, Ledger};
@@ -20,16 +20,23 @@ use crate::tree::Tree;
 
 /// An object whose JSON is the command line's.
 fn object(value: &impl Serialize) -> Result<JsValue, String> {
-    let no_object = |why: String| Failure::new("no_object", why).lines();
-    let tree = Tree::of(value).map_err(|why| no_object(why.to_string()))?;
-    let made = tree.serialize(&Serializer::json_compatible());
-    made.map_err(|why| no_object(why.to_string()))
+    let tree = Tree::of(value).ok();
+    let made = tree.and_then(|tree| tree.serialize(&Serializer::json_compatible()).ok());
+    made.ok_or_else(|| {
+        let why = String::from("a value that JSON has not");
+        Failure::new("no_object", why).lines()
+    })
+}
+
+/// Text as it comes in, which JavaScript has encoded.
+fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or_default()
 }
 
 #[wasm_bindgen]
 impl Core {
     // Where a tenant goes, step by step.
-    pub fn explain(&self, tenant: &str, now: f64) -> Result<JsValue, String> {
+    pub fn explain(&self, tenant: &[u8], now: f64) -> Result<JsValue, String> {
         let Some(routing) = &self.routing else {
             return Ok(JsValue::NULL);
         };
@@ -37,7 +44,7 @@ impl Core {
         object(
             &routing
                 .router()
-                .answer(tenant, routing.health(), slots, true),
+                .answer(text(tenant), routing.health(), slots, true),
         )
     }
 }
@@ -58,9 +65,14 @@ pub fn simulate(from: &[u8], to: &[u8], now: f64) -> Result<JsValue, String> {
 
 // Whether a journal's chain holds.
 #[wasm_bindgen]
-pub fn verify(journal: &[u8], expected: Option<String>) -> Result<JsValue, String> {
-    let expected = expected.as_deref().map(Head::parse).transpose();
-    let expected = expected.map_err(|why| Failure::new("bad_head", why).lines())?;
+pub fn verify(journal: &[u8], expected: Option<Vec<u8>>) -> Result<JsValue, String> {
+    let expected = match &expected {
+        Some(head) => {
+            let head = Head::parse(text(head));
+            Some(head.map_err(|why| Failure::new("bad_head", why).lines())?)
+        }
+        None => None,
+    };
     object(&AuditReport::of(journal, expected.as_ref()))
 }
 
@@ -85,7 +97,7 @@ impl Replay {
         });
         let (torn, error) = match read {
             Ok(tail) => (u32::try_from(tail.len()).unwrap_or(u32::MAX), None),
-            Err(why) => (0, Some(why.to_string())),
+            Err(why) => (0, Some(why.text())),
         };
         Self {
             ledger,
@@ -117,7 +129,7 @@ impl Replay {
     }
 
     // What a person may ask for now.
-    pub fn offers(&self, role: &str, kill_switch: bool) -> Result<JsValue, String> {
+    pub fn offers(&self, role: &[u8], kill_switch: bool) -> Result<JsValue, String> {
         let actor = person(role);
         object(
             &self
@@ -130,13 +142,13 @@ impl Replay {
     // What a command would do now.
     pub fn forecast(
         &self,
-        command: &str,
-        argument: &str,
-        role: &str,
+        command: &[u8],
+        argument: &[u8],
+        role: &[u8],
         kill_switch: bool,
         now: f64,
     ) -> Result<JsValue, String> {
-        let command = Command::of_person(command, argument);
+        let command = Command::of_person(text(command), text(argument));
         let command = command.map_err(|why| Failure::new("bad_command", why).lines())?;
         let actor = person(role);
         let context = context(&actor, kill_switch, "next");
@@ -145,10 +157,10 @@ impl Replay {
     }
 }
 
-fn person(role: &str) -> Actor {
+fn person(role: &[u8]) -> Actor {
     Actor {
         user: String::new(),
-        role: role.to_string(),
+        role: String::from(text(role)),
     }
 }
 

@@ -5,6 +5,7 @@
 //! because its key stands twice. TOML, JSON or any other format that serde reads becomes a tree.
 
 mod fields;
+mod json;
 mod nearest;
 mod tree;
 
@@ -13,6 +14,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 pub(crate) use fields::{Fields, add_name, unknown};
+pub(crate) use json::read as read_json;
 pub(crate) use nearest::meant;
 pub use nearest::nearest;
 pub(crate) use tree::WithoutFractions;

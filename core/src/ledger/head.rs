@@ -1,10 +1,9 @@
 //! The end of a chain, as it is noted elsewhere.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 
 use super::{GENESIS, is_hash};
-use crate::text::Seen;
+use crate::text::{cut, digits, message, number};
 
 /// The end of a chain: the number and the hash of its last record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +25,7 @@ impl Default for Head {
 
 impl core::fmt::Display for Head {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}:{}", self.seq, self.hash)
+        f.write_str(&self.text())
     }
 }
 
@@ -42,20 +41,22 @@ impl Head {
     /// # Errors
     /// What was seen and the form allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (seq, hash) = text.split_once(':').unwrap_or((text, ""));
-        match seq.parse() {
-            Ok(number)
-                if is_hash(hash) && number > 0 && seq.bytes().all(|b| b.is_ascii_digit()) =>
-            {
-                Ok(Self {
-                    seq: number,
-                    hash: hash.to_string(),
-                })
-            }
-            _ => Err(format!(
-                "{} is no head; allowed: SEQ:HASH, a record's number from 1 and its 64 lower-case hex digits",
-                Seen(text)
-            )),
+        let (seq, hash) = cut(text, b':').unwrap_or((text, ""));
+        match digits(seq) {
+            Some(seq @ 1..) if is_hash(hash) => Ok(Self {
+                seq,
+                hash: hash.to_string(),
+            }),
+            _ => Err(message!(
+                "{?} is no head; allowed: SEQ:HASH, a record's number from 1 and its 64 lower-case hex digits",
+                text
+            )
+            .text()),
         }
+    }
+
+    /// `SEQ:HASH`.
+    pub(super) fn text(&self) -> String {
+        message!("{}:{}", &number(self.seq), &self.hash).text()
     }
 }

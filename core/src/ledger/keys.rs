@@ -3,8 +3,6 @@
 //! The records a keyed command brings about carry the key and a digest of the command, so what is
 //! remembered is a pure function of the journal, the same after a crash and in every process.
 
-use alloc::collections::VecDeque;
-use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::ops::RangeInclusive;
@@ -13,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Ledger, Record, sha256_hex};
 use crate::release::{Command, Context, Rejection};
 use crate::sorted::Sorted;
-use crate::text::Seen;
+use crate::text::{count, message};
 
 /// How many keyed commands are remembered. A key that so many younger ones have pushed out is new again.
 pub const KEYS_REMEMBERED: usize = 1024;
@@ -40,10 +38,13 @@ impl Key {
     /// The text seen and what is allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.len() > KEY_MAX || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(format!(
-                "{} is no idempotency key; allowed: 1 to {KEY_MAX} visible ASCII characters, no blanks",
-                Seen(text)
-            ));
+            let most = count(KEY_MAX);
+            return Err(message!(
+                "{?} is no idempotency key; allowed: 1 to {} visible ASCII characters, no blanks",
+                text,
+                &most
+            )
+            .text());
         }
         Ok(Self(text.to_string()))
     }
@@ -110,8 +111,6 @@ type Owner = (String, Key);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Keys {
     commands: Sorted<Owner, Remembered>,
-    /// Oldest first.
-    order: VecDeque<Owner>,
 }
 
 impl Keys {
@@ -140,14 +139,10 @@ impl Keys {
             first: seq,
             last: seq,
         };
-        if self.commands.insert(owner.clone(), command).is_some() {
-            self.order.retain(|known| *known != owner);
-        }
-        self.order.push_back(owner);
-        if self.order.len() > KEYS_REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.commands.remove(&oldest);
+        self.commands.insert(owner, command);
+        if self.commands.len() > KEYS_REMEMBERED {
+            // The oldest, as no two begin with one record.
+            self.commands.remove_least(|command| command.first);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Reading a record from its JSON.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error};
 
 use super::{Key, Record, unreadable};
-use crate::document::{Document, Fields, WithoutFractions};
+use crate::document::{Document, Fields, WithoutFractions, read_json};
 use crate::release::{Event, Phase, Weight};
 use crate::text::{count, message};
 use crate::time::Timestamp;
@@ -19,12 +19,9 @@ impl<'de> Deserialize<'de> for Record {
 impl Record {
     /// The record that a line is.
     pub(super) fn of_line(line: &[u8]) -> Result<Self, String> {
-        let mut reader = serde_json::Deserializer::from_slice(line);
-        let document = WithoutFractions.deserialize(&mut reader);
-        let document = document.and_then(|document| reader.end().map(|()| document));
-        match document {
+        match read_json(line) {
             // Where a line is no JSON, its reader says at which column.
-            Err(why) => Err(unreadable(&why.to_string())),
+            Err(why) => Err(unreadable(&why)),
             Ok(document) => Self::of(&document).map_err(|why| {
                 let column = count(line.len());
                 unreadable(&message!("{} at line 1 column {}", &why, &column).text())

@@ -1,6 +1,6 @@
 //! What `audit verify` and `status` say, for every surface.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use serde::Serialize;
 
@@ -40,7 +40,7 @@ impl AuditReport {
         Self {
             valid: found.errors.is_empty(),
             records: found.head.seq,
-            head: found.head.to_string(),
+            head: found.head.text(),
             torn_tail: u64::try_from(found.torn_tail).unwrap_or(u64::MAX),
             errors: found.errors,
             cannot_rule_out: match expected {
@@ -78,7 +78,7 @@ impl Ledger {
         StatusReport {
             status,
             driver,
-            audit_head: self.head.to_string(),
+            audit_head: self.head.text(),
         }
     }
 }

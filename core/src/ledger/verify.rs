@@ -1,10 +1,10 @@
 //! What an auditor asks of a journal's bytes.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Head, Ledger};
+use crate::text::{count, message, number};
 
 /// What verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,19 +35,28 @@ pub fn verify(mut ledger: Ledger, bytes: &[u8], expected: Option<&Head>) -> Veri
     });
     if let Err(why) = found {
         let after = lines.saturating_sub(good).saturating_sub(1);
-        errors.push(format!("{why}; {after} line(s) after it are not verified"));
+        message!(
+            "{}; {} line(s) after it are not verified",
+            &why.text(),
+            &count(after)
+        )
+        .say(&mut errors);
     }
     if let Some(head) = expected {
+        let seq = number(head.seq);
         match hash_at_expected {
-            None => errors.push(format!(
+            None => message!(
                 "expected head {}: the chain ends at record {}",
-                head.seq,
-                ledger.head().seq
-            )),
-            Some(hash) if hash != head.hash => errors.push(format!(
-                "expected head {}: that record has another hash, {hash}",
-                head.seq
-            )),
+                &seq,
+                &number(ledger.head().seq)
+            )
+            .say(&mut errors),
+            Some(hash) if hash != head.hash => message!(
+                "expected head {}: that record has another hash, {}",
+                &seq,
+                &hash
+            )
+            .say(&mut errors),
             Some(_) => {}
         }
     }

@@ -1,6 +1,5 @@
 //! A decision, step by step, in the words every surface shows.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -12,7 +11,7 @@ use super::{
 };
 use crate::config::{FailoverPolicy, Sticky};
 use crate::hash::{TenantId, fmix64};
-use crate::text::Seen;
+use crate::text::{count, hex, list, message, number};
 
 /// How many regions a step lists.
 const LISTED: usize = 8;
@@ -90,58 +89,76 @@ impl Router {
     fn residency_step(&self, question: &Question<'_>) -> Option<String> {
         let pattern = self.rules.residency.pattern(question.tenant)?;
         Some(match question.allowed.len() {
-            0 => format!(
-                "residency: rule {} allows no region, so none serves",
-                Seen(&pattern)
-            ),
-            _ => format!(
-                "residency: rule {} allows {}",
-                Seen(&pattern),
-                self.listed(question.allowed.iter())
-            ),
+            0 => message!(
+                "residency: rule {?} allows no region, so none serves",
+                &pattern
+            )
+            .text(),
+            _ => {
+                let allowed = self.listed(&mut question.allowed.iter());
+                message!("residency: rule {?} allows {}", &pattern, &allowed).text()
+            }
         })
     }
 
     fn pin_step(&self, question: &Question<'_>) -> Option<String> {
         let pattern = self.rules.pins.pattern(question.tenant)?;
-        let name = self.name(question.pin?);
+        let name = self.name(question.pin?).as_str();
         Some(match question.allowed.contains(question.pin?) {
-            true => format!("pin: rule {} pins it to {name}, so {name}", Seen(&pattern)),
-            false => format!(
-                "pin: rule {} pins it to {name}, which residency does not allow: ignored",
-                Seen(&pattern)
-            ),
+            true => message!("pin: rule {?} pins it to {}, so {}", &pattern, name, name).text(),
+            false => message!(
+                "pin: rule {?} pins it to {}, which residency does not allow: ignored",
+                &pattern,
+                name
+            )
+            .text(),
         })
     }
 
     fn rule_step(&self, question: &Question<'_>, first: usize) -> String {
-        let name = self.name(first);
-        let (tenant, h) = (Seen(question.tenant.as_str()), question.h);
+        let name = self.name(first).as_str();
+        let (tenant, h) = (question.tenant.as_str(), question.h);
+        let bits = hex(h);
         let among = match question.allowed {
             Allowed::All(_) => "",
             Allowed::Only(_) => " allowed",
         };
         match self.sticky {
             Sticky::Primary if first == self.primary => {
-                format!("primary: tenants are not sticky, so {name}, the primary")
+                message!("primary: tenants are not sticky, so {}, the primary", name).text()
             }
-            Sticky::Primary => format!(
-                "primary: tenants are not sticky and {} is not allowed, so {name}, the first that is",
-                self.name(self.primary)
-            ),
-            Sticky::Hash => format!(
-                "hash: SipHash-1-3 of {tenant} is 0x{h:016x}; mod {}{among} regions is {}, so {name}",
-                question.allowed.len(),
-                modulo(h, question.allowed.len()),
-            ),
-            Sticky::Rendezvous => format!(
-                "rendezvous: SipHash-1-3 of {tenant} is 0x{h:016x}; bucket {} of 65536 prefers {}, so {name}",
-                rendezvous::bucket(h),
-                self.listed(
-                    self.order(h)
-                        .filter(|place| question.allowed.contains(*place))
-                ),
-            ),
+            Sticky::Primary => message!(
+                "primary: tenants are not sticky and {} is not allowed, so {}, the first that is",
+                self.name(self.primary).as_str(),
+                name
+            )
+            .text(),
+            Sticky::Hash => {
+                let regions = question.allowed.len();
+                message!(
+                    "hash: SipHash-1-3 of {?} is 0x{}; mod {}{} regions is {}, so {}",
+                    tenant,
+                    &bits,
+                    &count(regions),
+                    among,
+                    &count(modulo(h, regions)),
+                    name
+                )
+                .text()
+            }
+            Sticky::Rendezvous => {
+                let order = self.order(h).into_iter();
+                let mut allowed = order.filter(|place| question.allowed.contains(*place));
+                message!(
+                    "rendezvous: SipHash-1-3 of {?} is 0x{}; bucket {} of 65536 prefers {}, so {}",
+                    tenant,
+                    &bits,
+                    &number(rendezvous::bucket(h).into()),
+                    &self.listed(&mut allowed),
+                    name
+                )
+                .text()
+            }
         }
     }
 
@@ -151,29 +168,38 @@ impl Router {
         first: First,
         outcome: &Result<Placement<'_>, ResidencyUnavailable>,
     ) -> String {
-        let name = self.name(first.place);
+        let name = self.name(first.place).as_str();
         let was = question.status(first.place).name();
+        let failover = || self.failover(question, first.place);
         match outcome {
-            Err(why) => format!("health: {why}"),
+            Err(why) => message!("health: {}", why.text()).text(),
             Ok(placement) => match placement.reason {
-                Reason::AllDown if placement.region == name => format!(
-                    "health: no allowed region is up or draining, so {name} as if all were up"
-                ),
-                Reason::AllDown => format!(
-                    "health: no allowed region is up or draining, and {name} is {was}; {}, so {} as if all were up",
-                    self.failover(question, first.place),
-                    placement.region
-                ),
-                Reason::Failover => format!(
-                    "health: {name} is {was}; {}, so {}",
-                    self.failover(question, first.place),
-                    placement.region
-                ),
+                Reason::AllDown if placement.region.as_str() == name => message!(
+                    "health: no allowed region is up or draining, so {} as if all were up",
+                    name
+                )
+                .text(),
+                Reason::AllDown => message!(
+                    "health: no allowed region is up or draining, and {} is {}; {}, so {} as if all were up",
+                    name,
+                    was,
+                    &failover(),
+                    placement.region.as_str()
+                )
+                .text(),
+                Reason::Failover => message!(
+                    "health: {} is {}; {}, so {}",
+                    name,
+                    was,
+                    &failover(),
+                    placement.region.as_str()
+                )
+                .text(),
                 Reason::Primary
                 | Reason::Hash
                 | Reason::Rendezvous
                 | Reason::Residency
-                | Reason::Pinned => format!("health: {name} is {was}, so it serves"),
+                | Reason::Pinned => message!("health: {} is {}, so it serves", name, was).text(),
             },
         }
     }
@@ -190,29 +216,34 @@ impl Router {
             RegionStatus::Down
         };
         match self.policy {
-            FailoverPolicy::Ordered => format!(
+            FailoverPolicy::Ordered => message!(
                 "ordered: the next region after {} that is {}",
-                self.name(first),
+                self.name(first).as_str(),
                 wanted.name()
-            ),
+            )
+            .text(),
             FailoverPolicy::RoundRobin => {
                 let survivors = all.filter(|place| is(place, wanted)).count();
                 let mixed = fmix64(question.h);
-                format!(
-                    "round_robin: fmix64 of the hash is 0x{mixed:016x}; mod {survivors} regions that are {} is {}",
+                message!(
+                    "round_robin: fmix64 of the hash is 0x{}; mod {} regions that are {} is {}",
+                    &hex(mixed),
+                    &count(survivors),
                     wanted.name(),
-                    modulo(mixed, survivors),
+                    &count(modulo(mixed, survivors))
                 )
+                .text()
             }
             FailoverPolicy::Rendezvous => {
-                let order = self.order(question.h);
-                let survivors =
+                let order = self.order(question.h).into_iter();
+                let mut survivors =
                     order.filter(|place| question.allowed.contains(*place) && is(place, wanted));
-                format!(
+                message!(
                     "rendezvous: of those that are {} it prefers {}",
                     wanted.name(),
-                    self.listed(survivors)
+                    &self.listed(&mut survivors)
                 )
+                .text()
             }
         }
     }
@@ -225,45 +256,47 @@ impl Router {
     ) -> String {
         let pattern = self.rules.slots.pattern(question.tenant);
         if let Some(pattern) = pattern.filter(|_| slots.rules_apply()) {
-            return format!("slot: rule {} says {}", Seen(&pattern), placement.slot);
+            let slot = placement.slot.name();
+            return message!("slot: rule {?} says {}", &pattern, slot).text();
         }
         if !slots.rules_apply() {
             let why = match placement.slot {
                 Slot::Blue => "no release gives green a share",
                 Slot::Green => "green is live",
             };
-            return format!("slot: {why}, so {}", placement.slot);
+            return message!("slot: {}, so {}", why, placement.slot.name()).text();
         }
-        format!(
+        message!(
             "slot: bucket {} of 10000; green below {}, so {}",
-            slots.bucket(question.h),
-            slots.green_below(),
-            placement.slot
+            &number(slots.bucket(question.h)),
+            &number(slots.green_below()),
+            placement.slot.name()
         )
+        .text()
     }
 
     /// All regions in the tenant's own order.
-    fn order(&self, h: u64) -> impl Iterator<Item = usize> + use<> {
+    fn order(&self, h: u64) -> Vec<usize> {
         let order = self.rendezvous.draws().order(rendezvous::bucket(h));
-        order.into_iter().map(|(place, _)| usize::from(place))
+        order
+            .into_iter()
+            .map(|(place, _)| usize::from(place))
+            .collect()
     }
 
     /// Names, the first few of many.
-    fn listed(&self, places: impl Iterator<Item = usize>) -> String {
+    fn listed(&self, places: &mut dyn Iterator<Item = usize>) -> String {
         let mut text = String::new();
-        let mut more = 0_usize;
-        for (index, place) in places.enumerate() {
-            if index >= LISTED {
-                more = more.saturating_add(1);
-                continue;
+        let mut seen = 0_usize;
+        for place in places {
+            if seen < LISTED {
+                list(self.name(place).as_str(), &mut text);
             }
-            if index > 0 {
-                text.push_str(", ");
-            }
-            text.push_str(self.name(place).as_str());
+            seen = seen.saturating_add(1);
         }
-        if more > 0 {
-            text.push_str(&format!(" and {more} more"));
+        if seen > LISTED {
+            let more = count(seen.saturating_sub(LISTED));
+            message!(" and {} more", &more).add_to(&mut text);
         }
         text
     }

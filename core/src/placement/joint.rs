@@ -31,7 +31,7 @@ impl Joint {
     /// The same in the smallest whole numbers; where those do not fit into 2^53, which is what JavaScript
     /// counts to, in sixteenths, rounded down.
     fn reduced(mut self) -> Self {
-        let mut by = self.counts.iter().copied().fold(0, common).max(1);
+        let mut by = common_of(&self.counts);
         if self.total.checked_div(by).unwrap_or(0) >= 1 << 53 {
             by = by.saturating_mul(16);
         }
@@ -56,14 +56,56 @@ impl Joint {
 
     /// Every pair of places that has any, with their number; `None` is nowhere.
     pub fn pairs(&self) -> impl Iterator<Item = (Option<usize>, Option<usize>, u64)> {
-        let last = self.columns.saturating_sub(1);
-        let rows = self.counts.chunks(self.columns.max(1));
-        let nowhere = rows.len().saturating_sub(1);
-        rows.enumerate().flat_map(move |(from, row)| {
-            let from = (from != nowhere).then_some(from);
-            let some = row.iter().enumerate().filter(|(_, count)| **count > 0);
-            some.map(move |(to, count)| (from, (to != last).then_some(to), *count))
-        })
+        Pairs { joint: self, at: 0 }
+    }
+
+    /// The row and the column of a cell.
+    fn cell(&self, at: usize) -> (usize, usize) {
+        cell(at, self.columns)
+    }
+
+    /// What each row adds up to.
+    fn of_rows(&self) -> Vec<u64> {
+        let (nowhere, _) = self.cell(self.counts.len().saturating_sub(1));
+        let mut rows = vec![0; nowhere.saturating_add(1)];
+        for (at, count) in self.counts.iter().enumerate() {
+            add(rows.get_mut(self.cell(at).0), *count);
+        }
+        rows
+    }
+}
+
+fn cell(at: usize, columns: usize) -> (usize, usize) {
+    let row = at.checked_div(columns).unwrap_or(0);
+    (row, at.checked_rem(columns).unwrap_or(0))
+}
+
+fn at(numbers: &[u64], place: usize) -> u64 {
+    numbers.get(place).copied().unwrap_or(0)
+}
+
+/// The pairs of places that have any.
+struct Pairs<'j> {
+    joint: &'j Joint,
+    /// The cell that comes next.
+    at: usize,
+}
+
+impl Iterator for Pairs<'_> {
+    type Item = (Option<usize>, Option<usize>, u64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let last = self.joint.counts.len().saturating_sub(1);
+        let nowhere = self.joint.cell(last);
+        loop {
+            let count = *self.joint.counts.get(self.at)?;
+            let (from, to) = self.joint.cell(self.at);
+            self.at = self.at.saturating_add(1);
+            if count > 0 {
+                let from = (from != nowhere.0).then_some(from);
+                return Some((from, (to != nowhere.1).then_some(to), count));
+            }
+        }
     }
 }
 
@@ -113,26 +155,21 @@ impl Part {
 
     /// What is open decided by a part that has nothing to do with this one.
     fn decided_by(self, inner: &Joint) -> Joint {
-        let columns = self.columns.max(1);
-        let of_rows: Vec<u64> = inner.counts.chunks(columns).map(sum).collect();
+        let columns = self.columns;
+        let of_rows = inner.of_rows();
         let mut of_cols = vec![0_u64; columns];
-        for row in inner.counts.chunks(columns) {
-            for (all, count) in of_cols.iter_mut().zip(row) {
-                *all = all.saturating_add(*count);
-            }
+        for (place, count) in inner.counts.iter().enumerate() {
+            add(of_cols.get_mut(cell(place, columns).1), *count);
         }
         let mut counts = self.known;
-        let rows = self.rows.iter().zip(&of_rows);
-        let lines = counts.chunks_mut(columns).zip(inner.counts.chunks(columns));
-        for ((line, inside), (row, of_row)) in lines.zip(rows) {
-            let cells = line.iter_mut().zip(inside);
-            for ((cell, inside), (col, of_col)) in cells.zip(self.cols.iter().zip(&of_cols)) {
-                *cell = cell
-                    .saturating_mul(inner.total)
-                    .saturating_add(row.saturating_mul(*of_col))
-                    .saturating_add(col.saturating_mul(*of_row))
-                    .saturating_add(self.open.saturating_mul(*inside));
-            }
+        for (place, count) in counts.iter_mut().enumerate() {
+            let (row, col) = cell(place, columns);
+            let inside = at(&inner.counts, place);
+            *count = count
+                .saturating_mul(inner.total)
+                .saturating_add(at(&self.rows, row).saturating_mul(at(&of_cols, col)))
+                .saturating_add(at(&self.cols, col).saturating_mul(at(&of_rows, row)))
+                .saturating_add(self.open.saturating_mul(inside));
         }
         Joint {
             columns,
@@ -144,9 +181,20 @@ impl Part {
 }
 
 fn sum(numbers: &[u64]) -> u64 {
-    numbers
-        .iter()
-        .fold(0, |sum, number| sum.saturating_add(*number))
+    let mut sum = 0_u64;
+    for number in numbers {
+        sum = sum.saturating_add(*number);
+    }
+    sum
+}
+
+/// The greatest number that divides all of them, at least 1.
+fn common_of(numbers: &[u64]) -> u64 {
+    let mut divisor = 0;
+    for number in numbers {
+        divisor = common(divisor, *number);
+    }
+    divisor.max(1)
 }
 
 /// The greatest number that divides both; of 0 and another, the other.
@@ -222,23 +270,27 @@ fn of_two_keys(from: &View<'_>, to: &View<'_>) -> Joint {
     const MOST: u64 = 1 << 28;
     let alone = |view: &View<'_>| -> Vec<u64> {
         let both = of_one_key(view, view);
-        let counts: Vec<u64> = both.counts.chunks(both.columns.max(1)).map(sum).collect();
-        let common = counts.iter().copied().fold(0, common).max(1);
+        let mut counts = both.of_rows();
+        let common = common_of(&counts);
         let greatest = both.total.checked_div(common).unwrap_or(1);
         let scale = greatest.checked_div(MOST).unwrap_or(0).saturating_add(1);
-        let scaled = |count: u64| {
-            let count = count.checked_div(common).unwrap_or(0);
-            let half = scale.checked_div(2).unwrap_or(0);
-            count.saturating_add(half).checked_div(scale).unwrap_or(0)
-        };
-        counts.into_iter().map(scaled).collect()
+        let half = scale.checked_div(2).unwrap_or(0);
+        for count in &mut counts {
+            let whole = count.checked_div(common).unwrap_or(0);
+            *count = whole.saturating_add(half).checked_div(scale).unwrap_or(0);
+        }
+        counts
     };
     let (rows, cols) = (alone(from), alone(to));
-    let product =
-        |row: &u64| -> Vec<u64> { cols.iter().map(|col| row.saturating_mul(*col)).collect() };
+    let mut counts = Vec::with_capacity(rows.len().saturating_mul(cols.len()));
+    for row in &rows {
+        for col in &cols {
+            counts.push(row.saturating_mul(*col));
+        }
+    }
     Joint {
         columns: cols.len(),
-        counts: rows.iter().flat_map(product).collect(),
+        counts,
         total: sum(&rows).saturating_mul(sum(&cols)),
         exact: false,
     }

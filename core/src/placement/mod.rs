@@ -29,6 +29,7 @@ pub use explain::Explanation;
 pub use joint::Joint;
 pub use loads::{Load, Loads};
 pub use rendezvous::BUCKETS;
+pub(crate) use rules::Keys;
 pub use rules::{InOrder, Patterns, TenantRules};
 pub use slot::{ReleaseView, Slot, SlotRule};
 pub use status::{Reason, RegionStatus, ResidencyUnavailable};
@@ -159,6 +160,17 @@ impl Router {
             rules: config.rules,
             rendezvous,
         })
+    }
+
+    /// Whether it comes from the same rules, however they were written.
+    pub(crate) fn is_same_as(&self, other: &Router) -> bool {
+        self.key == other.key
+            && self.sticky == other.sticky
+            && self.policy == other.policy
+            && self.primary_place() == other.primary_place()
+            && self.regions == other.regions
+            && self.weights == other.weights
+            && self.rules == other.rules
     }
 
     /// Computes the first choice of all 65,536 buckets, so that `rendezvous` costs little more than the

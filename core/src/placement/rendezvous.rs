@@ -16,6 +16,7 @@ use super::everybody::LookUp;
 use super::log2::minus_log2;
 use crate::hash::{FMIX_1, FMIX_2, HashKey, fmix64};
 use crate::region::RegionName;
+use crate::sorted::insert_at;
 
 /// How many buckets there are: the top 16 bits of a tenant's hash.
 pub const BUCKETS: u32 = 65_536;
@@ -127,7 +128,7 @@ impl Draws<'_> {
                 let score = one.score(u64::from(bucket));
                 // Behind equal scores: these stay in the order of names.
                 let place = scores.partition_point(|(_, before)| *before <= score);
-                scores.insert(place, (one.place, score));
+                insert_at(&mut scores, place, (one.place, score));
             }
             order.append(&mut scores);
         }
@@ -152,7 +153,7 @@ impl Rendezvous {
         for ((name, weight), place) in regions.zip(0_u16..) {
             // Sorted as they come: there are a thousand at most, and a sort is as much code as all of this.
             let at = named.partition_point(|(before, ..)| *before < name);
-            named.insert(at, (name, weight, place));
+            insert_at(&mut named, at, (name, weight, place));
         }
         let candidates = |of_weight: fn(u16) -> bool| {
             let chosen = named.iter().filter(|(_, weight, _)| of_weight(*weight));

@@ -1,12 +1,12 @@
 //! Which commands are allowed when, and what they bring about.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::evolve::is_recent;
+use super::gates::not_yet;
 use super::{Check, Command, Context, Event, Phase, Plan, Rejection, Release, Weight};
-use crate::text::Seen;
+use crate::text::{count, message, number};
 use crate::time::Timestamp;
 
 /// The most bytes an image reference may have.
@@ -97,10 +97,7 @@ impl Release {
             }
             (Phase::GreenProvisioned | Phase::Canary, Command::Resume) => match self.paused {
                 Some(_) => Ok(alloc::vec![Event::Resume {}]),
-                None => Err(Rejection::NotYet {
-                    words,
-                    why: "the release is not paused".to_string(),
-                }),
+                None => Err(not_yet(words, message!("the release is not paused"))),
             },
             (
                 Phase::GreenProvisioned
@@ -190,7 +187,7 @@ impl Release {
         let recent = before.is_some_and(|before| is_recent(*before, now));
         (!recent).then(|| Event::PermissionDenied {
             attempted: command.name().to_string(),
-            reason: role.to_string(),
+            reason: role.text(),
         })
     }
 
@@ -215,10 +212,13 @@ impl Release {
         let invalid = |why: String| Rejection::Invalid { words, why };
         for image in [Some(image), blue_image].into_iter().flatten() {
             if image.is_empty() || image.len() > IMAGE_MAX || image.contains('\0') {
-                return Err(invalid(format!(
-                    "image {} is no image reference; allowed: 1 to {IMAGE_MAX} bytes without NUL",
-                    Seen(image)
-                )));
+                let most = count(IMAGE_MAX);
+                let why = message!(
+                    "image {?} is no image reference; allowed: 1 to {} bytes without NUL",
+                    image,
+                    &most
+                );
+                return Err(invalid(why.text()));
             }
         }
         plan.map_or(Ok(()), Plan::check).map_err(invalid)?;
@@ -260,16 +260,8 @@ impl Release {
     }
 
     fn complete_rollback(&self, words: &'static str) -> Result<Vec<Event>, Rejection> {
-        match self.unconfirmed().next() {
-            None => Ok(alloc::vec![Event::RollbackComplete {}]),
-            Some(open) => Err(Rejection::NotYet {
-                words,
-                why: format!(
-                    "region {} has not confirmed rollback_to_blue",
-                    Seen(&open.name)
-                ),
-            }),
-        }
+        self.gate_confirmed(words, "rollback_to_blue")?;
+        Ok(alloc::vec![Event::RollbackComplete {}])
     }
 
     fn confirm(
@@ -279,13 +271,12 @@ impl Release {
         change: super::Action,
     ) -> Result<Vec<Event>, Rejection> {
         if self.target != Some(change) {
-            return Err(Rejection::NotYet {
-                words,
-                why: format!(
-                    "{change} is not the change in force; that is {}",
-                    self.target_name()
-                ),
-            });
+            let why = message!(
+                "{} is not the change in force; that is {}",
+                change.name(),
+                self.target_name()
+            );
+            return Err(not_yet(words, why));
         }
         if !self
             .plan
@@ -294,7 +285,7 @@ impl Release {
         {
             return Err(Rejection::Invalid {
                 words,
-                why: format!("region {} is not in the plan", Seen(region)),
+                why: message!("region {?} is not in the plan", region).text(),
             });
         }
         if self.confirmed.contains(region) {
@@ -316,16 +307,13 @@ impl Release {
         self.gate_verdict(words, weight)?;
         let bake_ms = self.plan.as_ref().map_or(0, |plan| plan.bake_ms);
         if baked_ms < bake_ms {
-            return Err(Rejection::NotYet {
-                words,
-                why: format!("{baked_ms} ms of {bake_ms} ms have baked"),
-            });
+            let (baked, bake) = (number(baked_ms), number(bake_ms));
+            let why = message!("{} ms of {} ms have baked", &baked, &bake);
+            return Err(not_yet(words, why));
         }
         if rounds == 0 {
-            return Err(Rejection::NotYet {
-                words,
-                why: "no region was probed, and no data is no pass".to_string(),
-            });
+            let why = message!("no region was probed, and no data is no pass");
+            return Err(not_yet(words, why));
         }
         Ok(alloc::vec![Event::StepPassed {
             weight,
@@ -342,10 +330,8 @@ impl Release {
         failures: &[super::RegionFailure],
     ) -> Result<Vec<Event>, Rejection> {
         if self.plan.as_ref().is_none_or(|plan| plan.abort_on_err) {
-            return Err(Rejection::NotYet {
-                words,
-                why: "only a plan that tolerates failures goes on after one".to_string(),
-            });
+            let why = message!("only a plan that tolerates failures goes on after one");
+            return Err(not_yet(words, why));
         }
         match check {
             Check::Bake => self.gate_verdict(words, weight)?,

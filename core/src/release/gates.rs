@@ -1,10 +1,9 @@
 //! What must be so before a plan goes on.
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use super::{Action, Phase, Rejection, Release, Weight};
-use crate::text::Seen;
+use crate::text::{Message, message};
 
 impl Release {
     /// The next share must be the plan's next step, after everything before it is done.
@@ -18,7 +17,10 @@ impl Release {
         };
         let expected = plan.after(self.step());
         if expected != Some(weight) {
-            let expected = expected.map_or("promotion".to_string(), |next| format!("{next}%"));
+            let expected = match expected {
+                Some(next) => message!("{}%", &next.text()).text(),
+                None => String::from("promotion"),
+            };
             return Err(Rejection::NotInPlan {
                 words,
                 found: weight,
@@ -29,38 +31,27 @@ impl Release {
     }
 
     pub(super) fn gate_promotion(&self, words: &'static str) -> Result<(), Rejection> {
-        let not_yet = |why: &str| Rejection::NotYet {
-            words,
-            why: why.to_string(),
-        };
-        let plan = self
-            .plan
-            .as_ref()
-            .ok_or_else(|| not_yet("the release has no plan to finish"))?;
-        if let Some(next) = plan.after(self.step()) {
-            return Err(Rejection::NotYet {
+        let Some(plan) = &self.plan else {
+            return Err(not_yet(
                 words,
-                why: format!("step {next}% is still to come"),
-            });
+                message!("the release has no plan to finish"),
+            ));
+        };
+        if let Some(next) = plan.after(self.step()) {
+            return Err(not_yet(
+                words,
+                message!("step {}% is still to come", &next.text()),
+            ));
         }
         self.gate_done(words)
     }
 
     /// Nothing of the current step is open, and nobody paused.
     pub(super) fn gate_done(&self, words: &'static str) -> Result<(), Rejection> {
-        let not_yet = |why: String| Err(Rejection::NotYet { words, why });
-        if self.paused.is_some() {
-            return not_yet("the release is paused".to_string());
-        }
-        if let Some(open) = self.unconfirmed().next() {
-            return not_yet(format!(
-                "region {} has not confirmed {}",
-                Seen(&open.name),
-                self.target_name()
-            ));
-        }
+        self.gate_in_force(words)?;
         if self.phase == Phase::Canary && self.verdict.is_none() {
-            return not_yet(format!("step {}% has not passed", self.weight));
+            let weight = self.weight.text();
+            return Err(not_yet(words, message!("step {}% has not passed", &weight)));
         }
         Ok(())
     }
@@ -71,27 +62,57 @@ impl Release {
         words: &'static str,
         weight: Weight,
     ) -> Result<(), Rejection> {
-        let not_yet = |why: String| Err(Rejection::NotYet { words, why });
-        if self.phase != Phase::Canary || weight != self.weight {
-            return not_yet(format!(
-                "step {weight}% is not in force; that is {}%",
-                self.weight
-            ));
+        if self.phase != Phase::Canary {
+            return self.not_in_force(words, weight);
         }
-        if self.paused.is_some() {
-            return not_yet("the release is paused".to_string());
-        }
-        if let Some(open) = self.unconfirmed().next() {
-            return not_yet(format!(
-                "region {} has not confirmed {}",
-                Seen(&open.name),
-                self.target_name()
-            ));
-        }
+        self.gate_step(words, weight)?;
+        self.gate_in_force(words)?;
         if self.verdict.is_some() {
-            return not_yet(format!("step {weight}% has its verdict"));
+            return Err(not_yet(
+                words,
+                message!("step {}% has its verdict", &weight.text()),
+            ));
         }
         Ok(())
+    }
+
+    /// Every region has made the change in force, and nobody paused.
+    fn gate_in_force(&self, words: &'static str) -> Result<(), Rejection> {
+        if self.paused.is_some() {
+            return Err(not_yet(words, message!("the release is paused")));
+        }
+        self.gate_confirmed(words, self.target_name())
+    }
+
+    /// Every region has confirmed the change.
+    pub(super) fn gate_confirmed(
+        &self,
+        words: &'static str,
+        change: &str,
+    ) -> Result<(), Rejection> {
+        match self.unconfirmed().next() {
+            Some(open) => Err(not_yet(
+                words,
+                message!("region {?} has not confirmed {}", &open.name, change),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The step is the one in force.
+    fn gate_step(&self, words: &'static str, weight: Weight) -> Result<(), Rejection> {
+        match weight == self.weight {
+            true => Ok(()),
+            false => self.not_in_force(words, weight),
+        }
+    }
+
+    fn not_in_force(&self, words: &'static str, weight: Weight) -> Result<(), Rejection> {
+        let (weight, in_force) = (weight.text(), self.weight.text());
+        Err(not_yet(
+            words,
+            message!("step {}% is not in force; that is {}%", &weight, &in_force),
+        ))
     }
 
     /// A hook fails while it makes the change in force; later, the failure is about another change.
@@ -100,15 +121,9 @@ impl Release {
         words: &'static str,
         weight: Weight,
     ) -> Result<(), Rejection> {
-        let not_yet = |why: String| Err(Rejection::NotYet { words, why });
-        if weight != self.weight {
-            return not_yet(format!(
-                "step {weight}% is not in force; that is {}%",
-                self.weight
-            ));
-        }
+        self.gate_step(words, weight)?;
         if self.unconfirmed().next().is_none() {
-            return not_yet("no region has a change to make".to_string());
+            return Err(not_yet(words, message!("no region has a change to make")));
         }
         Ok(())
     }
@@ -116,4 +131,10 @@ impl Release {
     pub(super) fn target_name(&self) -> &'static str {
         self.target.map_or("nothing", Action::name)
     }
+}
+
+/// The refusal of what cannot be yet.
+pub(super) fn not_yet(words: &'static str, why: Message<'_>) -> Rejection {
+    let why = why.text();
+    Rejection::NotYet { words, why }
 }

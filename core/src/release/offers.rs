@@ -1,12 +1,11 @@
 //! What a person may ask of the machine now, found by asking it.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{Command, Context, Event, Rejection, Release, Status};
-use crate::text::Seen;
+use crate::text::{digits, listed, message, number};
 use crate::time::Timestamp;
 
 /// The commands that people give, by their names.
@@ -63,8 +62,8 @@ impl Command {
     /// For a name that is none, with those that are, and for a weight that is no whole number.
     pub fn of_person(name: &str, argument: &str) -> Result<Self, String> {
         let weight = || {
-            let number = argument.parse();
-            number.map_err(|_| format!("{} is no whole number of percent", Seen(argument)))
+            let number = whole(argument);
+            number.ok_or_else(|| message!("{?} is no whole number of percent", argument).text())
         };
         let text = || argument.to_string();
         Ok(match name {
@@ -80,10 +79,19 @@ impl Command {
             "pause" => Command::Pause { reason: text() },
             "resume" => Command::Resume,
             other => {
-                let known = PERSONS_COMMANDS.join(", ");
-                return Err(format!("{} is no command; allowed: {known}", Seen(other)));
+                let known = listed(&PERSONS_COMMANDS);
+                return Err(message!("{?} is no command; allowed: {}", other, &known).text());
             }
         })
+    }
+}
+
+/// A whole number, with a sign or without.
+fn whole(text: &str) -> Option<i64> {
+    match text.as_bytes() {
+        [b'-', ..] => 0_i64.checked_sub_unsigned(digits(text.get(1..)?)?),
+        [b'+', ..] => 0_i64.checked_add_unsigned(digits(text.get(1..)?)?),
+        _ => 0_i64.checked_add_unsigned(digits(text)?),
     }
 }
 
@@ -105,14 +113,14 @@ impl Release {
     pub fn offers(&self, context: &Context<'_>) -> Vec<Offer> {
         let offer = |command: &'static str| {
             let (arguments, weighted) = match command {
-                "start_canary" | "increase_weight" => (0..=100, true),
-                _ => (1..=1, false),
+                "start_canary" | "increase_weight" => ((0_i64, 100), true),
+                _ => ((1, 1), false),
             };
             let mut weights = Vec::new();
             let mut refusal = None;
-            for weight in arguments {
+            for weight in arguments.0..=arguments.1 {
                 // What stands for an image or a reason is as good as any.
-                let Ok(wish) = Command::of_person(command, &weight.to_string()) else {
+                let Ok(wish) = Command::of_person(command, &number(weight.unsigned_abs())) else {
                     continue;
                 };
                 match self.decide(&wish, context) {
@@ -129,7 +137,7 @@ impl Release {
                 command,
                 allowed,
                 weights: (allowed && weighted).then_some(weights),
-                refusal: refusal.filter(|_| !allowed).map(|why| why.to_string()),
+                refusal: refusal.filter(|_| !allowed).map(|why| why.text()),
             }
         };
         PERSONS_COMMANDS.into_iter().map(offer).collect()
@@ -149,7 +157,7 @@ impl Release {
             },
             Err(why) => Forecast {
                 allowed: false,
-                refusal: Some(why.to_string()),
+                refusal: Some(why.text()),
                 events: Vec::new(),
                 after,
             },

@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
+use crate::document::Document;
 use crate::endpoint::Endpoint;
 use crate::sorted::Sorted;
-use crate::text::Seen;
+use crate::text::{Seen, message, number};
 
 /// The state of the release machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -107,18 +108,26 @@ impl Weight {
     pub fn percent(self) -> u8 {
         self.0
     }
+
+    /// Its digits.
+    pub(crate) fn text(self) -> String {
+        number(self.0.into())
+    }
 }
 
 impl fmt::Display for Weight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        f.write_str(&self.text())
     }
 }
 
 impl TryFrom<i64> for Weight {
     type Error = String;
     fn try_from(percent: i64) -> Result<Self, String> {
-        Self::new(percent).ok_or_else(|| format!("weight {percent} (must be 0-100)"))
+        Self::new(percent).ok_or_else(|| {
+            let seen = Document::Integer(percent).seen();
+            message!("weight {} (must be 0-100)", &seen).text()
+        })
     }
 }
 
@@ -262,6 +271,15 @@ impl Plan {
                 .copied()
                 .find(|weight| *weight > current),
         }
+    }
+
+    /// The names of its regions.
+    pub(super) fn region_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for region in &self.regions {
+            names.push(region.name.clone());
+        }
+        names
     }
 
     /// The place of a step, from 1.

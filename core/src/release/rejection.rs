@@ -1,15 +1,17 @@
 //! Why a command was refused: what was found, and what would be allowed.
 
 use alloc::string::String;
+use core::fmt;
 
 use super::{Phase, Weight};
+use crate::document::Document;
 use crate::role::InvalidRole;
+use crate::text::{message, number};
 
 /// A refusal. It changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
     /// The actor's role does not permit it. Refused before anything else is looked at.
-    #[error("{words} refused: {role}")]
     Role {
         /// What was asked.
         words: &'static str,
@@ -17,15 +19,11 @@ pub enum Rejection {
         role: InvalidRole,
     },
     /// `FEATURE_BLUE_GREEN=false`.
-    #[error(
-        "Cannot {words}: FEATURE_BLUE_GREEN is set and not true, which is the kill switch; allowed: rollback, pause, status, audit"
-    )]
     KillSwitch {
         /// What was asked.
         words: &'static str,
     },
     /// The state does not allow it.
-    #[error("Cannot {words} from state {state}; allowed: {allowed}")]
     State {
         /// What was asked.
         words: &'static str,
@@ -35,13 +33,11 @@ pub enum Rejection {
         allowed: &'static str,
     },
     /// The weight is none.
-    #[error("Invalid canary weight {found} (must be 0-100)")]
     InvalidWeight {
         /// The number seen.
         found: i64,
     },
     /// The weight does not rise.
-    #[error("New weight {new}% must be greater than current {current}%")]
     NotRising {
         /// The weight asked for.
         new: Weight,
@@ -49,7 +45,6 @@ pub enum Rejection {
         current: Weight,
     },
     /// The weight is not the plan's next.
-    #[error("Cannot {words} to {found}%: the plan's next step is {expected}")]
     NotInPlan {
         /// What was asked.
         words: &'static str,
@@ -59,7 +54,6 @@ pub enum Rejection {
         expected: String,
     },
     /// The plan is not that far.
-    #[error("Cannot {words}: {why}")]
     NotYet {
         /// What was asked.
         words: &'static str,
@@ -67,7 +61,6 @@ pub enum Rejection {
         why: String,
     },
     /// A value of the command itself is wrong.
-    #[error("Cannot {words}: {why}")]
     Invalid {
         /// What was asked.
         words: &'static str,
@@ -75,9 +68,6 @@ pub enum Rejection {
         why: String,
     },
     /// The same user has given another command under the same key before.
-    #[error(
-        "Cannot {words}: idempotency key {key} stands for another command, that of record {seq}; allowed: a key that is new, or the same command again"
-    )]
     KeyReused {
         /// What was asked.
         words: &'static str,
@@ -87,3 +77,69 @@ pub enum Rejection {
         seq: u64,
     },
 }
+
+impl Rejection {
+    /// What it displays.
+    pub fn text(&self) -> String {
+        match self {
+            Rejection::Role { words, role } => {
+                message!("{} refused: {}", words, &role.text()).text()
+            }
+            Rejection::KillSwitch { words } => message!(
+                "Cannot {}: FEATURE_BLUE_GREEN is set and not true, which is the kill switch; allowed: rollback, pause, status, audit",
+                words
+            )
+            .text(),
+            Rejection::State {
+                words,
+                state,
+                allowed,
+            } => message!(
+                "Cannot {} from state {}; allowed: {}",
+                words,
+                state.name(),
+                allowed
+            )
+            .text(),
+            Rejection::InvalidWeight { found } => {
+                let found = Document::Integer(*found).seen();
+                message!("Invalid canary weight {} (must be 0-100)", &found).text()
+            }
+            Rejection::NotRising { new, current } => message!(
+                "New weight {}% must be greater than current {}%",
+                &new.text(),
+                &current.text()
+            )
+            .text(),
+            Rejection::NotInPlan {
+                words,
+                found,
+                expected,
+            } => message!(
+                "Cannot {} to {}%: the plan's next step is {}",
+                words,
+                &found.text(),
+                expected
+            )
+            .text(),
+            Rejection::NotYet { words, why } | Rejection::Invalid { words, why } => {
+                message!("Cannot {}: {}", words, why).text()
+            }
+            Rejection::KeyReused { words, key, seq } => message!(
+                "Cannot {}: idempotency key {} stands for another command, that of record {}; allowed: a key that is new, or the same command again",
+                words,
+                key,
+                &number(*seq)
+            )
+            .text(),
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl core::error::Error for Rejection {}

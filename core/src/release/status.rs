@@ -3,7 +3,7 @@
 use alloc::string::String;
 use serde::Serialize;
 
-use super::{Phase, Pool, Release, Weight};
+use super::{Phase, Plan, Pool, Release, Weight};
 use crate::time::Timestamp;
 
 /// How traffic is divided, in percent.
@@ -72,11 +72,7 @@ impl Release {
                 .zip(self.step())
                 .and_then(|(plan, weight)| plan.place(weight)),
             steps: plan.map(|plan| plan.weights.clone()).unwrap_or_default(),
-            regions: plan
-                .iter()
-                .flat_map(|plan| &plan.regions)
-                .map(|region| region.name.clone())
-                .collect(),
+            regions: plan.map(Plan::region_names).unwrap_or_default(),
             next_deadline: self.next_deadline(),
             blue_pool: self.blue_pool,
         }

@@ -7,7 +7,7 @@ use super::held::{Parts, ReleaseOf, Table};
 use super::index::TableIndex;
 use super::reader::{FORMAT, Kind, LISTS, MAGIC, NEVER, NO_PLACE, Reader, Rule, SLOTS, checksum};
 use crate::config::{FailoverPolicy, RegionConfig, Sticky};
-use crate::placement::{RegionStatus, TenantRules};
+use crate::placement::{Keys, RegionStatus, TenantRules};
 use crate::region::RegionName;
 use crate::release::Phase;
 
@@ -101,16 +101,25 @@ impl Table {
         }
         let rules = self.router.rules();
         for (kind, exact) in LISTS {
-            match kind {
-                Kind::Residency => out.rules(rules.residency.texts(exact), |out, places| {
+            let keys = match kind {
+                Kind::Residency => rules.residency.keys(),
+                Kind::Pins => rules.pins.keys(),
+                Kind::Slots => rules.slots.keys(),
+            };
+            out.rules(keys, exact, &|out, place| match kind {
+                Kind::Residency => {
+                    let places = rules.residency.at(place).map_or(&[][..], Vec::as_slice);
                     out.short(u16::try_from(places.len()).unwrap_or(u16::MAX));
-                    places.iter().for_each(|place| out.short(*place));
-                }),
-                Kind::Pins => out.rules(rules.pins.texts(exact), |out, place| out.short(*place)),
-                Kind::Slots => out.rules(rules.slots.texts(exact), |out, slot| {
-                    out.short(place_of(&SLOTS, *slot).into());
-                }),
-            }
+                    for place in places {
+                        out.short(*place);
+                    }
+                }
+                Kind::Pins => out.short(rules.pins.at(place).copied().unwrap_or_default()),
+                Kind::Slots => {
+                    let slot = rules.slots.at(place);
+                    out.short(slot.map_or(0, |slot| place_of(&SLOTS, *slot).into()));
+                }
+            });
         }
         let checksum = checksum(&out.0);
         out.number(checksum);
@@ -232,21 +241,18 @@ impl Writer {
         self.bytes(text.as_bytes());
     }
 
-    /// A list: how many rules, where each begins, and these.
-    fn rules<'r, T: 'r>(
-        &mut self,
-        rules: impl Iterator<Item = (&'r str, &'r T)>,
-        value: impl Fn(&mut Self, &T),
-    ) {
-        let rules: Vec<(&str, &T)> = rules.collect();
+    /// A list: how many rules, where each begins, and these; of the patterns of one kind, with what `value`
+    /// writes of each place.
+    fn rules(&mut self, keys: &Keys, exact: bool, value: &dyn Fn(&mut Self, usize)) {
+        let rules = keys.texts(exact);
         self.count(rules.len());
         let mut behind = Writer(Vec::new());
         let offsets = rules.len().saturating_mul(4);
         let begin = self.0.len().saturating_add(offsets);
-        for (text, of) in rules {
+        for (text, place) in rules {
             self.count(begin.saturating_add(behind.0.len()));
             behind.text(text);
-            value(&mut behind, of);
+            value(&mut behind, place);
         }
         self.bytes(&behind.0);
     }

@@ -1,12 +1,13 @@
 //! Who moves when one table follows another.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::{Epoch, Table};
 use crate::hash::TenantId;
 use crate::placement::{Joint, Placement, Router};
+use crate::sorted::insert_at;
 use crate::time::Timestamp;
 
 /// How many of everything are listed at most.
@@ -64,6 +65,21 @@ pub struct RegionMoves {
     pub load_percent: Option<u64>,
 }
 
+impl RegionMoves {
+    /// Nobody yet.
+    fn of(region: Option<String>) -> Self {
+        Self {
+            region,
+            before: 0,
+            after: 0,
+            stays: 0,
+            leaves: 0,
+            arrives: 0,
+            load_percent: None,
+        }
+    }
+}
+
 /// Tenants that go from one region to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Flow {
@@ -117,7 +133,7 @@ impl Moves {
     pub fn between(from: &Table, to: &Table, now: Timestamp) -> Self {
         let sides = Sides { from, to };
         let joint = sides.joint(None);
-        let (patterns, names) = sides.ruled();
+        let (mut patterns, names) = sides.ruled();
         let mut tenants = Vec::new();
         let mut more_tenants = 0_usize;
         for name in names {
@@ -130,7 +146,11 @@ impl Moves {
             }
         }
         let more_groups = patterns.len().saturating_sub(LISTED);
-        let groups = patterns.into_iter().take(LISTED);
+        patterns.truncate(LISTED);
+        let mut groups = Vec::new();
+        for pattern in patterns {
+            groups.push(sides.group(pattern));
+        }
         let (regions, moved) = sides.regions(&joint);
         let (flows, more_flows) = sides.flows(&joint);
         Self {
@@ -143,7 +163,7 @@ impl Moves {
             flows,
             more_flows,
             green: [from, to].map(|table| table.slots(now).green_below()),
-            groups: groups.map(|pattern| sides.group(pattern)).collect(),
+            groups,
             more_groups,
             tenants,
             more_tenants,
@@ -173,38 +193,26 @@ impl Sides<'_> {
 
     /// Each region, and how many move in all.
     fn regions(&self, joint: &Joint) -> (Vec<RegionMoves>, u64) {
-        let names = self.to.router().regions().map(Some);
-        let olds = self.from.router().regions();
-        let gone = olds.filter(|old| !self.to.router().regions().any(|new| new == *old));
-        let mut regions: Vec<RegionMoves> = names
-            .chain(gone.map(Some))
-            .chain([None])
-            .map(|name| RegionMoves {
-                region: name.map(ToString::to_string),
-                before: 0,
-                after: 0,
-                stays: 0,
-                leaves: 0,
-                arrives: 0,
-                load_percent: None,
-            })
-            .collect();
-        let place = |regions: &[RegionMoves], name: Option<&str>| {
-            regions
-                .iter()
-                .position(|region| region.region.as_deref() == name)
+        let mut regions: Vec<RegionMoves> = Vec::new();
+        let mut places = |router: &Router| {
+            let mut places = Vec::new();
+            for name in router.regions() {
+                let known = |region: &RegionMoves| region.region.as_deref() == Some(name.as_str());
+                let place = regions.iter().position(known);
+                places.push(place.unwrap_or(regions.len()));
+                if place.is_none() {
+                    regions.push(RegionMoves::of(Some(String::from(name.as_str()))));
+                }
+            }
+            places
         };
-        let places = |router: &Router| -> Vec<Option<usize>> {
-            let names = router.regions().map(|name| Some(name.as_str()));
-            names
-                .chain([None])
-                .map(|name| place(&regions, name))
-                .collect()
-        };
-        let (olds, news) = (places(self.from.router()), places(self.to.router()));
-        let at = |places: &[Option<usize>], place: Option<usize>| {
-            let nowhere = places.len().saturating_sub(1);
-            places.get(place.unwrap_or(nowhere)).copied().flatten()
+        let news = places(self.to.router());
+        let olds = places(self.from.router());
+        let nowhere = regions.len();
+        regions.push(RegionMoves::of(None));
+        let at = |places: &[usize], place: Option<usize>| {
+            let place = place.and_then(|place| places.get(place));
+            place.copied().unwrap_or(nowhere)
         };
         let mut moved = 0_u64;
         for (from, to, count) in joint.pairs() {
@@ -213,7 +221,7 @@ impl Sides<'_> {
             if !stays {
                 moved = moved.saturating_add(count);
             }
-            if let Some(region) = from.and_then(|place| regions.get_mut(place)) {
+            if let Some(region) = regions.get_mut(from) {
                 region.before = region.before.saturating_add(count);
                 let part = if stays {
                     &mut region.stays
@@ -222,14 +230,19 @@ impl Sides<'_> {
                 };
                 *part = part.saturating_add(count);
             }
-            if let Some(region) = to.and_then(|place| regions.get_mut(place)) {
+            if let Some(region) = regions.get_mut(to) {
                 region.after = region.after.saturating_add(count);
                 if !stays {
                     region.arrives = region.arrives.saturating_add(count);
                 }
             }
         }
-        regions.retain(|region| region.region.is_some() || region.before > 0 || region.after > 0);
+        if regions
+            .last()
+            .is_some_and(|nowhere| nowhere.before == 0 && nowhere.after == 0)
+        {
+            regions.pop();
+        }
         for region in &mut regions {
             region.load_percent = region.after.saturating_mul(100).checked_div(region.before);
         }
@@ -248,11 +261,12 @@ impl Sides<'_> {
             // Kept in order as they come: a sort is as much code as all of this.
             let at = flows.partition_point(|flow| flow.count >= count);
             if at < LISTED {
-                flows.insert(
+                insert_at(
+                    &mut flows,
                     at,
                     Flow {
-                        from: from.map(ToString::to_string),
-                        to: to.map(ToString::to_string),
+                        from: from.map(String::from),
+                        to: to.map(String::from),
                         count,
                     },
                 );
@@ -270,18 +284,18 @@ impl Sides<'_> {
         let (mut patterns, mut names) = (Vec::new(), Vec::new());
         for table in [self.from, self.to] {
             let rules = table.router().rules();
-            let residency = rules.residency.iter().map(|(pattern, _)| pattern);
-            let pins = rules.pins.iter().map(|(pattern, _)| pattern);
-            for pattern in residency.chain(pins) {
+            let mut add = |pattern: &str| {
                 let list = match pattern.ends_with('*') {
                     true => &mut patterns,
                     false => &mut names,
                 };
                 let known = |known: &String| known.as_str().cmp(pattern);
                 if let Err(at) = list.binary_search_by(known) {
-                    list.insert(at, String::from(pattern));
+                    insert_at(list, at, String::from(pattern));
                 }
-            }
+            };
+            rules.residency.keys().each(&mut add);
+            rules.pins.keys().each(&mut add);
         }
         (patterns, names)
     }
@@ -290,11 +304,11 @@ impl Sides<'_> {
         let id = TenantId::of(tenant)?;
         let region = |table: &Table| {
             let placed = table.route(id, now).ok();
-            placed.map(|Placement { region, .. }| region.to_string())
+            placed.map(|Placement { region, .. }| String::from(region.as_str()))
         };
         let (from, to) = (region(self.from), region(self.to));
         (from != to).then(|| TenantMoves {
-            tenant: tenant.to_string(),
+            tenant: String::from(tenant),
             from,
             to,
         })
@@ -304,10 +318,12 @@ impl Sides<'_> {
         // No rule names a tenant that ends in a star, so the pattern itself is one of its tenants.
         let joint = self.joint(TenantId::of(&tenants));
         let of = joint.total();
-        let moves = joint
-            .pairs()
-            .filter(|(from, to, _)| self.name_before(*from) != self.name_after(*to));
-        let moved = moves.fold(0_u64, |sum, (.., count)| sum.saturating_add(count));
+        let mut moved = 0_u64;
+        for (from, to, count) in joint.pairs() {
+            if self.name_before(from) != self.name_after(to) {
+                moved = moved.saturating_add(count);
+            }
+        }
         GroupMoves { tenants, moved, of }
     }
 }

@@ -131,6 +131,23 @@ pub(crate) fn count(count: usize) -> String {
     number(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
+/// A number in 16 hex digits.
+pub(crate) fn hex(number: u64) -> String {
+    hex_of(&number.to_be_bytes())
+}
+
+/// Bytes in two hex digits each, lower-case.
+pub(crate) fn hex_of(bytes: &[u8]) -> String {
+    let mut digits = String::new();
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 0xf] {
+            let letter = if digit < 10 { b'0' } else { b'a' - 10 };
+            super::add_char(char::from(letter.saturating_add(digit)), &mut digits);
+        }
+    }
+    digits
+}
+
 fn add_number(number: u64, digits: &mut String) {
     if number >= 10 {
         add_number(number.div_euclid(10), digits);
@@ -200,6 +217,9 @@ mod tests {
             }
         }
         assert_eq!(number(u64::MAX), u64::MAX.to_string());
+        for n in [0, 0x0123_4567_89ab_cdef, u64::MAX] {
+            assert_eq!(hex(n), format!("{n:016x}"));
+        }
         assert_eq!(count(0), "0");
     }
 

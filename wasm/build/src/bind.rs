@@ -5,6 +5,8 @@ use std::path::Path;
 
 use wasm_bindgen_cli_support::{Bindgen, EncodeInto};
 
+use crate::lean;
+
 /// A module and the JavaScript through which it is called.
 pub(crate) struct Bound {
     /// The module's bytes.
@@ -17,15 +19,19 @@ pub(crate) struct Bound {
 pub(crate) fn bind(name: &str, module: Vec<u8>, scratch: &Path) -> Result<Bound, String> {
     let bound = || {
         let mut bindgen = Bindgen::new();
-        bindgen.input_bytes(name, module);
+        bindgen.input_bytes(name, lean::without_last_words(&module)?);
         // A loader for each runtime is ours.
         bindgen.bundler(true)?;
         bindgen.typescript(false);
+        // Names as they are: functions are told by them, and then they go.
+        bindgen.demangle(false);
         // Character by character is slower, and more code.
         bindgen.encode_into(EncodeInto::Always);
         bindgen.remove_name_section(true);
         bindgen.remove_producers_section(true);
-        bindgen.generate(scratch)
+        let mut output = bindgen.generate_output()?;
+        lean::lean(output.wasm_mut());
+        output.emit(scratch)
     };
     bound().map_err(|why| format!("cannot bind {name}: {why:#}"))?;
     let read = |file: String| {

@@ -9,6 +9,7 @@
 
 mod bind;
 mod cargo;
+mod lean;
 mod optimise;
 mod package;
 

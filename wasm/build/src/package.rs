@@ -87,8 +87,8 @@ fn package(manifest: &str, module: Bound, mut files: Vec<File>) -> Vec<File> {
     files
 }
 
-/// JavaScript without lines that are a comment or empty: every edge loads it, and whoever reads it finds the
-/// comments in the repository.
+/// JavaScript without lines that are a comment or empty, and without what stands before a line: every edge loads
+/// it, and whoever reads it finds the comments in the repository. No text in it has more than one line.
 fn without_comments(text: &str) -> Vec<u8> {
     let mut kept = String::new();
     let mut inside = false;
@@ -96,7 +96,7 @@ fn without_comments(text: &str) -> Vec<u8> {
         let code = line.trim_start();
         inside |= code.starts_with("/*");
         if !inside && !code.is_empty() && !code.starts_with("//") {
-            kept.push_str(line);
+            kept.push_str(code.trim_end());
             kept.push('\n');
         }
         inside &= !code.ends_with("*/");

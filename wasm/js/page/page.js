@@ -13,6 +13,7 @@ function attempt(call) {
 }
 
 const bytes = (table) => encode(parsed(table));
+const utf8 = (value) => encoder.encode(value);
 
 /** A value as the command line prints it: one line of ASCII. */
 export const json = (value) =>
@@ -22,15 +23,15 @@ export const json = (value) =>
   );
 
 export const explain = (router, tenant) =>
-  attempt(() => coreOf(router).explain(text(tenant), Date.now()));
+  attempt(() => coreOf(router).explain(utf8(text(tenant)), Date.now()));
 
 export const simulate = (from, to) =>
   attempt(() => glue.simulate(bytes(from), bytes(to), Date.now()));
 
-const raw = (journal) => (journal instanceof Uint8Array ? journal : encoder.encode(text(journal)));
+const raw = (journal) => (journal instanceof Uint8Array ? journal : utf8(text(journal)));
 
 export const verify = (journal, expectedHead) =>
-  attempt(() => glue.verify(raw(journal), expectedHead));
+  attempt(() => glue.verify(raw(journal), expectedHead == null ? undefined : utf8(expectedHead)));
 
 export class Journal {
   #replay;
@@ -52,12 +53,12 @@ export class Journal {
   }
 
   offers({ role = "", killSwitch = false } = {}) {
-    return attempt(() => this.#replay.offers(role, killSwitch));
+    return attempt(() => this.#replay.offers(utf8(role), killSwitch));
   }
 
   forecast(command, argument = "", { role = "", killSwitch = false, at = Date.now() } = {}) {
     return attempt(() =>
-      this.#replay.forecast(text(command), String(argument), role, killSwitch, at),
+      this.#replay.forecast(utf8(text(command)), utf8(argument), utf8(role), killSwitch, at),
     );
   }
 }

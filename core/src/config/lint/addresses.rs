@@ -8,6 +8,7 @@ use crate::config::RegionConfig;
 use crate::config::settings::RegionEndpoint;
 use crate::endpoint::Endpoint;
 use crate::region::RegionName;
+use crate::sorted::insert_at;
 use crate::text::message;
 
 /// What a topology says besides and instead of the variables.
@@ -94,7 +95,7 @@ impl Addresses {
         let address: Address = (role == "health", at.text(), whose, variable);
         // Sorted as they come: there are a few thousand at most.
         let place = self.0.partition_point(|before| *before < address);
-        self.0.insert(place, address);
+        insert_at(&mut self.0, place, address);
     }
 
     /// Health servers, or pools, that are one and the same: then a canary is no canary, and a region that is

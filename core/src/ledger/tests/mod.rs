@@ -12,6 +12,8 @@ mod lines;
 mod reading;
 mod text;
 
+use alloc::format;
+
 use super::*;
 use crate::endpoint::Endpoint;
 use crate::release::{

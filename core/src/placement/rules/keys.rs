@@ -4,13 +4,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::hash::TENANT_ID_MAX;
+use crate::sorted::insert_at;
 
 /// Patterns by the order in which they were added, their places.
 ///
 /// One text and a table of hashes: a rule takes its own bytes and a few words, and a hundred thousand of
 /// them are copied in one go.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     /// All patterns, one behind the other.
     text: String,
     /// Where each of them ends.
@@ -67,7 +68,7 @@ impl Keys {
         self.ends.push(self.text.len());
         self.enter(self.ends.len().saturating_sub(1));
         if begins && let Err(at) = self.lengths.binary_search_by(|known| text.len().cmp(known)) {
-            self.lengths.insert(at, text.len());
+            insert_at(&mut self.lengths, at, text.len());
         }
         Ok(())
     }
@@ -112,6 +113,11 @@ impl Keys {
         }
     }
 
+    /// The place of a pattern as it is written.
+    pub(super) fn place_of(&self, pattern: &str) -> Option<usize> {
+        self.find(order(pattern))
+    }
+
     /// The pattern at a place.
     pub(super) fn at(&self, place: usize) -> &str {
         let before = place.checked_sub(1).and_then(|place| self.ends.get(place));
@@ -137,6 +143,25 @@ impl Keys {
         None
     }
 
+    /// Every pattern, in their order.
+    pub(crate) fn each(&self, of: &mut dyn FnMut(&str)) {
+        for place in self.in_order() {
+            of(self.at(place));
+        }
+    }
+
+    /// The places of literals, or of the others, with what stands before their `*`, by its bytes.
+    pub(crate) fn texts(&self, exact: bool) -> Vec<(&str, usize)> {
+        let mut texts = Vec::new();
+        for place in self.in_order() {
+            let (begins, text) = order(self.at(place));
+            if begins != exact {
+                texts.push((text, place));
+            }
+        }
+        texts
+    }
+
     /// All places, in the order of their patterns.
     pub(super) fn in_order(&self) -> Vec<usize> {
         self.sorted(0, self.ends.len())
@@ -147,7 +172,11 @@ impl Keys {
     fn sorted(&self, from: usize, to: usize) -> Vec<usize> {
         let half = to.saturating_sub(from).div_euclid(2);
         if half == 0 {
-            return (from..to).collect();
+            let mut one = Vec::new();
+            if from < to {
+                one.push(from);
+            }
+            return one;
         }
         let middle = from.saturating_add(half);
         let mut first = self.sorted(from, middle);

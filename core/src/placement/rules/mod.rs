@@ -6,11 +6,13 @@ mod patterns;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub(crate) use keys::Keys;
 pub use patterns::{InOrder, Patterns};
 
 use super::Slot;
 use crate::document::{Document, Members, enough, meant, say_if_enough};
 use crate::region::{REGIONS_MAX, RegionName};
+use crate::sorted::insert_at;
 use crate::text::{count, message};
 
 /// The rules of a `TENANT_RULES_FILE`, each list looked up on its own: residency beats pins, pins beat
@@ -139,7 +141,7 @@ impl<'r> Regions<'r> {
             // Sorted as they come: there are a thousand at most.
             let name = name.as_str();
             let at = places.partition_point(|(before, _)| *before < name);
-            places.insert(at, (name, place));
+            insert_at(&mut places, at, (name, place));
         }
         Self { in_order, places }
     }
@@ -193,7 +195,7 @@ impl<'r> Regions<'r> {
                     name
                 ));
             } else {
-                places.insert(at, place);
+                insert_at(&mut places, at, place);
             }
         }
         Some(places)

@@ -45,7 +45,11 @@ impl<T> Default for Patterns<T> {
 /// Whatever the order in which they were added.
 impl<T: PartialEq> PartialEq for Patterns<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.in_order().iter().eq(other.in_order().iter())
+        let same = |place: usize| {
+            let others = other.keys.place_of(self.keys.at(place));
+            others.and_then(|place| other.values.get(place)) == self.values.get(place)
+        };
+        self.len() == other.len() && (0..self.len()).all(same)
     }
 }
 
@@ -108,13 +112,14 @@ impl<T> Patterns<T> {
         places.filter_map(|place| Some((self.keys.at(place), self.values.get(place)?)))
     }
 
-    /// Every literal, or what stands before the `*` of every other pattern, by its bytes.
-    pub(crate) fn texts(&self, exact: bool) -> impl Iterator<Item = (&str, &T)> {
-        self.iter().filter_map(move |(pattern, value)| {
-            let beginning = pattern.strip_suffix('*');
-            let text = beginning.unwrap_or(pattern);
-            (beginning.is_none() == exact).then_some((text, value))
-        })
+    /// Without the values.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The value at a place.
+    pub(crate) fn at(&self, place: usize) -> Option<&T> {
+        self.values.get(place)
     }
 
     /// How many patterns there are.
