@@ -47,22 +47,6 @@ fn everything_that_is_malformed_is_reported_at_once() {
 }
 
 #[test]
-fn what_this_version_does_not_have_is_refused_instead_of_ignored() {
-    for (variable, value) in [
-        ("HALCYON_TOKENS_FILE", "tokens.toml"),
-        ("HALCYON_SERVER", "http://x"),
-        ("HALCYON_TOKEN_FILE", "token"),
-    ] {
-        let lines = refused(&[], &[("REGIONS", "us-east"), (variable, value)]);
-        assert_eq!(lines.len(), 1, "{lines:#?}");
-        assert!(
-            lines[0].starts_with(&format!("error: {variable}: ")),
-            "{lines:#?}"
-        );
-    }
-}
-
-#[test]
 fn regions_roles_and_policies_do_not_keep_it_from_starting() {
     let server = Serving::start(&[
         ("FEATURE_MULTI_REGION", "true"),

@@ -534,7 +534,7 @@ fn a_configuration_wrong_in_five_places_reports_five_problems_at_once() {
         ("DRAIN_MS", "-1"),
         ("READINESS_CHECKS", "db"),
         ("HALCYON_STORE", "etcd://e"),
-        ("HALCYON_SERVER", "http://h"),
+        ("LOG_FORMAT", "xml"),
     ]);
     let begins: Vec<&str> = problems
         .errors
@@ -548,7 +548,7 @@ fn a_configuration_wrong_in_five_places_reports_five_problems_at_once() {
             "READINESS_CHECKS",
             "HALCYON_STORE",
             "DRAIN_MS",
-            "HALCYON_SERVER"
+            "LOG_FORMAT"
         ]
     );
 }
