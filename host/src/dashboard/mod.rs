@@ -1,6 +1,10 @@
 //! The control plane's port: a page, and the API that it, command lines and edges ask.
 //!
 //! The page decides where a tenant goes by itself, in WebAssembly, and shows whether this process agrees.
+#![expect(
+    clippy::result_large_err,
+    reason = "the error of these is the answer that is sent, once"
+)]
 
 mod admission;
 mod answers;
