@@ -29,6 +29,7 @@ fn commands(store: &Store) -> BTreeSet<String> {
         "release",
         "status",
         "table",
+        "token",
         "promote",
         "pause",
         "resume",

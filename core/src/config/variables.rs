@@ -40,12 +40,12 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "FEATURE_MULTI_REGION",
         "false",
-        "true or 1: readiness checks the regions. Placement and the commands route, regions and failover do not depend on it",
+        "true or 1: readiness checks the regions, and the server probes them. Placement and the commands route, regions and failover do not depend on it",
     ),
     variable(
         "FEATURE_BLUE_GREEN",
         "unset",
-        "true or 1: readiness checks the deploy role. false or 0: kill switch, starting, raising and promoting a release are refused; rollback, pause, status and audit always work. Unset: releases are allowed",
+        "true or 1: readiness checks the deploy role, and releases can be begun over the API. false or 0: kill switch, starting, raising and promoting a release are refused; rollback, pause, status and audit always work. Unset: the command line may release, and over the API none can be begun",
     ),
     variable(
         "HEALTH_PORT",
