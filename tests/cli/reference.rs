@@ -46,7 +46,7 @@ fn commands(store: &Store) -> BTreeSet<String> {
     found
 }
 
-const ABSENT: [&str; 1] = ["token"];
+const ABSENT: [&str; 1] = ["tokens"];
 
 #[test]
 fn completions_name_exactly_the_commands_there_are() {
