@@ -60,9 +60,8 @@ pub use reference::api_reference;
 pub(crate) use records::Records;
 pub(crate) use tables::CANARY_MS;
 
-/// Connections of the dashboard at most; fewer where the system allows the process few files, most of
-/// which are for the health server.
-const CONNECTIONS: usize = 4096;
+/// Connections of the dashboard at most.
+const CONNECTIONS: usize = 8192;
 
 /// How often it is looked whether another process has appended to the journal.
 const LOOK: Duration = Duration::from_millis(100);
@@ -156,7 +155,7 @@ impl Dashboard {
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let limits = Limits::default();
         let limits = Limits {
-            connections: (capacity(&limits) / 4).clamp(1, CONNECTIONS),
+            connections: connections(&limits),
             body_bytes: body::LARGE as u64,
             bodies: Bodies::Streamed,
             ..limits
@@ -236,6 +235,17 @@ impl Dashboard {
             }
         }
     }
+}
+
+/// How many connections the dashboard may have: what the health server leaves of the files that the system allows,
+/// or a quarter of its connections where that is more, so that neither starves the other.
+fn connections(health: &Limits) -> usize {
+    let all = Limits {
+        connections: usize::MAX,
+        ..*health
+    };
+    let left = capacity(&all).saturating_sub(capacity(health));
+    left.max(capacity(health) / 4).clamp(1, CONNECTIONS)
 }
 
 /// Hands requests to the router, with who sends them.
