@@ -47,17 +47,18 @@ impl Crowd {
         }
     }
 
-    /// Asks one connection to leave: the one that has been idle for longest, else the one that has been
-    /// sending a request for longest, else the one that has not taken its answers for longest; these two
-    /// after a second. False if there is none.
+    /// Asks one connection to leave, of those that have waited for a second: the one that has been idle for
+    /// longest, else the one that has been sending a request for longest, else the one that has not taken its
+    /// answers for longest. Else one that has been idle for less: it is in use. False if there is none.
     pub(super) fn make_room(&self, now: Instant) -> bool {
         let mut seats = self.seats();
         // Looks at every connection, which is seldom: a list kept in order would be kept at every request.
         let waiting = seats.taken.iter();
         let waiting = waiting.filter_map(|(number, taken)| {
             let (waits, since) = taken.conversation.state().waits()?;
-            let long = now.saturating_duration_since(since) >= PATIENCE;
-            (waits == Waits::KeptAlive || long).then_some((waits, since, *number))
+            let in_use = now.saturating_duration_since(since) < PATIENCE;
+            let may_leave = waits == Waits::KeptAlive || !in_use;
+            may_leave.then_some((in_use, waits, since, *number))
         });
         let Some((.., number)) = waiting.min() else {
             return false;
@@ -135,6 +136,19 @@ mod tests {
         let later = now + PATIENCE;
         assert!(crowd.make_room(later) && leaves(&unheard));
         assert!(!crowd.make_room(later));
+    }
+
+    #[test]
+    fn a_connection_that_is_in_use_stays_while_a_silent_one_has_waited_for_a_second() {
+        let crowd = Arc::new(Crowd::default());
+        let now = Instant::now();
+        let (silent, _) = enter(&crowd, now, 0, 0);
+        let (in_use, _) = enter(&crowd, now, 9, 1_500);
+        let (idle, _) = enter(&crowd, now, 9, 200);
+        let later = now + PATIENCE * 2;
+        assert!(crowd.make_room(later) && leaves(&idle) && !leaves(&silent));
+        assert!(crowd.make_room(later) && leaves(&silent) && !leaves(&in_use));
+        assert!(crowd.make_room(later) && leaves(&in_use));
     }
 
     #[test]
