@@ -3,6 +3,37 @@
 use crate::client::{Control, send};
 
 #[test]
+fn a_trace_is_echoed_and_logged_where_it_is_one_and_nothing_else_is() {
+    let control = Control::with(&[("LOG_FORMAT", "json"), ("RUST_LOG", "info")]);
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let line = "DELETE /api/v1/freeze";
+    let headers = [("traceparent", trace)];
+    let answer = control.ask_with("Admin", line, &headers, None).is(204);
+    assert_eq!(answer.header("traceparent"), Some(trace));
+    let said = control.server.stderr();
+    let logged = said
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut logged = logged.filter(|line| line["fields"]["traceparent"] == trace);
+    let line_of_it = logged.next().unwrap_or_else(|| panic!("{said}"));
+    assert_eq!(line_of_it["fields"]["route"], "/api/v1/freeze");
+    for other in [
+        "",
+        "x",
+        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+    ] {
+        let headers = [("traceparent", other)];
+        let answer = control
+            .ask_with("", "GET /api/v1/state", &headers, None)
+            .is(200);
+        assert_eq!(answer.header("traceparent"), None, "{other}");
+    }
+}
+
+#[test]
 fn the_description_is_there_for_everybody_and_names_every_answer() {
     let control = Control::start();
     let answer = send(control.address(), "GET /openapi.json", &[], None).is(200);

@@ -19,6 +19,7 @@ mod reference;
 mod releases;
 mod routes;
 mod state;
+mod steering;
 mod stream;
 mod tables;
 

@@ -1,8 +1,10 @@
 //! The paths of the dashboard, and the description of its API that is made from them.
 
+use std::time::Instant;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ALLOW, HOST};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -33,6 +35,9 @@ use crate::health::answers::{method_not_allowed, problem};
     components(responses(Problem), schemas(Problem))
 )]
 struct Description;
+
+/// The trace that a request belongs to.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The description, as JSON.
 #[derive(Clone)]
@@ -171,16 +176,42 @@ async fn count(
     request: Request,
     next: Next,
 ) -> Response {
+    let begin = Instant::now();
     let method = request.method().clone();
+    let traceparent = trace_of(&request).map(str::to_owned).unwrap_or_default();
     let answer = next.run(request).await;
-    let metrics = &dashboard.0.metrics;
-    metrics.asked(route.as_str(), method.as_str(), answer.status());
+    let (route, status) = (route.as_str(), answer.status());
+    dashboard.0.metrics.asked(route, method.as_str(), status);
+    let ms = begin.elapsed().as_secs_f64() * 1e3;
+    let status = status.as_u16();
+    match matches!(method, Method::GET | Method::HEAD) {
+        true => tracing::debug!(%method, route, status, ms, traceparent, "request"),
+        false => tracing::info!(%method, route, status, ms, traceparent, "request"),
+    }
     answer
+}
+
+/// The trace that a request belongs to (W3C Trace Context), where it says one as that has it.
+fn trace_of(request: &Request) -> Option<&str> {
+    let text = request.headers().get(TRACEPARENT)?.to_str().ok()?;
+    let mut parts = text.split('-');
+    let mut digits = |length: usize| {
+        let part = parts.next()?;
+        let hex = part
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        (part.len() == length && hex).then_some(part)
+    };
+    let (version, trace, parent, _) = (digits(2)?, digits(32)?, digits(16)?, digits(2)?);
+    let zero = |part: &str| part.bytes().all(|byte| byte == b'0');
+    let whole = parts.next().is_none() && version == "00";
+    (whole && !zero(trace) && !zero(parent)).then_some(text)
 }
 
 /// The host by its name first: whoever came here under another one learns nothing else.
 async fn check(State(dashboard): State<Dashboard>, request: Request, next: Next) -> Response {
-    let answer = match foreign_host(&dashboard, &request) {
+    let traceparent = trace_of(&request).and_then(|trace| HeaderValue::from_str(trace).ok());
+    let mut answer = match foreign_host(&dashboard, &request) {
         Some(host) => {
             let detail = format!(
                 "{} is no name of this dashboard; allowed: those of DASHBOARD_HOSTS",
@@ -190,6 +221,9 @@ async fn check(State(dashboard): State<Dashboard>, request: Request, next: Next)
         }
         None => next.run(request).await,
     };
+    if let Some(trace) = traceparent {
+        answer.headers_mut().insert(TRACEPARENT, trace);
+    }
     dashboard.stamp(answer)
 }
 
