@@ -10,13 +10,24 @@ fn a_trace_is_echoed_and_logged_where_it_is_one_and_nothing_else_is() {
     let headers = [("traceparent", trace)];
     let answer = control.ask_with("Admin", line, &headers, None).is(204);
     assert_eq!(answer.header("traceparent"), Some(trace));
-    let said = control.server.stderr();
-    let logged = said
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let mut logged = logged.filter(|line| line["fields"]["traceparent"] == trace);
-    let line_of_it = logged.next().unwrap_or_else(|| panic!("{said}"));
-    assert_eq!(line_of_it["fields"]["route"], "/api/v1/freeze");
+    let line_of_it = || {
+        let said = control.server.stderr();
+        let lines = said
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let mut lines = lines;
+        lines.find(|line| line["fields"]["traceparent"] == trace)
+    };
+    let begin = std::time::Instant::now();
+    let logged = loop {
+        if let Some(logged) = line_of_it() {
+            break logged;
+        }
+        let late = begin.elapsed() > std::time::Duration::from_secs(10);
+        assert!(!late, "{}", control.server.stderr());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    };
+    assert_eq!(logged["fields"]["route"], "/api/v1/freeze");
     for other in [
         "",
         "x",
