@@ -2,12 +2,13 @@
 //! region what people have said over it: the same driver as the command line's.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use halcyon_core::config::Settings;
 use halcyon_core::release::{Command, Context, Event, Phase, Rejection, Release, Step};
 use halcyon_core::role::Actor;
+use halcyon_core::text::printable;
 use halcyon_core::time::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -21,8 +22,26 @@ use crate::net::Client;
 /// How long nothing is looked at where nothing is told.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long to rest after a drive that failed.
+/// How long to rest after a drive that failed, at least and at most.
 const REST: Duration = Duration::from_secs(5);
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// Why a rollback does not come to an end.
+#[derive(Debug, Default)]
+pub(crate) struct Stuck(Mutex<Option<String>>);
+
+impl Stuck {
+    pub(crate) fn why(&self) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn say(&self, why: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+}
 
 /// What drives releases here.
 pub(crate) struct Engine {
@@ -31,6 +50,8 @@ pub(crate) struct Engine {
     pub(crate) client: Client,
     /// Tells of every change of the journal.
     pub(crate) changes: watch::Receiver<u64>,
+    /// Says why a rollback does not come to an end.
+    pub(crate) stuck: Arc<Stuck>,
     /// Whether to leave things as they are.
     pub(crate) hold: watch::Receiver<Hold>,
 }
@@ -78,6 +99,15 @@ pub(crate) fn may_begin(release: &Release, command: &Command) -> Result<(), Jour
     }
 }
 
+/// How a drive went.
+enum Drove {
+    /// There was nothing to drive, or it was somebody else's.
+    Nothing,
+    /// To its end.
+    On,
+    Badly,
+}
+
 /// Who drives, and whether the one who began is still at it.
 struct Wanted {
     actor: Actor,
@@ -87,12 +117,33 @@ struct Wanted {
 impl Engine {
     /// Drives until it is told that the process ends.
     pub(crate) async fn run(mut self) {
+        let mut rest = REST;
         while *self.hold.borrow() != Hold::Ending {
             self.changes.mark_unchanged();
-            match self.wanted().await {
+            let drove = match self.wanted().await {
                 Some(wanted) => self.drive(wanted).await,
-                None => self.wait(LOOK).await,
+                None => {
+                    self.stuck.say(None);
+                    Drove::Nothing
+                }
+            };
+            match drove {
+                Drove::Nothing => self.wait(LOOK).await,
+                Drove::On => rest = REST,
+                Drove::Badly => {
+                    self.rest(rest).await;
+                    rest = (rest * 2).min(LONGEST_REST);
+                }
             }
+        }
+    }
+
+    /// Rests, whatever this has put on record itself; then for as long again, until somebody says something.
+    async fn rest(&mut self, rest: Duration) {
+        let ends = self.hold.wait_for(|hold| *hold == Hold::Ending);
+        if timeout(REST, ends).await.is_err() {
+            self.changes.mark_unchanged();
+            self.wait(rest.saturating_sub(REST)).await;
         }
     }
 
@@ -143,17 +194,25 @@ impl Engine {
         }
     }
 
-    async fn drive(&mut self, wanted: Wanted) {
+    async fn drive(&mut self, wanted: Wanted) -> Drove {
         match self.drive_once(wanted).await {
             Ok(Some(End::RollbackIncomplete(why))) => {
-                tracing::error!("rollback incomplete: {why}; it is tried again");
-                self.wait(REST).await;
+                tracing::error!(
+                    "rollback incomplete: {}; it is tried again",
+                    printable(&why)
+                );
+                self.stuck.say(Some(why));
+                Drove::Badly
             }
-            Ok(Some(End::Held)) | Ok(None) => self.wait(LOOK).await,
-            Ok(Some(end)) => tracing::info!("the release ended: {end:?}"),
+            Ok(Some(End::Held)) | Ok(None) => Drove::Nothing,
+            Ok(Some(end)) => {
+                self.stuck.say(None);
+                tracing::info!("the release ended: {end:?}");
+                Drove::On
+            }
             Err(why) => {
                 tracing::error!("the release stands still: {why}");
-                self.wait(REST).await;
+                Drove::Badly
             }
         }
     }
@@ -170,7 +229,8 @@ impl Engine {
             kill_switch: self.settings.features.kill_switch(),
             new_release_id: "",
         };
-        if !wanted.fresh {
+        let rollback = journal.release().phase() == Phase::RollbackInProgress;
+        if !wanted.fresh && !rollback {
             // What baked while nobody looked has not baked.
             let seq = journal.head().seq;
             match journal.append(&Command::AttachDriver, &context, Some(seq), clock::now()) {

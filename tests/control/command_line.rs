@@ -271,6 +271,72 @@ fn a_deadline_takes_it_back_or_holds_it() {
 }
 
 #[test]
+fn a_rollback_that_a_hook_keeps_from_its_end_is_exit_7_and_the_server_goes_on_trying() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let mended = dir.path().join("mended");
+    let hook = format!(
+        "test $HALCYON_ACTION != rollback_to_blue -o -e {}",
+        mended.display()
+    );
+    let control = Control::with(&[("STEP_HOOK", &hook)]);
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    let running = elsewhere.start(&release(&[
+        "--canary-seq",
+        "10",
+        "--timeout-s",
+        "60",
+        "--region",
+        "us-east",
+    ]));
+    control.until("the canary", |state| {
+        state["release"]["canary_weight"] == 10
+    });
+    let ran = elsewhere.run(&["rollback", "--reason", "x"]).exits(7);
+    assert!(ran.stderr.contains("rollback incomplete"), "{}", ran.stderr);
+    running.ended().exits(7);
+    assert!(
+        control.state()["stuck"]
+            .as_str()
+            .unwrap()
+            .contains("us-east")
+    );
+    let records = control.records().len();
+    std::fs::write(mended, "").unwrap();
+    control.until("blue everywhere", |state| {
+        state["release"]["state"] == "idle"
+    });
+    assert_eq!(control.state()["stuck"], json!(null));
+    assert!(
+        control.records().len() <= records + 3,
+        "trying leaves no records"
+    );
+}
+
+#[test]
+fn a_deadline_ends_the_waiting_for_a_server_that_is_gone() {
+    let mut control = Control::start();
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    let arguments = release(&[
+        "--canary-seq",
+        "10",
+        "--timeout-s",
+        "60",
+        "--region",
+        "us-east",
+        "--deadline",
+        "4s",
+    ]);
+    let running = elsewhere.start(&arguments);
+    control.until("the canary", |state| {
+        state["release"]["canary_weight"] == 10
+    });
+    control.server.signal(Signal::KILL);
+    control.server.wait(Duration::from_secs(10)).unwrap();
+    let ran = running.ended_within(Duration::from_secs(30)).exits(124);
+    assert!(ran.stderr.contains("nobody to tell"), "{}", ran.stderr);
+}
+
+#[test]
 fn what_the_server_refuses_has_the_exit_code_of_the_same_refusal_here() {
     let control = Control::start();
     let viewer = Elsewhere::of(&control, "Viewer");

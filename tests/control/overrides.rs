@@ -270,3 +270,161 @@ fn what_cannot_be_kept_does_not_hold() {
     assert_eq!(statuses(&control), ["up", "up", "up"]);
     assert_eq!(control.state()["freeze"], Value::Null);
 }
+
+#[test]
+fn whoever_may_not_forbid_never_takes_a_forbid_back_however_close_they_come() {
+    let control = Control::with(&[("FEATURE_BLUE_GREEN", "")]);
+    let line = "/api/v1/regions/us-east/override";
+    for _ in 0..8 {
+        control
+            .ask("Admin", &format!("DELETE {line}"), None)
+            .is(204);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                set(
+                    &control,
+                    "Admin",
+                    "us-east",
+                    json!({"state":"forbid","reason":"fire"}),
+                )
+                .is(200)
+            });
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    set(
+                        &control,
+                        "Deployer",
+                        "us-east",
+                        json!({"state":"drain","reason":"x"}),
+                    )
+                });
+                scope.spawn(|| control.ask("Deployer", &format!("DELETE {line}"), None));
+            }
+        });
+        assert_eq!(statuses(&control)[0], "forbidden");
+    }
+    let events = control
+        .ask("Viewer", "GET /api/v1/region-events", None)
+        .json();
+    let events = events["events"].as_array().unwrap();
+    let ends = events
+        .iter()
+        .filter(|event| event["from"] == "forbidden" && event["to"] != "forbidden");
+    assert!(
+        ends.clone().all(|event| event["user"] == "Admin"),
+        "{events:#?}"
+    );
+    assert!(ends.count() >= 7);
+    for pair in events.windows(2) {
+        assert_eq!(
+            pair[0]["to"], pair[1]["from"],
+            "in the order in which it held"
+        );
+    }
+}
+
+#[test]
+fn two_servers_of_one_store_lose_nothing_of_what_people_say_and_a_table_by_hand_goes_by_it() {
+    let mut control = Control::start();
+    let other = halcyon_tests::process::Serving::start(&control.variables());
+    set(
+        &control,
+        "Admin",
+        "us-east",
+        json!({"state":"forbid","reason":"fire"}),
+    )
+    .is(200);
+    let bearer = format!("Bearer {}", control.secret("Deployer"));
+    let headers = [("Authorization", bearer.as_str())];
+    let body = json!({"state":"drain","reason":"x"}).to_string();
+    let line = "PUT /api/v1/regions/eu-west/override";
+    crate::client::send(other.dashboard(), line, &headers, Some(&body)).is(200);
+    control.until("what the other one was told", |state| {
+        state["regions"][2]["status"] == "draining"
+    });
+    control.killed_and_restarted();
+    assert_eq!(statuses(&control), ["forbidden", "up", "draining"]);
+    let variables = control.variables();
+    let table = control
+        .store
+        .run_with(&["table"], &variables)
+        .exits(0)
+        .json();
+    let regions = table["regions"].as_array().unwrap().iter();
+    let regions: Vec<&Value> = regions.map(|region| &region["status"]).collect();
+    assert_eq!(regions, ["forbidden", "up", "draining"]);
+    std::fs::write(control.store.logs().join("overrides.json"), "{").unwrap();
+    let ran = control.store.run_with(&["table"], &variables).exits(1);
+    assert!(ran.stderr.contains("overrides.json"), "{}", ran.stderr);
+    assert_eq!(
+        statuses(&control),
+        ["forbidden", "up", "draining"],
+        "a broken file changes nothing"
+    );
+}
+
+#[test]
+fn what_is_said_again_is_no_worse_though_no_healthy_region_remains() {
+    let control = Control::start();
+    for region in ["us-east", "us-west"] {
+        set(
+            &control,
+            "Deployer",
+            region,
+            json!({"state":"drain","reason":"x"}),
+        )
+        .is(200);
+    }
+    set(
+        &control,
+        "Admin",
+        "eu-west",
+        json!({"state":"forbid","reason":"x","force":true}),
+    )
+    .is(200);
+    set(
+        &control,
+        "Deployer",
+        "us-east",
+        json!({"state":"drain","reason":"longer","ttl_s":60}),
+    )
+    .is(200);
+    set(
+        &control,
+        "Admin",
+        "us-east",
+        json!({"state":"forbid","reason":"x"}),
+    )
+    .problem(409);
+    set(
+        &control,
+        "Admin",
+        "eu-west",
+        json!({"state":"drain","reason":"x"}),
+    )
+    .is(200);
+}
+
+#[test]
+fn a_newline_in_a_reason_is_no_second_line_of_the_log() {
+    let control = Control::start();
+    let forged = "x\n2026-01-01T00:00:00Z ERROR forged\u{2028}y";
+    set(
+        &control,
+        "Deployer",
+        "us-east",
+        json!({"state":"drain","reason":forged}),
+    )
+    .is(200);
+    let begin = std::time::Instant::now();
+    while !control.server.stderr().contains("region event") {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(10));
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let said = control.server.stderr();
+    assert!(
+        !said.lines().any(|line| line.starts_with("2026-01-01")),
+        "{said}"
+    );
+    assert!(!said.contains('\u{2028}'), "{said}");
+}

@@ -90,6 +90,47 @@ fn a_log_that_was_edited_is_found_by_verification_over_the_api() {
 }
 
 #[test]
+fn many_verifications_at_once_hold_up_nobody() {
+    let control = Control::start();
+    let body = Some(r#"{"reason":"x"}"#);
+    control
+        .ask("Deployer", "POST /api/v1/release/rollback", body)
+        .is(200);
+    let secret = format!("Bearer {}", control.secret("Viewer"));
+    let headers = [("Authorization", secret.as_str())];
+    let line = "GET /api/v1/audit/verify";
+    let asked: Vec<_> = (0..700)
+        .map(|_| crate::client::open(control.address(), line, &headers, None))
+        .collect();
+    control
+        .ask("Deployer", "POST /api/v1/release/rollback", body)
+        .is(200);
+    drop(asked);
+    let verified = control.ask("Viewer", line, None).is(200).json();
+    assert_eq!(
+        (&verified["records"], &verified["valid"]),
+        (&json!(2), &json!(true))
+    );
+}
+
+#[test]
+fn a_path_that_is_no_utf_8_is_a_problem_as_any_other() {
+    let control = Control::start();
+    control
+        .ask("Viewer", "GET /api/v1/releases/%FF", None)
+        .problem(400);
+    let body = Some(r#"{"state":"drain","reason":"x"}"#);
+    control
+        .ask("Admin", "PUT /api/v1/regions/%FF/override", body)
+        .problem(400);
+    control
+        .ask("Admin", "DELETE /api/v1/regions/%FF/override", None)
+        .problem(400);
+    let encoded = control.ask("Admin", "PUT /api/v1/regions/us%2Deast/override", body);
+    encoded.is(200);
+}
+
+#[test]
 fn many_tenants_are_answered_as_each_alone() {
     let control = Control::start();
     let tenants = ["acme", "tenant123", "", "Zo\u{eb}", "acme"];

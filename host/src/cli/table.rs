@@ -12,6 +12,7 @@ use super::{Exit, Failure, Invocation, Output, out};
 use crate::clock;
 use crate::dashboard::CANARY_MS;
 use crate::journal::{EpochError, Epochs, Journal};
+use crate::monitor::forced;
 use crate::replace::{may_replace, replace};
 use crate::signing::{SIGNATURE_HEADER, TableSigner, signature_file};
 
@@ -115,7 +116,10 @@ fn issue(args: &Args, invocation: &Invocation) -> Result<Vec<u8>, Failure> {
     let mut epochs = Epochs::lock(dir).map_err(failed)?;
     let journal = Journal::open(dir)?;
     let now = clock::now();
-    let content = TableContent::of(&config, journal.release(), &[], &settings.deployment)
+    // What people have said of regions holds for every table of the store.
+    let health = forced(dir, &config.regions, now);
+    let health = health.map_err(|why| Failure::new(Exit::Failed, why))?;
+    let content = TableContent::of(&config, journal.release(), &health, &settings.deployment)
         .valid_until(now.plus(CANARY_MS));
     let epoch = epochs.next(now).map_err(failed)?;
     let json = Publisher::json_of(&content, epoch, now);

@@ -66,7 +66,11 @@ impl Caller {
             Some(token) if token.role.may(ability) => Ok(()),
             Some(token) => Err(problem(
                 StatusCode::FORBIDDEN,
-                &format!("a {} may not {}", token.role, ability.words()),
+                &format!(
+                    "{} may not {}",
+                    with_article(token.role.name()),
+                    ability.words()
+                ),
             )),
             None if ability.is_reading() => Ok(()),
             None => Err(unauthorized("a token is needed")),
@@ -83,6 +87,12 @@ impl Caller {
             _ => Ok(()),
         }
     }
+}
+
+/// "a Viewer", "an Edge".
+pub(super) fn with_article(role: &str) -> String {
+    let vowel = role.starts_with(['A', 'E', 'I', 'O', 'U']);
+    format!("{} {role}", if vowel { "an" } else { "a" })
 }
 
 /// How often clients have asked.

@@ -32,6 +32,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
 use halcyon_core::config::{Problems, RegionConfig, Settings};
+use halcyon_core::ledger::AuditReport;
 use halcyon_core::placement::{RegionStatus, Router};
 use halcyon_core::release::{Pools, RegionTarget};
 use hyper::service::Service;
@@ -39,10 +40,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::driver::Hold;
-use crate::engine::Engine;
+use crate::engine::{Engine, Stuck};
 use crate::health::Environment;
 use crate::journal::LOG_NAME;
 use crate::monitor::Monitor;
@@ -63,6 +64,9 @@ pub(crate) use tables::CANARY_MS;
 
 /// Connections of the dashboard at most.
 const CONNECTIONS: usize = 8192;
+
+/// How long what is under way has to end, once everybody is answered.
+const LEAVING: Duration = Duration::from_millis(1_500);
 
 /// How often it is looked whether another process has appended to the journal.
 const LOOK: Duration = Duration::from_millis(100);
@@ -86,8 +90,10 @@ struct Inner {
     hook: Option<String>,
     pace: Pace,
     metrics: Metrics,
-    /// One verification at a time.
-    verifying: tokio::sync::Mutex<()>,
+    /// What verification found last, and of which file.
+    verified: tokio::sync::Mutex<Option<(audit::Mark, AuditReport)>>,
+    /// Why a rollback does not come to an end, while it does not.
+    stuck: Arc<Stuck>,
     streams: Arc<Semaphore>,
     /// Counts whatever a snapshot may show.
     feed: watch::Sender<u64>,
@@ -138,7 +144,8 @@ impl Dashboard {
             client,
             hook,
             pace: Pace::default(),
-            verifying: tokio::sync::Mutex::default(),
+            verified: tokio::sync::Mutex::default(),
+            stuck: Arc::default(),
             streams: Arc::new(Semaphore::new(stream::STREAMS)),
             feed: watch::Sender::new(0),
             ending: watch::Sender::new(false),
@@ -176,7 +183,7 @@ impl Dashboard {
         if let Some(tokens) = &self.0.tokens {
             watching.spawn(tokens.clone().watch());
         }
-        let (hold, held) = watch::channel(Hold::Never);
+        let (hold, held) = watch::channel(self.wanted_hold());
         let engine = self.engine(held);
         let driving = tokio::spawn(async move {
             if let Some(engine) = engine {
@@ -194,8 +201,20 @@ impl Dashboard {
             ending.0.ending.send_replace(true);
         };
         serve_until(listener, site, limits, stop, drain).await;
-        // A hook that it has begun is ended before the process is.
-        let _ = driving.await;
+        // A hook that it has begun is ended before the process is, if it lets itself be: the next driver waits for it.
+        let _ = timeout(LEAVING, driving).await;
+        let monitor = self.0.monitor.clone();
+        let flush = move || monitor.iter().for_each(|monitor| monitor.flush());
+        let _ = timeout(LEAVING, tokio::task::spawn_blocking(flush)).await;
+    }
+
+    /// Whether releases are to stand still.
+    fn wanted_hold(&self) -> Hold {
+        let monitor = self.0.monitor.as_ref();
+        match monitor.is_some_and(|monitor| monitor.freeze().is_some()) {
+            true => Hold::Frozen,
+            false => Hold::Never,
+        }
     }
 
     fn engine(&self, hold: watch::Receiver<Hold>) -> Option<Engine> {
@@ -205,6 +224,7 @@ impl Dashboard {
             settings: self.0.settings.clone(),
             client: self.0.client.clone()?.guarded(networks),
             changes: self.0.feed.subscribe(),
+            stuck: self.0.stuck.clone(),
             hold,
         })
     }
@@ -216,9 +236,11 @@ impl Dashboard {
         let mut changes = monitor.map(|monitor| monitor.changes());
         let mut seen = None;
         loop {
-            let frozen = monitor.is_some_and(|monitor| monitor.freeze().is_some());
-            let wanted = if frozen { Hold::Frozen } else { Hold::Never };
-            hold.send_if_modified(|hold| std::mem::replace(hold, wanted) != wanted);
+            let wanted = self.wanted_hold();
+            hold.send_if_modified(|hold| {
+                // What ends does not begin again.
+                *hold != Hold::Ending && std::mem::replace(hold, wanted) != wanted
+            });
             let moved = async {
                 match &mut changes {
                     Some(changes) => drop(changes.changed().await),

@@ -1,6 +1,7 @@
 //! What people say of regions, over the API.
 
 use axum::Extension;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -12,7 +13,7 @@ use super::admission::Caller;
 use super::answers::{Problem, object, problems};
 use super::body::{self, Members};
 use crate::health::answers::problem;
-use crate::monitor::{Freeze, Monitor, Override, OverrideState, Refused, Wish};
+use crate::monitor::{Freeze, Monitor, Override, OverrideState, Refused, Speaker, Wish};
 
 /// The longest time of an override: thirty days, in seconds.
 const TTL_MAX_S: u64 = 30 * 86_400;
@@ -68,9 +69,12 @@ pub(super) struct FreezeWish {
 pub(super) async fn set(
     State(dashboard): State<Dashboard>,
     Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
+    let Ok(Path(name)) = name else {
+        return no_path();
+    };
     let body = match body::read(request, body::SMALL).await {
         Ok(body) => body,
         Err(refused) => return refused,
@@ -80,16 +84,14 @@ pub(super) async fn set(
         Err(found) => return problems(StatusCode::BAD_REQUEST, &found),
     };
     on_monitor(dashboard, move |monitor| {
-        let held = monitor.said_of(&name).map_err(refused)?;
-        // Whoever may not forbid may not take that back either.
-        let forbids = [Some(wish.state), held.map(|held| held.state)];
-        if forbids.contains(&Some(OverrideState::Forbid)) {
+        if wish.state == OverrideState::Forbid {
             caller.check(Ability::Forbid)?;
         }
         if wish.force {
             caller.check(Ability::Force)?;
         }
-        let word = monitor.set(&name, wish, &caller.user()).map_err(refused)?;
+        let word = monitor.set(&name, wish, &speaker(&caller));
+        let word = word.map_err(refused)?;
         Ok(object(&word))
     })
     .await
@@ -109,14 +111,13 @@ pub(super) async fn set(
 pub(super) async fn unset(
     State(dashboard): State<Dashboard>,
     Extension(caller): Extension<Caller>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Response {
+    let Ok(Path(name)) = name else {
+        return no_path();
+    };
     on_monitor(dashboard, move |monitor| {
-        let held = monitor.said_of(&name).map_err(refused)?;
-        if held.is_some_and(|held| held.state == OverrideState::Forbid) {
-            caller.check(Ability::Forbid)?;
-        }
-        monitor.unset(&name, &caller.user()).map_err(refused)?;
+        monitor.unset(&name, &speaker(&caller)).map_err(refused)?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
@@ -212,10 +213,22 @@ async fn on_monitor(
         .unwrap_or_else(|_| problem(StatusCode::SERVICE_UNAVAILABLE, "the work broke off"))
 }
 
+fn no_path() -> Response {
+    problem(StatusCode::BAD_REQUEST, "the path is no UTF-8")
+}
+
+fn speaker(caller: &Caller) -> Speaker {
+    Speaker {
+        user: caller.user(),
+        may_forbid: caller.check(Ability::Forbid).is_ok(),
+    }
+}
+
 fn refused(why: Refused) -> Response {
     let status = match why {
         Refused::NoRegion { .. } => StatusCode::NOT_FOUND,
         Refused::LastHealthy { .. } => StatusCode::CONFLICT,
+        Refused::Forbidden => StatusCode::FORBIDDEN,
         Refused::NotKept { .. } => StatusCode::SERVICE_UNAVAILABLE,
     };
     problem(status, &why.to_string())

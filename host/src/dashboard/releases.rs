@@ -1,6 +1,7 @@
 //! Releases over the API: begun, steered, and driven by this server.
 
 use axum::Extension;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -237,7 +238,13 @@ pub(super) async fn rollback(
     ),
     security((), ("token" = []))
 )]
-pub(super) async fn shown(State(dashboard): State<Dashboard>, Path(id): Path<String>) -> Response {
+pub(super) async fn shown(
+    State(dashboard): State<Dashboard>,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
+    let Ok(Path(id)) = id else {
+        return problem(StatusCode::BAD_REQUEST, "the path is no UTF-8");
+    };
     let look = move || {
         let inner = &dashboard.0;
         let driver = driver_alive(inner.records.dir());

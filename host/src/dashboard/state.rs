@@ -42,6 +42,8 @@ pub(super) struct Snapshot {
     /// The release under way, else the last one, as `halcyon status` says it.
     #[schema(value_type = Object)]
     release: StatusReport,
+    /// Why a rollback does not come to an end, while it does not: a person is needed.
+    stuck: Option<String>,
     /// What is wrong with the configuration.
     errors: Vec<String>,
     /// What is legal and probably not meant.
@@ -122,6 +124,7 @@ impl Inner {
             watching: monitor.is_some_and(|monitor| monitor.watched() > 0),
             blind: monitor.is_some_and(|monitor| monitor.is_blind()),
             freeze: monitor.and_then(|monitor| monitor.freeze()),
+            stuck: self.stuck.why(),
             release,
             errors: printed(errors),
             warnings: printed(warnings),

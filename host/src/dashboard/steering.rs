@@ -4,11 +4,12 @@ use axum::extract::Request;
 use axum::http::header::{ETAG, IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use halcyon_core::access::Ability;
 use halcyon_core::ledger::{Key, StatusReport};
 use halcyon_core::release::{Command, Context, Outcome, Rejection};
 use serde::Serialize;
 
-use super::admission::Caller;
+use super::admission::{Caller, with_article};
 use super::answers::{object, problems};
 use super::body;
 use super::records::View;
@@ -201,7 +202,15 @@ pub(super) fn answer(status: StatusCode, shown: &Shown) -> Response {
 
 fn refused(why: &JournalError) -> Response {
     let status = match why {
-        JournalError::Refused(Rejection::Role { .. }) => StatusCode::FORBIDDEN,
+        // The role is the token's, and no variable's.
+        JournalError::Refused(Rejection::Role { role, .. }) => {
+            let detail = format!(
+                "{} may not {}",
+                with_article(&role.found),
+                Ability::Release.words()
+            );
+            return problem(StatusCode::FORBIDDEN, &detail);
+        }
         JournalError::Refused(Rejection::Invalid { .. } | Rejection::InvalidWeight { .. }) => {
             StatusCode::BAD_REQUEST
         }

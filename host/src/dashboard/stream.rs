@@ -184,6 +184,11 @@ impl Listening {
         let Ok(Ok(news)) = news else {
             return;
         };
+        if news.head < from.records {
+            // What was read there was never acknowledged, and cut back again.
+            self.at.records = news.head;
+            self.frames.push_back(frame("reset", self.at, "{}"));
+        }
         for (seq, line) in news.records {
             self.at.records = seq;
             self.frames.push_back(frame("audit", self.at, &line));
@@ -207,6 +212,7 @@ async fn ended(ending: &mut watch::Receiver<bool>) {
 }
 
 struct News {
+    head: u64,
     records: Vec<(u64, String)>,
     events: Vec<String>,
     snapshot: String,
@@ -217,6 +223,8 @@ impl News {
     fn since(inner: &Inner, from: Position) -> Result<Self, String> {
         let records = inner.records.lines(from.records, PAGE);
         let records = records.map_err(|why| why.to_string())?;
+        let head = inner.records.look(|view| view.journal().head().seq);
+        let head = head.map_err(|why| why.to_string())?;
         let events = match &inner.monitor {
             Some(monitor) => monitor
                 .events(from.events, PAGE)
@@ -230,6 +238,7 @@ impl News {
         };
         let tag = etag(snapshot.as_bytes());
         Ok(Self {
+            head,
             records,
             events,
             snapshot,

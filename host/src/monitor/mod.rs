@@ -14,6 +14,7 @@ use halcyon_core::config::{RegionConfig, Settings};
 use halcyon_core::endpoint::Endpoint;
 use halcyon_core::health::{Change, Condition, Fleet};
 use halcyon_core::placement::RegionStatus;
+use halcyon_core::text::json;
 use halcyon_core::time::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
@@ -26,8 +27,9 @@ use events::{Event, Events, Kind};
 use metrics::Metrics;
 use overrides::{Kept, Said};
 
+pub(crate) use overrides::forced;
 pub use overrides::{Freeze, Override, OverrideState};
-pub use words::{Refused, Wish};
+pub use words::{Refused, Speaker, Wish};
 
 /// The regions, and what is known of them.
 pub struct Monitor {
@@ -40,6 +42,8 @@ pub struct Monitor {
     client: Option<Client>,
     kept: Kept,
     events: Events,
+    /// One person after the other: what is said is on disk before it holds.
+    speaking: Mutex<()>,
     metrics: Metrics,
     /// Counts what anybody might want to know.
     changes: watch::Sender<u64>,
@@ -96,9 +100,12 @@ impl Monitor {
         let kept = Kept::of(&dir);
         let mut known = Known {
             fleet: Fleet::new(settings.health, regions.len()),
-            said: kept.read()?,
+            said: Said::default(),
         };
-        known.take_up(&regions);
+        known.take_up(kept.read()?, &regions);
+        let changes = watch::Sender::new(0);
+        let telling = changes.clone();
+        let tell = move || telling.send_modify(|number: &mut u64| *number = number.wrapping_add(1));
         Ok(Arc::new(Self {
             known: Mutex::new(known),
             regions,
@@ -107,9 +114,10 @@ impl Monitor {
             timeout: Duration::from_millis(settings.probe_timeout_ms),
             client: client.map(|client| client.guarded(settings.probe_networks.clone())),
             kept,
-            events: Events::of(dir),
+            events: Events::of(dir, tell),
+            speaking: Mutex::default(),
             metrics: Metrics::default(),
-            changes: watch::Sender::new(0),
+            changes,
         }))
     }
 
@@ -220,6 +228,15 @@ impl Monitor {
         let changes = fleet.record(place, number, outcome.is_ok(), Timestamp(now));
         let blind = fleet.is_blind();
         let moved = was != fleet.real_condition(place) || blind != was_blind || !changes.is_empty();
+        // While nobody else can change anything, so that what is on record is in the order in which it held.
+        for change in changes {
+            let why = match (&outcome, blind || was_blind) {
+                (_, true) => "no region passed its probe",
+                (Err(why), false) => why,
+                (Ok(()), false) => "its probes pass",
+            };
+            self.say(change, why);
+        }
         drop(known);
         if blind != was_blind {
             match blind {
@@ -232,49 +249,46 @@ impl Monitor {
                 }
             }
         }
-        for change in changes {
-            let why = match (&outcome, blind || was_blind) {
-                (_, true) => "no region passed its probe".to_owned(),
-                (Err(why), false) => why.clone(),
-                (Ok(()), false) => "its probes pass".to_owned(),
-            };
-            self.say(change, Kind::Health, &why, None);
-        }
         if moved {
             self.tell();
         }
     }
 
-    /// Puts a change on record.
-    fn say(&self, change: Change, kind: Kind, why: &str, user: Option<&str>) {
+    /// Puts on record what probes, or people on their way, have changed.
+    fn say(&self, change: Change, why: &str) {
         let Some(region) = self.regions.get(change.region) else {
             return;
         };
-        let (name, from, to) = (&region.name, change.from.name(), change.to.name());
-        if change.from != change.to {
-            self.metrics.changed(name);
-        }
-        tracing::warn!("region {name}: {from} -> {to}: {why}");
-        self.put(&Event {
-            event: kind,
-            region: Some(name),
-            from: Some(from),
-            to: Some(to),
-            reason: why,
-            user,
+        self.metrics.changed(&region.name);
+        self.put(Event {
+            event: Kind::Health,
+            region: Some(region.name.clone()),
+            from: Some(change.from.name()),
+            to: Some(change.to.name()),
+            reason: why.to_owned(),
+            user: None,
         });
     }
 
-    fn put(&self, event: &Event<'_>) {
-        if let Err(why) = self.events.append(event) {
-            // The table is more than the record of it.
-            tracing::error!("region_events.jsonl cannot be written: {why}");
-        }
+    /// Puts an event on record, in its turn.
+    fn put(&self, event: Event) {
+        let said = json(&event);
+        tracing::warn!("region event: {said}");
+        self.events.put(event);
     }
 
     fn tell(&self) {
         self.changes
             .send_modify(|number| *number = number.wrapping_add(1));
+    }
+
+    /// Waits until every event is on record. Blocks on the disk.
+    pub(crate) fn flush(&self) {
+        self.events.flush();
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.speaking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use halcyon_core::health::Forced;
+use halcyon_core::placement::RegionStatus;
+use halcyon_core::region::RegionName;
 use halcyon_core::text::{Seen, json, printable};
 use halcyon_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -92,13 +95,55 @@ pub(super) struct Said {
 /// The file in which it is kept.
 pub(super) struct Kept {
     path: PathBuf,
+    /// As it was when it was read or written last.
+    seen: Mutex<Option<Mark>>,
 }
+
+/// By which a changed file is known: inode, length, and when it was changed.
+type Mark = (u64, u64, i64, i64);
 
 impl Kept {
     pub(super) fn of(dir: &Path) -> Self {
         Self {
             path: dir.join(NAME),
+            seen: Mutex::default(),
         }
+    }
+
+    /// Whether somebody else has written it since.
+    pub(super) fn changed(&self) -> bool {
+        *self.seen() != self.mark()
+    }
+
+    /// Changes what is said, as it is on disk now, durably. Answers what is said then, or nothing where `change`
+    /// says that it is the same.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub(super) fn change(
+        &self,
+        change: impl FnOnce(&mut Said) -> bool,
+    ) -> Result<Option<Said>, String> {
+        let io = |why: io::Error| why.to_string();
+        let dir = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(dir).map_err(io)?;
+        let _lock = lock(dir).map_err(io)?;
+        let mut said = self.read()?;
+        if !change(&mut said) {
+            return Ok(None);
+        }
+        replace::replace(&self.path, format!("{}\n", json(&said)).as_bytes()).map_err(io)?;
+        *self.seen() = self.mark();
+        Ok(Some(said))
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        let found = fs::symlink_metadata(&self.path).ok()?;
+        Some((found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Mark>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was said before this process began.
@@ -115,6 +160,8 @@ impl Kept {
                 printable(why)
             )
         };
+        // Before it is read: what changes meanwhile is seen at the next look.
+        *self.seen() = self.mark();
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         let file = File::options()
             .read(true)
@@ -134,17 +181,42 @@ impl Kept {
         read.map_err(|why| wrong(&format!("cannot be read: {why}")))?;
         serde_json::from_str(&text).map_err(|why| wrong(&format!("is another file: {why}")))
     }
+}
 
-    /// Keeps it, durably.
-    ///
-    /// # Errors
-    /// The system's.
-    pub(super) fn write(&self, said: &Said) -> io::Result<()> {
-        if let Some(dir) = self.path.parent() {
-            fs::create_dir_all(dir)?;
-        }
-        replace::replace(&self.path, format!("{}\n", json(said)).as_bytes())
-    }
+/// Held while the file is read and written anew: another server of the store may want to.
+fn lock(dir: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    options.mode(0o640).custom_flags(flags.bits() as i32);
+    let file = options.open(dir.join("overrides.lock"))?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// What a store's people have said of a region, if it still holds.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn forced(
+    dir: &Path,
+    regions: &[RegionName],
+    now: Timestamp,
+) -> Result<Vec<RegionStatus>, String> {
+    let said = Kept::of(dir).read()?;
+    let status = |region: &RegionName| {
+        let word = said.overrides.get(region.as_str())?;
+        // While all is frozen, nothing ends by itself.
+        let over = word.expires.is_some_and(|end| end <= now) && said.freeze.is_none();
+        (!over).then_some(match word.state {
+            OverrideState::Drain => RegionStatus::Draining,
+            OverrideState::Forbid => RegionStatus::Forbidden,
+        })
+    };
+    Ok(regions
+        .iter()
+        .map(|region| status(region).unwrap_or(RegionStatus::Up))
+        .collect())
 }
 
 #[cfg(test)]
@@ -173,7 +245,14 @@ mod tests {
                 out: vec!["eu-west".into()],
             }),
         };
-        kept.write(&said).unwrap();
+        let wanted = said.clone();
+        let kept_now = kept.change(|now| {
+            *now = wanted;
+            true
+        });
+        assert_eq!(kept_now, Ok(Some(said.clone())));
+        assert!(!kept.changed() && Kept::of(&dir.path().join("logs")).changed());
+        assert_eq!(kept.change(|_| false), Ok(None));
         assert_eq!(kept.read(), Ok(said));
         for other in [
             "",

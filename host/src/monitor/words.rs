@@ -1,4 +1,7 @@
 //! What people say of regions: it outranks every probe, is on disk before it holds, and ends when it is told to.
+//!
+//! Another server of the same store may say something too: what is on disk is read again before it is changed, and
+//! looked at all the time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +15,7 @@ use super::overrides::{Freeze, Override, OverrideState, Said};
 use super::{Known, Monitor, Watched};
 use crate::clock;
 
-/// How often it is looked whether the time of an override is over.
+/// How often it is looked whether the time of an override is over, and what another server has said.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// What a person wants a region to be taken for.
@@ -26,6 +29,15 @@ pub struct Wish {
     pub ttl_ms: Option<u64>,
     /// Also where no healthy region would remain.
     pub force: bool,
+}
+
+/// Who says something.
+#[derive(Debug, Clone)]
+pub struct Speaker {
+    /// The user of what is recorded.
+    pub user: String,
+    /// Whether a `forbid` is theirs to say and to take back.
+    pub may_forbid: bool,
 }
 
 /// Why what was wished for is not so.
@@ -45,76 +57,94 @@ pub enum Refused {
         /// The region.
         name: String,
     },
+    /// Somebody has forbidden it who may, or is wished to.
+    #[error("forbidding a region, and taking that back, is an Admin's")]
+    Forbidden,
     /// It cannot be kept, and does not hold.
     #[error("it cannot be kept: {why}")]
     NotKept {
-        /// The system's words.
+        /// What the matter is.
         why: String,
     },
 }
 
 impl Known {
-    /// Forces what was said before this process began. What was said of regions that there are no more is kept:
-    /// they may come back.
-    pub(super) fn take_up(&mut self, regions: &[Watched]) {
-        let place = |name: &String| regions.iter().position(|region| region.name == *name);
-        for (name, word) in &self.said.overrides {
-            if let Some(place) = place(name) {
-                self.fleet.force(place, Some(word.state.forced()));
+    /// Takes regions for what is said of them from now on. Answers what changes. What was said of regions that
+    /// there are none of is kept: they may come back.
+    pub(super) fn take_up(&mut self, said: Said, regions: &[Watched]) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (place, region) in regions.iter().enumerate() {
+            let word = |said: &Said| said.overrides.get(&region.name).map(|word| word.state);
+            if word(&self.said) != word(&said) {
+                let forced = word(&said).map(OverrideState::forced);
+                changes.extend(self.fleet.force(place, forced));
             }
         }
-        if let Some(freeze) = &self.said.freeze {
-            let out: Vec<usize> = freeze.out.iter().filter_map(place).collect();
-            self.fleet.freeze(Some(&out));
+        let place = |name: &String| regions.iter().position(|region| region.name == *name);
+        match (&self.said.freeze, &said.freeze) {
+            (before, Some(freeze)) if before.as_ref() != Some(freeze) => {
+                let out: Vec<usize> = freeze.out.iter().filter_map(place).collect();
+                self.fleet.freeze(Some(&out));
+            }
+            (Some(_), None) => changes.extend(self.fleet.thaw()),
+            _ => {}
         }
+        self.said = said;
+        changes
     }
 }
 
 impl Monitor {
-    /// The word that holds on a region.
-    ///
-    /// # Errors
-    /// When there is no such region.
-    pub fn said_of(&self, name: &str) -> Result<Option<Override>, Refused> {
-        self.place(name)?;
-        Ok(self.known().said.overrides.get(name).cloned())
-    }
-
     /// Takes a region for what a person says. Blocks on the disk.
     ///
     /// # Errors
-    /// When there is no such region, no healthy one would remain, or it cannot be kept.
-    pub fn set(&self, name: &str, wish: Wish, user: &str) -> Result<Override, Refused> {
+    /// When there is no such region, no healthy one would remain, it is not this person's to say, or it cannot be
+    /// kept.
+    pub fn set(&self, name: &str, wish: Wish, by: &Speaker) -> Result<Override, Refused> {
         let place = self.place(name)?;
         let now = clock::now();
         let word = Override {
             state: wish.state,
             reason: wish.reason,
-            user: user.to_owned(),
+            user: by.user.clone(),
             since: now,
             expires: wish.ttl_ms.map(|ms| now.plus(ms)),
         };
-        let mut known = self.known();
-        if !wish.force && !known.fleet.one_remains_without(place) {
-            let name = name.to_owned();
-            return Err(Refused::LastHealthy { name });
-        }
-        let mut said = known.said.clone();
-        said.overrides.insert(name.to_owned(), word.clone());
-        self.keep(&mut known, said)?;
-        let changes = known.fleet.force(place, Some(word.state.forced()));
-        drop(known);
-        self.told(place, changes, Kind::Override, &word.reason, Some(user));
-        Ok(word)
+        let (kept, reason) = (word.clone(), word.reason.clone());
+        let said = move |said: &mut Said| {
+            let held = said.overrides.get(name).map(|held| held.state);
+            let forbids = [held, Some(wish.state)].contains(&Some(OverrideState::Forbid));
+            if forbids && !by.may_forbid {
+                return Err(Refused::Forbidden);
+            }
+            // What is drained already takes nobody with it, unless it is to serve nobody at all.
+            let no_worse =
+                held.is_some_and(|held| held == wish.state || held == OverrideState::Forbid);
+            if !wish.force && !no_worse && !self.known().fleet.one_remains_without(place) {
+                let name = name.to_owned();
+                return Err(Refused::LastHealthy { name });
+            }
+            said.overrides.insert(name.to_owned(), word);
+            Ok(true)
+        };
+        self.say_of(place, Kind::Override, (&reason, Some(&by.user)), said)?;
+        Ok(kept)
     }
 
     /// Takes that back. Blocks on the disk.
     ///
     /// # Errors
-    /// When there is no such region, or that cannot be kept.
-    pub fn unset(&self, name: &str, user: &str) -> Result<(), Refused> {
+    /// When there is no such region, it is not this person's to take back, or that cannot be kept.
+    pub fn unset(&self, name: &str, by: &Speaker) -> Result<(), Refused> {
         let place = self.place(name)?;
-        self.end(place, Kind::OverrideRemoved, Some(user), |_| true)
+        let said = |said: &mut Said| match said.overrides.remove(name) {
+            Some(held) if held.state == OverrideState::Forbid && !by.may_forbid => {
+                Err(Refused::Forbidden)
+            }
+            held => Ok(held.is_some()),
+        };
+        let why = ("taken back", Some(by.user.as_str()));
+        self.say_of(place, Kind::OverrideRemoved, why, said)
     }
 
     /// Stops all automatic change. Blocks on the disk.
@@ -122,25 +152,21 @@ impl Monitor {
     /// # Errors
     /// When it cannot be kept.
     pub fn set_freeze(&self, reason: &str, user: &str) -> Result<Freeze, Refused> {
-        let mut known = self.known();
-        let out = known.fleet.out();
+        let _turn = self.turn();
+        let out = self.known().fleet.out();
+        let out = out.iter().map(|place| self.regions[*place].name.clone());
         let freeze = Freeze {
             reason: reason.to_owned(),
             user: user.to_owned(),
             since: clock::now(),
-            out: out
-                .iter()
-                .map(|place| self.regions[*place].name.clone())
-                .collect(),
+            out: out.collect(),
         };
-        let said = Said {
-            freeze: Some(freeze.clone()),
-            ..known.said.clone()
-        };
-        self.keep(&mut known, said)?;
-        known.fleet.freeze(Some(&out));
-        drop(known);
-        self.put_word(Kind::Freeze, reason, user);
+        let kept = freeze.clone();
+        let said = self.keep(|said| {
+            said.freeze = Some(kept);
+            Ok(true)
+        })?;
+        self.hold(said, &self.word(Kind::Freeze, reason, user));
         Ok(freeze)
     }
 
@@ -149,113 +175,141 @@ impl Monitor {
     /// # Errors
     /// When that cannot be kept.
     pub fn unset_freeze(&self, user: &str) -> Result<(), Refused> {
-        let mut known = self.known();
-        if known.said.freeze.is_none() {
-            return Ok(());
-        }
-        let said = Said {
-            freeze: None,
-            ..known.said.clone()
-        };
-        self.keep(&mut known, said)?;
-        let changes = known.fleet.thaw();
-        drop(known);
-        self.put_word(Kind::Unfreeze, "automatic change goes on", user);
-        for change in changes {
-            self.say(
-                change,
-                Kind::Health,
-                "seen while automatic change was stopped",
-                None,
-            );
-        }
-        self.tell();
+        let _turn = self.turn();
+        let said = self.keep(|said| Ok(said.freeze.take().is_some()))?;
+        self.hold(
+            said,
+            &self.word(Kind::Unfreeze, "automatic change goes on", user),
+        );
         Ok(())
     }
 
-    /// Ends what was said for a time, for ever.
+    /// Ends what was said for a time, and takes up what another server has said, for ever.
     pub(super) async fn expire(self: Arc<Self>) {
         loop {
             sleep(LOOK).await;
-            let now = clock::now();
-            let over = |word: &Override| word.expires.is_some_and(|end| end <= now);
-            let said = self.known().said.overrides.clone();
-            let ended = said.into_iter().filter(|(_, word)| over(word));
-            for (name, _) in ended {
-                let Ok(place) = self.place(&name) else {
-                    continue;
-                };
-                let this = self.clone();
-                let end = move || {
-                    this.end(place, Kind::OverrideExpired, None, |word| {
-                        word.expires.is_some_and(|end| end <= clock::now())
-                    })
-                };
-                let ended = tokio::task::spawn_blocking(end).await;
-                if let Ok(Err(why)) = ended {
-                    tracing::error!("the override of {name} stays, though its time is over: {why}");
+            let this = self.clone();
+            // Of what goes wrong there nobody could say more than it has said.
+            let _ = tokio::task::spawn_blocking(move || this.look()).await;
+        }
+    }
+
+    fn look(&self) {
+        if self.kept.changed() {
+            let _turn = self.turn();
+            match self.kept.read() {
+                Ok(said) => self.hold(Some(said), &None),
+                Err(why) => tracing::error!("{why}; what was said before stays in force"),
+            }
+        }
+        let said = self.known().said.clone();
+        // Nothing changes by itself then.
+        if said.freeze.is_some() {
+            return;
+        }
+        let over = |word: &Override| word.expires.is_some_and(|end| end <= clock::now());
+        for (name, word) in said.overrides.iter().filter(|(_, word)| over(word)) {
+            let Ok(place) = self.place(name) else {
+                continue;
+            };
+            let end = |said: &mut Said| {
+                let ends = said.overrides.get(name).is_some_and(over);
+                if ends {
+                    said.overrides.remove(name);
                 }
+                Ok(ends)
+            };
+            let ended = self.say_of(place, Kind::OverrideExpired, (&word.reason, None), end);
+            if let Err(why) = ended {
+                tracing::error!("the override of {name} stays, though its time is over: {why}");
             }
         }
     }
 
-    fn end(
+    /// Changes what is said of a region, and puts that on record.
+    fn say_of(
         &self,
         place: usize,
-        kind: Kind,
-        user: Option<&str>,
-        ends: impl Fn(&Override) -> bool,
+        event: Kind,
+        (reason, user): (&str, Option<&str>),
+        change: impl FnOnce(&mut Said) -> Result<bool, Refused>,
     ) -> Result<(), Refused> {
-        let name = &self.regions[place].name;
-        let mut known = self.known();
-        let Some(word) = known.said.overrides.get(name).cloned().filter(ends) else {
-            return Ok(());
+        let _turn = self.turn();
+        let said = self.keep(change)?;
+        let event = Event {
+            event,
+            region: Some(self.regions[place].name.clone()),
+            from: None,
+            to: None,
+            reason: reason.to_owned(),
+            user: user.map(str::to_owned),
         };
-        let mut said = known.said.clone();
-        said.overrides.remove(name);
-        self.keep(&mut known, said)?;
-        let changes = known.fleet.force(place, None);
-        drop(known);
-        self.told(place, changes, kind, &word.reason, user);
+        self.hold(said, &Some(event));
         Ok(())
     }
 
-    /// On disk first: what holds must hold after a restart.
-    fn keep(&self, known: &mut Known, said: Said) -> Result<(), Refused> {
-        self.kept.write(&said).map_err(|why| Refused::NotKept {
-            why: why.to_string(),
-        })?;
-        known.said = said;
-        Ok(())
-    }
-
-    /// Puts a person's word on record, with what it changed.
-    fn told(&self, place: usize, changes: Vec<Change>, kind: Kind, why: &str, user: Option<&str>) {
-        let status = self.statuses()[place];
-        let own = changes.iter().find(|change| change.region == place);
-        let own = own.copied().unwrap_or(Change {
-            region: place,
-            from: status,
-            to: status,
+    /// Keeps a change of what is said: on disk first, as what holds must hold after a restart. Nothing else waits
+    /// for the disk meanwhile. Answers what is said then, where that is another thing.
+    fn keep(
+        &self,
+        change: impl FnOnce(&mut Said) -> Result<bool, Refused>,
+    ) -> Result<Option<Said>, Refused> {
+        let mut refused = None;
+        let kept = self.kept.change(|said| match change(said) {
+            Ok(changed) => changed,
+            Err(why) => {
+                refused = Some(why);
+                false
+            }
         });
-        self.say(own, kind, why, user);
-        for change in changes.into_iter().filter(|change| change.region != place) {
-            self.say(change, Kind::Health, "another region was overridden", None);
+        match (refused, kept) {
+            (Some(why), _) => Err(why),
+            (None, Ok(said)) => Ok(said),
+            (None, Err(why)) => Err(Refused::NotKept { why }),
         }
-        self.tell();
     }
 
-    fn put_word(&self, event: Kind, reason: &str, user: &str) {
-        tracing::warn!("{user}: {event:?}: {reason}");
-        self.put(&Event {
+    /// Goes by what is said from now on, and puts on record what that changes, in the order in which it holds.
+    fn hold(&self, said: Option<Said>, event: &Option<Event>) {
+        let Some(said) = said else {
+            return;
+        };
+        let mut known = self.known();
+        let before = known.fleet.statuses();
+        let changes = known.take_up(said, &self.regions);
+        let after = known.fleet.statuses();
+        let own = event.as_ref().and_then(|event| event.region.as_deref());
+        let own = own.and_then(|name| self.place(name).ok());
+        if let Some(event) = event {
+            let name = |statuses: &[halcyon_core::placement::RegionStatus]| {
+                own.and_then(|place| Some(statuses.get(place)?.name()))
+            };
+            self.put(Event {
+                from: name(&before),
+                to: name(&after),
+                ..event.clone()
+            });
+        }
+        for change in changes
+            .into_iter()
+            .filter(|change| Some(change.region) != own)
+        {
+            self.say(change, "what people say of regions has changed");
+        }
+        drop(known);
+        self.tell();
+        self.events.flush();
+    }
+
+    fn word(&self, event: Kind, reason: &str, user: &str) -> Option<Event> {
+        Some(Event {
             event,
             region: None,
             from: None,
             to: None,
-            reason,
-            user: Some(user),
-        });
-        self.tell();
+            reason: reason.to_owned(),
+            user: Some(user.to_owned()),
+        })
     }
 
     fn place(&self, name: &str) -> Result<usize, Refused> {

@@ -93,6 +93,7 @@ pub(in crate::cli) async fn promote(api: Api, invocation: &Invocation) -> Result
     show::outcome(attached.history.ledger(), invocation)?;
     match (end, cause) {
         (_, Some(Cause::Signal(signal))) => Ok(attached.detached(signal, invocation)),
+        (End::RollbackIncomplete(why), _) => Err(incomplete(&why)),
         (End::RolledBack(why), _) => Err(Failure::new(
             Exit::RolledBack,
             format!("rolled back: {why}"),
@@ -120,12 +121,20 @@ pub(in crate::cli) async fn rollback(
             "nothing to roll back there: blue already serves everybody; recorded all the same",
         );
     }
-    let (_, cause) = attached.until_over(None, None).await?;
+    let (end, cause) = attached.until_over(None, None).await?;
     show::outcome(attached.history.ledger(), invocation)?;
-    Ok(match cause {
-        Some(Cause::Signal(signal)) => attached.detached(signal, invocation),
-        _ => Exit::Done,
-    })
+    match (end, cause) {
+        (_, Some(Cause::Signal(signal))) => Ok(attached.detached(signal, invocation)),
+        (End::RollbackIncomplete(why), _) => Err(incomplete(&why)),
+        _ => Ok(Exit::Done),
+    }
+}
+
+fn incomplete(why: &str) -> Failure {
+    let what = format!("rollback incomplete: {why}");
+    Failure::new(Exit::RollbackIncomplete, what).hint(
+        "Blue has all the weight on record, and the server goes on trying. Mend the hook there.",
+    )
 }
 
 /// Holds the release there.
@@ -223,7 +232,20 @@ impl Attached {
                 let end = end_of(release);
                 return Ok((end, asked.then_some(Cause::Deadline)));
             }
-            if deadline.is_some_and(|at| Instant::now() >= at) && !asked && !away {
+            if !away
+                && release.phase() == Phase::RollbackInProgress
+                && let Some(why) = self.history.stuck()
+            {
+                self.observer.close();
+                return Ok((End::RollbackIncomplete(why.to_owned()), None));
+            }
+            let late = deadline.is_some_and(|at| Instant::now() >= at) && !asked;
+            if late && away {
+                self.observer.warn("the deadline ran out, and there is nobody to tell: the release may go on there");
+                self.observer.close();
+                return Ok((End::Held, Some(Cause::Deadline)));
+            }
+            if late {
                 asked = true;
                 if self.give_up().await? {
                     self.observer.close();
@@ -248,13 +270,13 @@ impl Attached {
             true => ("/api/v1/release/rollback", false),
             false => ("/api/v1/release/pause", true),
         };
-        give(
-            self.history.api(),
-            path,
-            Some(reason("the deadline ran out")),
-        )
-        .await?;
-        Ok(holds)
+        let why = reason("the deadline ran out");
+        match give(self.history.api(), path, Some(why)).await {
+            Ok(_) => Ok(holds),
+            // It has ended in this very moment.
+            Err(failure) if failure.exit == Exit::Refused => Ok(false),
+            Err(failure) => Err(failure),
+        }
     }
 
     fn conclude(&self, (end, cause): Ended, invocation: &Invocation) -> Result<Exit, Failure> {

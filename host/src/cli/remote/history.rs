@@ -15,6 +15,8 @@ pub(in crate::cli) struct History {
     api: Api,
     ledger: Ledger,
     driver: bool,
+    /// Why a rollback there does not come to an end.
+    stuck: Option<String>,
     /// What has been read and not returned: an answer may have been missing after it.
     new: Vec<Entry>,
     /// It has not answered the last time.
@@ -29,6 +31,7 @@ struct Page {
 #[derive(Deserialize)]
 struct Snapshot {
     release: Driven,
+    stuck: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +65,7 @@ impl History {
             api,
             ledger: Ledger::default(),
             driver: false,
+            stuck: None,
             new: Vec::new(),
             away: false,
         };
@@ -77,6 +81,11 @@ impl History {
     /// Where it is from, for people.
     pub(in crate::cli) fn place(&self) -> String {
         self.api.at().to_string()
+    }
+
+    /// Why a rollback there does not come to an end, while it does not.
+    pub(super) fn stuck(&self) -> Option<&str> {
+        self.stuck.as_deref()
     }
 
     /// It has answered.
@@ -123,6 +132,7 @@ impl History {
         }
         let snapshot: Snapshot = self.get("/api/v1/state").await?;
         self.driver = snapshot.release.driver;
+        self.stuck = snapshot.stuck;
         Ok(std::mem::take(&mut self.new))
     }
 
