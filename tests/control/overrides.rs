@@ -417,7 +417,11 @@ fn a_newline_in_a_reason_is_no_second_line_of_the_log() {
     )
     .is(200);
     let begin = std::time::Instant::now();
-    while !control.server.stderr().contains("region event") {
+    while !control
+        .server
+        .stderr()
+        .contains("region us-east: up -> draining by Deployer: x")
+    {
         assert!(begin.elapsed() < std::time::Duration::from_secs(10));
         std::thread::sleep(std::time::Duration::from_millis(10));
     }

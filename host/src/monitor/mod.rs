@@ -14,7 +14,7 @@ use halcyon_core::config::{RegionConfig, Settings};
 use halcyon_core::endpoint::Endpoint;
 use halcyon_core::health::{Change, Condition, Fleet};
 use halcyon_core::placement::RegionStatus;
-use halcyon_core::text::json;
+use halcyon_core::text::printable;
 use halcyon_core::time::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
@@ -272,8 +272,17 @@ impl Monitor {
 
     /// Puts an event on record, in its turn.
     fn put(&self, event: Event) {
-        let said = json(&event);
-        tracing::warn!("region event: {said}");
+        let by = event
+            .user
+            .as_deref()
+            .map_or(String::new(), |user| format!(" by {}", printable(user)));
+        let why = printable(&event.reason);
+        match (&event.region, event.from, event.to) {
+            (Some(name), Some(from), Some(to)) => {
+                tracing::warn!("region {name}: {from} -> {to}{by}: {why}");
+            }
+            _ => tracing::warn!("{:?}{by}: {why}", event.event),
+        }
         self.events.put(event);
     }
 
