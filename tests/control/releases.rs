@@ -242,6 +242,32 @@ fn a_key_given_twice_begins_one_release_and_with_another_body_none() {
 }
 
 #[test]
+fn a_key_of_a_command_that_changed_nothing_is_known_too() {
+    let control = Control::start();
+    control
+        .ask("Deployer", BEGIN, Some(&wish(json!({"timeout_s": 60}))))
+        .is(202);
+    control.until("the canary", |state| {
+        state["release"]["canary_weight"] == 10
+    });
+    let (pause, resume) = ("POST /api/v1/release/pause", "POST /api/v1/release/resume");
+    control.ask("Deployer", pause, None).is(200);
+    let key = [("Idempotency-Key", "p1")];
+    control.ask_with("Deployer", pause, &key, None).is(200);
+    control.ask("Deployer", resume, None).is(200);
+    let again = control.ask_with("Deployer", pause, &key, None).is(200);
+    assert_eq!(
+        again.json()["paused"],
+        Value::Null,
+        "it has had its effect, which was none"
+    );
+    control
+        .ask_with("Deployer", resume, &key, None)
+        .problem(409);
+    control.ask_with("Admin", pause, &key, None).is(200);
+}
+
+#[test]
 fn a_change_that_rests_on_what_is_no_longer_so_is_refused_but_a_rollback_never_is() {
     let control = Control::start();
     control

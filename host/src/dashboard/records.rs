@@ -1,12 +1,13 @@
 //! The journal as every handler sees it: one view for all of them, and where in the file each record stands.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use halcyon_core::ledger::Key;
-use halcyon_core::release::{Command, Context, Event};
+use halcyon_core::ledger::{KEYS_REMEMBERED, Key, Keyed};
+use halcyon_core::release::{Command, Context, Event, Rejection};
 use halcyon_core::role::Actor;
 
 use crate::clock;
@@ -16,6 +17,8 @@ use crate::journal::{Entry, Epochs, Journal, JournalError, LOG_NAME};
 pub(crate) struct Records {
     dir: PathBuf,
     state: Mutex<Option<View>>,
+    /// Commands under a key that were so already, with who gave them, oldest first.
+    idle: Mutex<VecDeque<(String, Keyed)>>,
 }
 
 /// What has been read.
@@ -31,8 +34,8 @@ pub(crate) struct View {
 
 impl Records {
     pub(super) fn of(dir: PathBuf) -> Self {
-        let state = Mutex::default();
-        Self { dir, state }
+        let (state, idle) = (Mutex::default(), Mutex::default());
+        Self { dir, state, idle }
     }
 
     /// Where they are.
@@ -77,6 +80,9 @@ impl Records {
         expected: impl Fn(&View) -> Result<(), JournalError>,
     ) -> Result<Vec<Entry>, JournalError> {
         let mut state = self.state();
+        if let Some(known) = key.and_then(|key| self.recall(key, command, context)) {
+            return known;
+        }
         loop {
             let view = View::refreshed(&mut state, &self.dir)?;
             // A command that is on record under its key has moved the head itself.
@@ -102,11 +108,48 @@ impl Records {
                     if !repeated {
                         view.note(&entries);
                     }
+                    if let Some(key) = key.filter(|_| entries.is_empty()) {
+                        self.remember(key, command, context);
+                    }
                     return Ok(entries);
                 }
                 Err(why) => return Err(why),
             }
         }
+    }
+
+    /// The answer to a command that has been given under this key before and was so already: it has left no record
+    /// to know it by.
+    fn recall(
+        &self,
+        key: &Key,
+        command: &Command,
+        context: &Context<'_>,
+    ) -> Option<Result<Vec<Entry>, JournalError>> {
+        let idle = self.idle();
+        let mut known = idle.iter();
+        let user = &context.actor.user;
+        let (_, known) = known.find(|(by, known)| by == user && known.key == *key)?;
+        Some(match *known == Keyed::new(key, command) {
+            true => Ok(Vec::new()),
+            false => Err(Rejection::NotYet {
+                words: command.words(),
+                why: format!("idempotency key {key} stands for another command, which changed nothing; allowed: a key that is new"),
+            }
+            .into()),
+        })
+    }
+
+    fn remember(&self, key: &Key, command: &Command, context: &Context<'_>) {
+        let mut idle = self.idle();
+        idle.push_back((context.actor.user.clone(), Keyed::new(key, command)));
+        if idle.len() > KEYS_REMEMBERED {
+            idle.pop_front();
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, VecDeque<(String, Keyed)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// At most so many records behind number `after`, each with its line. Blocks on the disk.
