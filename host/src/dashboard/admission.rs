@@ -55,6 +55,12 @@ impl Caller {
         }
     }
 
+    /// The client that asks from there.
+    pub(super) fn client(&self, peer: Option<SocketAddr>) -> Client {
+        let token = self.token.as_ref();
+        Client::of(peer, token.map(|token| token.sha256.clone()))
+    }
+
     /// The user of what is recorded.
     pub(super) fn user(&self) -> String {
         self.actor().user
@@ -104,7 +110,7 @@ pub(super) struct Pace {
 
 /// A client: an address, or a token from an address, as many edges have the same one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Client {
+pub(super) struct Client {
     address: Option<IpAddr>,
     digest: Option<String>,
 }
@@ -134,7 +140,7 @@ impl Pace {
 }
 
 impl Client {
-    fn of(peer: Option<SocketAddr>, digest: Option<String>) -> Self {
+    pub(super) fn of(peer: Option<SocketAddr>, digest: Option<String>) -> Self {
         let address = peer.map(|peer| match peer.ip().to_canonical() {
             // Whoever has one address of a network has all of them (RFC 6177).
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),

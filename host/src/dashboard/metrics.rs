@@ -14,7 +14,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::stream::STREAMS;
 use super::{Dashboard, Inner};
 use crate::health::answers::problem;
 use crate::journal::driver_alive;
@@ -168,7 +167,7 @@ impl Metrics {
         self.look_at_release(inner);
         let epoch = inner.tables.epoch();
         self.epoch.set(i64::try_from(epoch).unwrap_or(i64::MAX));
-        let open = STREAMS.saturating_sub(inner.streams.available_permits());
+        let open = inner.streams.len();
         self.streams.set(i64::try_from(open).unwrap_or(i64::MAX));
         let mut body = String::new();
         text::encode(&mut body, &self.registry)?;

@@ -18,6 +18,7 @@ mod records;
 mod reference;
 mod releases;
 mod routes;
+mod seats;
 mod state;
 mod steering;
 mod stream;
@@ -38,7 +39,7 @@ use halcyon_core::release::{Pools, RegionTarget};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -55,6 +56,7 @@ use crate::signing::TableSigner;
 use crate::tokens::TokenFile;
 use admission::{Pace, Peer};
 use metrics::Metrics;
+use seats::Seats;
 use tables::{Issued, Tables};
 
 pub use reference::api_reference;
@@ -94,7 +96,7 @@ struct Inner {
     verified: tokio::sync::Mutex<Option<(audit::Mark, AuditReport)>>,
     /// Why a rollback does not come to an end, while it does not.
     stuck: Arc<Stuck>,
-    streams: Arc<Semaphore>,
+    streams: Arc<Seats>,
     /// Counts whatever a snapshot may show.
     feed: watch::Sender<u64>,
     ending: watch::Sender<bool>,
@@ -146,7 +148,7 @@ impl Dashboard {
             pace: Pace::default(),
             verified: tokio::sync::Mutex::default(),
             stuck: Arc::default(),
-            streams: Arc::new(Semaphore::new(stream::STREAMS)),
+            streams: Arc::default(),
             feed: watch::Sender::new(0),
             ending: watch::Sender::new(false),
             settings,

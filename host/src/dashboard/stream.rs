@@ -15,17 +15,15 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use halcyon_core::text::json;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::admission::Caller;
+use super::admission::{Caller, Peer};
 use super::answers::{Problem, etag};
 use super::audit::PAGE;
+use super::seats::{OF_A_CLIENT, STREAMS, Seat};
 use super::{Dashboard, Inner};
 use crate::health::answers::problem;
-
-/// The most streams at once.
-pub(super) const STREAMS: usize = 512;
 
 /// How often something is sent where nothing happens, so that nobody between takes the connection for dead.
 const PING: Duration = Duration::from_secs(15);
@@ -69,7 +67,7 @@ struct Listening {
     ping: Instant,
     /// What is to be sent.
     frames: VecDeque<String>,
-    _seat: OwnedSemaphorePermit,
+    _seat: Seat,
 }
 
 /// The events from now on.
@@ -89,10 +87,14 @@ struct Listening {
 pub(super) async fn stream(
     State(dashboard): State<Dashboard>,
     Extension(caller): Extension<Caller>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
 ) -> Response {
-    let Ok(seat) = dashboard.0.streams.clone().try_acquire_owned() else {
-        let detail = format!("{STREAMS} streams are open; allowed: that many");
+    let client = caller.client(peer.0);
+    let Some(seat) = dashboard.0.streams.take(client) else {
+        let detail = format!(
+            "too many streams are open; allowed: {STREAMS}, and {OF_A_CLIENT} of one client"
+        );
         let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, &detail);
         answer
             .headers_mut()
