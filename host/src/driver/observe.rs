@@ -42,6 +42,11 @@ pub trait Observer: Send + Sync {
     /// Something is done about a region.
     fn region(&self, region: &str, doing: Doing);
 
+    /// How a region is, where somebody else does something about it.
+    fn seen(&self, region: &str, state: &str) {
+        let _ = (region, state);
+    }
+
     /// Something a person should know.
     fn warn(&self, text: &str);
 

@@ -204,6 +204,12 @@ impl Observer for Live {
         row.tick();
     }
 
+    fn seen(&self, region: &str, state: &str) {
+        let row = self.row(region, 0);
+        row.set_message(self.painted(format!("{DIM}{}{DIM:#}", prose::short(state))));
+        row.tick();
+    }
+
     fn warn(&self, text: &str) {
         self.print(&format!("{WARN}warning:{WARN:#} {}", prose::short(text)));
     }

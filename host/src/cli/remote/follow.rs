@@ -198,6 +198,13 @@ impl Attached {
         let until =
             until.map(|until| Instant::now() + Duration::from_millis(until.since(clock::now())));
         self.observer.state(release, until);
+        let plan = release.plan().filter(|_| release.under_way());
+        let ours = plan.map(|plan| plan.regions.as_slice()).unwrap_or_default();
+        for seen in self.history.regions() {
+            if ours.iter().any(|region| region.name == seen.name) {
+                self.observer.seen(&seen.name, &seen.state);
+            }
+        }
         Ok(())
     }
 

@@ -17,6 +17,7 @@ pub(in crate::cli) struct History {
     driver: bool,
     /// Why a rollback there does not come to an end.
     stuck: Option<String>,
+    regions: Vec<Seen>,
     /// What has been read and not returned: an answer may have been missing after it.
     new: Vec<Entry>,
     /// It has not answered the last time.
@@ -32,6 +33,14 @@ struct Page {
 struct Snapshot {
     release: Driven,
     stuck: Option<String>,
+    regions: Vec<Seen>,
+}
+
+/// A region as the control plane sees it.
+#[derive(Deserialize)]
+pub(super) struct Seen {
+    pub(super) name: String,
+    pub(super) state: String,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +75,7 @@ impl History {
             ledger: Ledger::default(),
             driver: false,
             stuck: None,
+            regions: Vec::new(),
             new: Vec::new(),
             away: false,
         };
@@ -86,6 +96,11 @@ impl History {
     /// Why a rollback there does not come to an end, while it does not.
     pub(super) fn stuck(&self) -> Option<&str> {
         self.stuck.as_deref()
+    }
+
+    /// How its regions are.
+    pub(super) fn regions(&self) -> &[Seen] {
+        &self.regions
     }
 
     /// It has answered.
@@ -133,6 +148,7 @@ impl History {
         let snapshot: Snapshot = self.get("/api/v1/state").await?;
         self.driver = snapshot.release.driver;
         self.stuck = snapshot.stuck;
+        self.regions = snapshot.regions;
         Ok(std::mem::take(&mut self.new))
     }
 
