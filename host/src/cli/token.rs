@@ -33,7 +33,7 @@ struct NewArgs {
     /// Who it is for: the user of what is recorded
     #[arg(long, value_name = "USER", allow_hyphen_values = true)]
     user: String,
-    /// What it may do: Viewer reads; Edge fetches the table and sends telemetry; Deployer releases and
+    /// What it may do: Viewer reads; Edge fetches the table; Deployer releases and
     /// drains; Admin does everything
     #[arg(long, value_name = "ROLE", allow_hyphen_values = true)]
     role: String,
