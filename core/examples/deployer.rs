@@ -183,6 +183,7 @@ impl Driver {
                             weight,
                             baked_ms: BAKE_MS,
                             rounds: 1,
+                            traffic: None,
                         }],
                         Err(why) => vec![roll_back(&*why)],
                     }
@@ -219,6 +220,7 @@ fn plan() -> Result<Plan, Box<dyn Error>> {
         // With a hook on record, every region has to confirm every change.
         on_step: Some("built in".into()),
         on_step_dir: None,
+        limits: None,
         by_server: false,
         deadline: None,
     })

@@ -83,6 +83,7 @@
 //!     abort_on_err: true,
 //!     on_step: Some("./shift-traffic".into()),
 //!     on_step_dir: None,
+//!     limits: None,
 //!     by_server: false,
 //!     deadline: None,
 //! };
@@ -108,7 +109,7 @@
 //!         Step::Bake { weight, until } => {
 //!             assert_eq!(ledger.release().next_deadline(), Some(until)); // 3
 //!             now = until; // 4: probe every region until then
-//!             vec![Command::PassStep { weight, baked_ms: 60_000, rounds: 60 }]
+//!             vec![Command::PassStep { weight, baked_ms: 60_000, rounds: 60, traffic: None }]
 //!         }
 //!         Step::Finish => vec![Command::FinishPlan],
 //!         Step::CompleteRollback => vec![Command::CompleteRollback],
@@ -140,6 +141,7 @@
 //! | [`ledger`] | the lines of the journal: a hash chain, and the state it adds up to |
 //! | [`table`] | what an edge gets: configuration, release and health as one document with an epoch |
 //! | [`address`] | which addresses a probe may go to |
+//! | [`telemetry`] | what edges count, and how they say it |
 //! | [`breaker`] | when an edge passes over a pool because of what it has seen itself |
 //! | [`tenant`] | which tenant a request is of |
 //! | [`document`] | files a user writes, as a tree that loses nothing |
@@ -171,6 +173,7 @@ pub mod release;
 pub mod role;
 mod sorted;
 pub mod table;
+pub mod telemetry;
 pub mod tenant;
 pub mod text;
 pub mod time;

@@ -44,6 +44,7 @@ pub(crate) fn asked_for(release: &Release, plan: &Plan, well: bool) -> Option<Co
             weight,
             baked_ms: plan.bake_ms,
             rounds: 1,
+            traffic: None,
         },
         Step::Finish => Command::FinishPlan,
         Step::CompleteRollback => Command::CompleteRollback,

@@ -308,6 +308,7 @@ fn plan(weights: &[i64], hook: bool, abort_on_err: bool) -> Plan {
         abort_on_err,
         on_step: hook.then(|| "./shift".into()),
         on_step_dir: None,
+        limits: None,
         by_server: false,
         deadline: None,
     }

@@ -160,6 +160,7 @@ fn command(step: &Value) -> Command {
             weight: serde_json::from_value(read("weight")).unwrap(),
             baked_ms: number("baked_ms"),
             rounds: number("rounds"),
+            traffic: None,
         },
         "fail_step" => Command::FailStep {
             weight: serde_json::from_value(read("weight")).unwrap(),

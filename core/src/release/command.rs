@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde::Serialize;
 
-use super::{Action, Check, Plan, RegionFailure, Weight};
+use super::{Action, Check, Plan, RegionFailure, Traffic, Weight};
 use crate::role::Actor;
 
 /// A wish. People give the first seven; whoever drives a plan gives the others as what they say
@@ -64,6 +64,9 @@ pub enum Command {
         baked_ms: u64,
         /// Probe rounds made.
         rounds: u64,
+        /// The traffic that green has had in it; needed where the plan has limits for that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        traffic: Option<Traffic>,
     },
     /// A step was found wanting, and the plan is to go on.
     FailStep {

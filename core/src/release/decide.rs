@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::evolve::is_recent;
 use super::gates::not_yet;
-use super::{Check, Command, Context, Event, Phase, Plan, Rejection, Release, Weight};
+use super::{Check, Command, Context, Event, Phase, Plan, Rejection, Release, Traffic, Weight};
 use crate::text::{count, message, number};
 use crate::time::Timestamp;
 
@@ -112,8 +112,9 @@ impl Release {
                     weight,
                     baked_ms,
                     rounds,
+                    traffic,
                 },
-            ) => self.pass_step(words, *weight, *baked_ms, *rounds),
+            ) => self.pass_step(words, *weight, (*baked_ms, *rounds), *traffic),
             (
                 Phase::GreenProvisioned | Phase::Canary | Phase::GreenLive,
                 Command::FailStep {
@@ -301,8 +302,8 @@ impl Release {
         &self,
         words: &'static str,
         weight: Weight,
-        baked_ms: u64,
-        rounds: u64,
+        (baked_ms, rounds): (u64, u64),
+        traffic: Option<Traffic>,
     ) -> Result<Vec<Event>, Rejection> {
         self.gate_verdict(words, weight)?;
         let bake_ms = self.plan.as_ref().map_or(0, |plan| plan.bake_ms);
@@ -315,10 +316,12 @@ impl Release {
             let why = message!("no region was probed, and no data is no pass");
             return Err(not_yet(words, why));
         }
+        self.gate_traffic(words, traffic)?;
         Ok(alloc::vec![Event::StepPassed {
             weight,
             baked_ms,
-            rounds
+            rounds,
+            traffic
         }])
     }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-use super::{Phase, Plan, Weight};
+use super::{Phase, Plan, Traffic, Weight};
 use crate::time::Timestamp;
 
 /// A change that every region has to make.
@@ -153,6 +153,9 @@ pub enum Event {
         baked_ms: u64,
         /// Probe rounds.
         rounds: u64,
+        /// The traffic that green has had in it, where the plan has limits for that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        traffic: Option<Traffic>,
     },
     /// A step was found wanting, and the plan goes on.
     StepFailed {

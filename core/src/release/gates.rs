@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use super::{Action, Phase, Rejection, Release, Weight};
+use super::{Action, Phase, Rejection, Release, Traffic, Weight};
 use crate::text::{Message, message};
 
 impl Release {
@@ -126,6 +126,29 @@ impl Release {
             return Err(not_yet(words, message!("no region has a change to make")));
         }
         Ok(())
+    }
+
+    /// Where the plan has limits for green's traffic, there was enough of it, and it kept to them.
+    pub(super) fn gate_traffic(
+        &self,
+        words: &'static str,
+        traffic: Option<Traffic>,
+    ) -> Result<(), Rejection> {
+        // At 0 % nobody is on green.
+        let plan = self.plan.as_ref().filter(|_| self.weight > Weight::ZERO);
+        let limits = plan.and_then(|plan| plan.limits);
+        match (limits, traffic) {
+            (Some(limits), Some(seen)) if limits.hold(&seen) => Ok(()),
+            (Some(_), Some(_)) => Err(not_yet(
+                words,
+                message!("green's traffic does not keep to the plan's limits, or is too little"),
+            )),
+            (Some(_), None) => Err(not_yet(
+                words,
+                message!("the plan has limits for green's traffic, and no data is no pass"),
+            )),
+            (None, _) => Ok(()),
+        }
     }
 
     pub(super) fn target_name(&self) -> &'static str {

@@ -246,6 +246,9 @@ pub struct Plan {
     pub bake_ms: u64,
     /// Whether a failed step rolls back (else it is a warning).
     pub abort_on_err: bool,
+    /// What green's traffic must keep to in every step; then no step passes without traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<super::Limits>,
     /// Command that makes a change in a region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_step: Option<String>,
@@ -305,6 +308,10 @@ impl Plan {
         }
         if wrong {
             return Err("the plan's regions must be at least one, each once".to_string());
+        }
+        // After a breach nothing goes on by itself.
+        if self.limits.is_some() && !self.abort_on_err {
+            return Err("limits for green's traffic need a plan that rolls back".to_string());
         }
         Ok(())
     }

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error};
 
-use super::{Action, Check, Event, Phase, Plan, Pools, RegionFailure, RegionTarget, Weight};
+use super::{
+    Action, Check, Event, Limits, Phase, Plan, Pools, RegionFailure, RegionTarget, Traffic, Weight,
+};
 use crate::document::{Document, Fields, WithoutFractions, add_name, unknown};
 use crate::endpoint::Endpoint;
 use crate::time::Timestamp;
@@ -80,6 +82,9 @@ impl Event {
                 weight: weight(members, "weight"),
                 baked_ms: members.whole("baked_ms"),
                 rounds: members.whole("rounds"),
+                traffic: members
+                    .value_if_any("traffic")
+                    .map(|traffic| Traffic::of(traffic, members)),
             },
             "step_failed" => Event::StepFailed {
                 check: members.one_of("check", &Check::ALL, Check::name)?,
@@ -163,11 +168,43 @@ impl Plan {
             regions,
             bake_ms: members.whole("bake_ms"),
             abort_on_err: members.flag_if_any("abort_on_err"),
+            limits: match members.value_if_any("limits") {
+                Some(limits) => Some(Limits::of(limits, &mut members)?),
+                None => None,
+            },
             on_step: members.string_if_any("on_step"),
             on_step_dir: members.string_if_any("on_step_dir"),
             by_server: members.flag_if_any("by_server"),
             deadline: deadline.and_then(|deadline| members.ok(deadline)),
         })
+    }
+}
+
+impl Limits {
+    /// `None` where a limit is no limit: a plan that has lost one must not go on without it.
+    fn of(value: &Document, whole: &mut Fields<'_, '_>) -> Option<Self> {
+        let mut members = Fields::of(value, "struct Limits", whole.wrong());
+        let errors = members.whole_if_any("max_errors_ppm").map(u32::try_from);
+        let limits = Self {
+            max_errors_ppm: errors.and_then(Result::ok),
+            max_p95_ms: members.whole_if_any("max_p95_ms"),
+        };
+        if limits.is_empty() || errors.is_some_and(|errors| errors.is_err()) {
+            members.note(String::from("limits without a limit"));
+            return None;
+        }
+        Some(limits)
+    }
+}
+
+impl Traffic {
+    fn of(value: &Document, whole: &mut Fields<'_, '_>) -> Self {
+        let mut members = Fields::of(value, "struct Traffic", whole.wrong());
+        Self {
+            requests: members.whole("requests"),
+            errors: members.whole("errors"),
+            slow: members.whole("slow"),
+        }
     }
 }
 

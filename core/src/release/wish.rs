@@ -1,9 +1,10 @@
 //! A release as a client of the control API wishes for it.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Plan, RegionTarget, Weight};
+use super::{Limits, P95_MAX_MS, Plan, RegionTarget, Weight, parse_rate};
 use crate::document::{Document, Members};
 use crate::endpoint::Endpoint;
 use crate::text::{count, message};
@@ -14,13 +15,15 @@ pub const BAKE_MAX_S: u64 = 7 * 86_400;
 /// How long a step bakes where nobody says, in seconds.
 const BAKE_S: u64 = 60;
 
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 8] = [
     "image_blue",
     "image_green",
     "canary_seq",
     "regions",
     "abort_on_err",
     "timeout_s",
+    "max_error_rate",
+    "max_p95_ms",
 ];
 
 /// What `POST /api/v1/releases` takes.
@@ -110,6 +113,12 @@ fn read(
         None => BAKE_S,
         Some(_) => members.whole("timeout_s", 0, BAKE_MAX_S),
     };
+    let limits = read_limits(&mut members);
+    if limits.is_some() && !abort_on_err {
+        members.problem(message!(
+            "has limits and not \"abort_on_err\" = true; allowed: both, as a release that breaks a limit goes back"
+        ));
+    }
     Some(Wish {
         image_blue: image_blue.map(ToString::to_string),
         image_green: image_green?.to_string(),
@@ -120,10 +129,41 @@ fn read(
             abort_on_err,
             on_step: None,
             on_step_dir: None,
+            limits,
             by_server: true,
             deadline: None,
         },
     })
+}
+
+/// What green's traffic must keep to, where the wish says something of it.
+fn read_limits(members: &mut Members<'_, '_>) -> Option<Limits> {
+    let max_errors_ppm = members.get("max_error_rate").and_then(|rate| {
+        let ppm = match rate {
+            Document::Fraction(text) => parse_rate(&decimal(text)).ok(),
+            _ => None,
+        };
+        if ppm.is_none() {
+            let allowed = "more than 0 and less than 1, in steps of 0.000001";
+            members.wrong("max_error_rate", rate, allowed);
+        }
+        ppm
+    });
+    let max_p95_ms = members.get("max_p95_ms");
+    let limits = Limits {
+        max_errors_ppm,
+        max_p95_ms: max_p95_ms.map(|_| members.whole("max_p95_ms", 1, P95_MAX_MS)),
+    };
+    (!limits.is_empty()).then_some(limits)
+}
+
+/// A fraction without an exponent, as some programs write small ones with it.
+fn decimal(text: &str) -> String {
+    let number: Option<f64> = text.parse().ok();
+    match number.filter(|_| text.contains(['e', 'E'])) {
+        Some(number) => format!("{number:.9}"),
+        None => text.to_string(),
+    }
 }
 
 fn read_steps(steps: &[Document], members: &mut Members<'_, '_>) -> Vec<Weight> {
@@ -264,6 +304,42 @@ mod tests {
                 "{other}: {problems:?}"
             );
         }
+    }
+
+    #[test]
+    fn limits_are_read_and_need_a_release_that_goes_back() {
+        let limits = |more: &str| {
+            let json =
+                format!(r#"{{"image_green":"b","canary_seq":[50],"abort_on_err":true{more}}}"#);
+            wish(&json).map(|wish| wish.plan.limits)
+        };
+        assert_eq!(limits(""), Ok(None));
+        let both = limits(r#","max_error_rate":0.01,"max_p95_ms":250"#)
+            .unwrap()
+            .unwrap();
+        assert_eq!(both.max_errors_ppm, Some(10_000));
+        assert_eq!(both.max_p95_ms, Some(250));
+        let small = limits(r#","max_error_rate":1e-05"#).unwrap().unwrap();
+        assert_eq!((small.max_errors_ppm, small.max_p95_ms), (Some(10), None));
+        for (wrong, says) in [
+            (
+                r#","max_error_rate":1"#,
+                "\"max_error_rate\" = 1; allowed: more than 0",
+            ),
+            (
+                r#","max_error_rate":0.0"#,
+                "\"max_error_rate\" = 0; allowed",
+            ),
+            (r#","max_error_rate":"1%""#, "\"max_error_rate\""),
+            (r#","max_error_rate":1e40"#, "\"max_error_rate\""),
+            (r#","max_p95_ms":0"#, "from 1 to 600000"),
+            (r#","max_p95_ms":1,"abort_on_err":false"#, "twice"),
+        ] {
+            let problems = limits(wrong).unwrap_err().join("\n");
+            assert!(problems.contains(says), "{wrong}: {problems}");
+        }
+        let json = r#"{"image_green":"b","canary_seq":[50],"max_p95_ms":9}"#;
+        assert!(wish(json).unwrap_err()[0].contains("not \"abort_on_err\" = true"));
     }
 
     #[test]

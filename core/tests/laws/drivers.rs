@@ -5,7 +5,7 @@ use halcyon_core::release::{Check, Command, Outcome, Phase, Plan, RegionFailure,
 use halcyon_core::role::Actor;
 use proptest::prelude::*;
 
-use crate::world::{World, enter, plans};
+use crate::world::{World, clean, enter, plans};
 
 /// What goes wrong at one point of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -96,6 +96,7 @@ fn drive(world: &mut World, actor: &Actor, plan: &Plan, luck: &[Luck]) -> u32 {
                     weight,
                     baked_ms: plan.bake_ms,
                     rounds: 1,
+                    traffic: clean(Some(plan)),
                 }
             }
             Step::Finish => Command::FinishPlan,

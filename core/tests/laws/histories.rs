@@ -79,7 +79,14 @@ fn check_event(
             weight,
             baked_ms,
             rounds,
+            traffic,
         } => {
+            if let Some(limits) = seen.plan.as_ref().and_then(|plan| plan.limits)
+                && *weight > Weight::ZERO
+            {
+                let traffic = traffic.expect("law 10: no traffic is no pass");
+                assert!(limits.hold(&traffic), "law 10: a pass keeps to the limits");
+            }
             assert_eq!(
                 Some(weight),
                 seen.entered.last(),

@@ -3,8 +3,8 @@
 use halcyon_core::endpoint::Endpoint;
 use halcyon_core::ledger::Ledger;
 use halcyon_core::release::{
-    Action, Check, Command, Context, Event, Fact, Phase, Plan, Pools, RegionFailure, RegionTarget,
-    Rejection, Release, Step, Weight,
+    Action, Check, Command, Context, Event, Fact, LEAST_REQUESTS, Limits, Phase, Plan, Pools,
+    RegionFailure, RegionTarget, Rejection, Release, Step, Traffic, Weight,
 };
 use halcyon_core::role::Actor;
 use halcyon_core::time::Timestamp;
@@ -28,26 +28,55 @@ pub(crate) enum Move {
 pub(crate) fn plans() -> impl Strategy<Value = Plan> {
     let weights = proptest::collection::btree_set(0_u8..=100, 1..5);
     let regions = proptest::sample::subsequence(REGIONS.to_vec(), 1..=3);
-    (weights, regions, 0_u64..3, any::<bool>(), any::<bool>()).prop_map(
-        |(weights, regions, bake, abort_on_err, hook)| Plan {
-            weights: weights.into_iter().map(weight).collect(),
-            regions: regions
-                .into_iter()
-                .map(|name| RegionTarget {
-                    name: name.into(),
-                    url: Endpoint::parse("http://h:1").unwrap(),
-                    named: true,
-                    pools: Pools::default(),
-                })
-                .collect(),
-            bake_ms: bake * 1000,
-            abort_on_err,
-            on_step: hook.then(|| "./shift".into()),
-            on_step_dir: None,
-            by_server: false,
-            deadline: None,
-        },
+    let limits = proptest::option::weighted(0.3, (1_u32..200_000, 1_u64..1000));
+    (
+        weights,
+        regions,
+        0_u64..3,
+        any::<bool>(),
+        any::<bool>(),
+        limits,
     )
+        .prop_map(
+            |(weights, regions, bake, abort_on_err, hook, limits)| Plan {
+                weights: weights.into_iter().map(weight).collect(),
+                regions: regions
+                    .into_iter()
+                    .map(|name| RegionTarget {
+                        name: name.into(),
+                        url: Endpoint::parse("http://h:1").unwrap(),
+                        named: true,
+                        pools: Pools::default(),
+                    })
+                    .collect(),
+                bake_ms: bake * 1000,
+                abort_on_err: abort_on_err || limits.is_some(),
+                on_step: hook.then(|| "./shift".into()),
+                on_step_dir: None,
+                limits: limits.map(|(errors, p95)| Limits {
+                    max_errors_ppm: Some(errors),
+                    max_p95_ms: (p95 % 2 == 0).then_some(p95),
+                }),
+                by_server: false,
+                deadline: None,
+            },
+        )
+}
+
+fn traffic() -> impl Strategy<Value = Traffic> {
+    (0_u64..60, 0_u64..4, 0_u64..4).prop_map(|(requests, errors, slow)| Traffic {
+        requests,
+        errors: errors.min(requests),
+        slow: slow.min(requests),
+    })
+}
+
+/// Traffic that keeps to any limits.
+pub(crate) fn clean(plan: Option<&Plan>) -> Option<Traffic> {
+    plan?.limits.map(|_| Traffic {
+        requests: LEAST_REQUESTS,
+        ..Traffic::default()
+    })
 }
 
 pub(crate) fn commands() -> impl Strategy<Value = Command> {
@@ -78,8 +107,8 @@ pub(crate) fn commands() -> impl Strategy<Value = Command> {
         2 => Just(Command::Resume),
         1 => Just(Command::FinishPlan),
         1 => (region.clone(), action).prop_map(|(region, change)| Command::ConfirmRegion { region, change }),
-        1 => (0_u8..=100, 0_u64..3000, 0_u64..3)
-            .prop_map(|(percent, baked_ms, rounds)| Command::PassStep { weight: weight(percent), baked_ms, rounds }),
+        1 => (0_u8..=100, 0_u64..3000, 0_u64..3, proptest::option::of(traffic()))
+            .prop_map(|(percent, baked_ms, rounds, traffic)| Command::PassStep { weight: weight(percent), baked_ms, rounds, traffic }),
         1 => (0_u8..=100, check, region).prop_map(move |(percent, check, region)| {
             Command::FailStep { weight: weight(percent), check, failures: failures(region) }
         }),
@@ -122,6 +151,7 @@ pub(crate) fn followed(release: &Release) -> Option<Command> {
             weight,
             baked_ms: release.plan().map_or(0, |plan| plan.bake_ms),
             rounds: 1,
+            traffic: clean(release.plan()),
         },
         Step::Finish => Command::FinishPlan,
         Step::CompleteRollback => Command::CompleteRollback,

@@ -197,6 +197,7 @@ fn command(turn: &str, rest: &str, weight: Weight) -> Option<Command> {
             weight,
             baked_ms: percent().unsigned_abs(),
             rounds: 1,
+            traffic: None,
         },
         "fail" => {
             let failures = vec![RegionFailure {
@@ -237,6 +238,7 @@ fn plan(rest: &str) -> Option<Plan> {
         abort_on_err: true,
         on_step: hook.map(Into::into),
         on_step_dir: None,
+        limits: None,
         by_server: false,
         deadline: None,
     })

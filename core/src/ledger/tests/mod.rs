@@ -107,6 +107,7 @@ fn plan() -> Plan {
         abort_on_err: false,
         on_step: Some("./shift".into()),
         on_step_dir: None,
+        limits: None,
         by_server: false,
         deadline: Some(Timestamp(1_759_400_000_000)),
     }
@@ -132,6 +133,7 @@ fn twelve() -> Desk {
             weight: weight(10),
             baked_ms: 1000,
             rounds: 2,
+            traffic: None,
         },
         Command::Pause {
             reason: "lunch \u{1f426}".into(),

@@ -128,6 +128,7 @@ fn pass(percent: i64) -> Command {
         weight: weight(percent),
         baked_ms: 60_000,
         rounds: 3,
+        traffic: None,
     }
 }
 
@@ -165,6 +166,7 @@ fn plan(weights: &[i64]) -> Plan {
         abort_on_err: true,
         on_step: None,
         on_step_dir: None,
+        limits: None,
         by_server: false,
         deadline: None,
     }
@@ -174,6 +176,7 @@ fn with_hook(weights: &[i64]) -> Plan {
     Plan {
         on_step: Some("./shift".into()),
         on_step_dir: None,
+        limits: None,
         by_server: false,
         ..plan(weights)
     }

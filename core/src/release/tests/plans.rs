@@ -65,6 +65,7 @@ fn promote_before_bake_is_refused() {
         weight: weight(50),
         baked_ms: 59_999,
         rounds: 9,
+        traffic: None,
     };
     assert_eq!(
         at.refusal(short),
@@ -74,6 +75,7 @@ fn promote_before_bake_is_refused() {
         weight: weight(50),
         baked_ms: 60_000,
         rounds: 0,
+        traffic: None,
     };
     assert_eq!(
         at.refusal(unprobed),
@@ -97,9 +99,69 @@ fn a_bake_of_no_time_still_needs_one_probe_round() {
         weight: weight(10),
         baked_ms: 0,
         rounds,
+        traffic: None,
     };
     assert!(at.refusal(with(0)).contains("no data is no pass"));
     at.give(with(1)).unwrap();
+}
+
+#[test]
+fn a_plan_with_limits_passes_no_step_without_traffic_that_keeps_to_them() {
+    let limits = Limits {
+        max_errors_ppm: Some(10_000),
+        max_p95_ms: Some(250),
+    };
+    let limited = Plan {
+        limits: Some(limits),
+        ..plan(&[0, 10, 50])
+    };
+    let with = |percent, traffic| match pass(percent) {
+        Command::PassStep {
+            weight,
+            baked_ms,
+            rounds,
+            ..
+        } => Command::PassStep {
+            weight,
+            baked_ms,
+            rounds,
+            traffic,
+        },
+        other => other,
+    };
+    let traffic = |requests, errors, slow| {
+        Some(Traffic {
+            requests,
+            errors,
+            slow,
+        })
+    };
+    // Nobody is on green at 0 %, so there is nothing to see.
+    let mut at = bench().all([
+        provision_with(limited.clone()),
+        start(0),
+        pass(0),
+        increase(10),
+    ]);
+    assert_eq!(
+        at.refusal(with(10, None)),
+        "Cannot pass the step: the plan has limits for green's traffic, and no data is no pass"
+    );
+    for (requests, errors, slow) in [(0, 0, 0), (19, 0, 0), (100, 2, 0), (100, 0, 6)] {
+        let why = at.refusal(with(10, traffic(requests, errors, slow)));
+        assert!(why.contains("does not keep to the plan's limits"), "{why}");
+    }
+    at.give(with(10, traffic(100, 1, 5))).unwrap();
+    at.give(increase(50)).unwrap();
+    assert!(
+        at.refusal(Command::FinishPlan)
+            .contains("step 50% has not passed")
+    );
+    at = at.all([with(50, traffic(20, 0, 1)), Command::FinishPlan]);
+    assert_eq!(at.release.phase(), Phase::GreenLive);
+    // A breach must not be a warning.
+    let why = bench().refusal(provision_with(tolerant(limited)));
+    assert!(why.contains("need a plan that rolls back"), "{why}");
 }
 
 #[test]

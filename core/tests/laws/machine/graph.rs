@@ -190,6 +190,7 @@ fn plan(abort_on_err: bool, hook: bool) -> Plan {
         abort_on_err,
         on_step: hook.then(|| "./shift".into()),
         on_step_dir: None,
+        limits: None,
         by_server: false,
         deadline: None,
     }
@@ -270,6 +271,7 @@ pub(super) fn commands() -> &'static [Command] {
                     weight: step,
                     baked_ms,
                     rounds,
+                    traffic: None,
                 });
             }
             for check in [Check::Smoke, Check::Hook, Check::Bake] {

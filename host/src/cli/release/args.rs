@@ -147,6 +147,7 @@ impl Wish {
             abort_on_err: args.abort_on_err,
             on_step: args.on_step.clone().filter(|command| !command.is_empty()),
             on_step_dir: args.on_step.as_ref().and_then(|_| working_directory()),
+            limits: None,
             by_server: false,
             deadline: deadline.map(|patience| {
                 clock::now().plus(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX))

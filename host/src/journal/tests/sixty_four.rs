@@ -25,6 +25,7 @@ fn plan() -> Plan {
         abort_on_err: false,
         on_step: Some("./shift \"$HALCYON_REGION\" \\ \u{1f426}".into()),
         on_step_dir: Some("/srv/\u{2028}\n".into()),
+        limits: None,
         by_server: false,
         deadline: Some(NOON),
     }
@@ -52,6 +53,7 @@ fn followed(release: &Release) -> Option<Command> {
             weight,
             baked_ms: 1000,
             rounds: 3,
+            traffic: None,
         },
         Step::Finish => Command::FinishPlan,
         Step::CompleteRollback => Command::CompleteRollback,
