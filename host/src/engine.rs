@@ -18,6 +18,7 @@ use crate::dashboard::Records;
 use crate::driver::{Doing, Driver, End, HOOK_TIMEOUT, Hold, Hooks, Observer, World};
 use crate::journal::{DriverLock, Entry, Journal, JournalError};
 use crate::net::Client;
+use crate::traffic::Traffic;
 
 /// How long nothing is looked at where nothing is told.
 const LOOK: Duration = Duration::from_secs(1);
@@ -52,6 +53,8 @@ pub(crate) struct Engine {
     pub(crate) changes: watch::Receiver<u64>,
     /// Says why a rollback does not come to an end.
     pub(crate) stuck: Arc<Stuck>,
+    /// What edges have counted.
+    pub(crate) traffic: Arc<Traffic>,
     /// Whether to leave things as they are.
     pub(crate) hold: watch::Receiver<Hold>,
 }
@@ -249,6 +252,7 @@ impl Engine {
                 probe_timeout: Duration::from_millis(settings.probe_timeout_ms),
                 hook_timeout: HOOK_TIMEOUT,
                 hooks: Hooks::new(dir),
+                judge: Some(self.traffic.clone()),
             },
             journal,
             observer: Arc::new(Logged),

@@ -14,3 +14,4 @@ pub mod net;
 mod replace;
 pub mod signing;
 pub mod tokens;
+mod traffic;

@@ -54,7 +54,7 @@ impl TokenRole {
         match ability {
             Ability::Read => self != TokenRole::Edge,
             Ability::Table => true,
-            Ability::Telemetry => matches!(self, TokenRole::Edge | TokenRole::Admin),
+            Ability::Telemetry => self == TokenRole::Edge,
             Ability::Release | Ability::Drain => {
                 matches!(self, TokenRole::Deployer | TokenRole::Admin)
             }

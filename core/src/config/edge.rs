@@ -45,6 +45,10 @@ pub struct EdgeSettings {
     pub token: Option<String>,
     /// `EDGE_STATE_DIR`: the directory in which the last good table is kept over a restart.
     pub state_dir: Option<String>,
+    /// `EDGE_TELEMETRY`: where what is counted goes; `None` where it goes nowhere.
+    pub telemetry: Option<Endpoint>,
+    /// `EDGE_TELEMETRY_MS`: milliseconds between two reports, 100 to 60,000.
+    pub telemetry_ms: u64,
     /// Milliseconds between two looks at the table, 100 to 3,600,000.
     pub refresh_ms: u64,
     /// Milliseconds an answer with a table may take, 10 to 25,000.
@@ -79,6 +83,7 @@ impl EdgeSettings {
         let table_timeout_ms = milliseconds("TABLE_TIMEOUT_MS", 5_000, 10, 25_000);
         let upstream_timeout_ms = milliseconds("UPSTREAM_TIMEOUT_MS", 10_000, 10, 600_000);
         let upstream_idle_ms = milliseconds("UPSTREAM_IDLE_MS", 75_000, 10, 3_600_000);
+        let telemetry_ms = milliseconds("EDGE_TELEMETRY_MS", 10_000, 100, 60_000);
         let settings = Self {
             bind: read_ip(lookup, "EDGE_BIND", problems),
             port: read_port(lookup, "EDGE_PORT", 8000, problems),
@@ -89,6 +94,8 @@ impl EdgeSettings {
             keys: read_keys(lookup, problems),
             token: read_token(lookup, problems),
             state_dir: value(lookup, "EDGE_STATE_DIR"),
+            telemetry: read_telemetry(lookup, problems),
+            telemetry_ms,
             refresh_ms,
             table_timeout_ms,
             upstream_timeout_ms,
@@ -120,6 +127,27 @@ fn read_table(lookup: Lookup<'_>, problems: &mut Problems) -> Option<TableSource
         return None;
     }
     Some(TableSource::File(text))
+}
+
+/// The path at which a control plane has its table, and the one beside it for what edges count.
+const TABLE_PATH: &str = "/api/v1/table";
+const TELEMETRY_PATH: &str = "/api/v1/telemetry";
+
+/// Without a word, to the control plane that the table is from.
+fn read_telemetry(lookup: Lookup<'_>, problems: &mut Problems) -> Option<Endpoint> {
+    let Some(text) = value(lookup, "EDGE_TELEMETRY") else {
+        let table = value(lookup, "EDGE_TABLE")?;
+        let beside = table.strip_suffix(TABLE_PATH)?;
+        return Endpoint::parse_http(&format!("{beside}{TELEMETRY_PATH}")).ok();
+    };
+    if text.eq_ignore_ascii_case("off") {
+        return None;
+    }
+    let found = Endpoint::parse_http(&text);
+    let found = found.map_err(|why| {
+        problems.error("EDGE_TELEMETRY", format_args!("{why}; or off"));
+    });
+    found.ok()
 }
 
 pub(super) fn read_tenant_from(lookup: Lookup<'_>, problems: &mut Problems) -> TenantFrom {

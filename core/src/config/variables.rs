@@ -219,7 +219,17 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "TABLE_TOKEN",
         "none",
-        "bearer token an edge sends to the table's address, and nowhere else",
+        "bearer token an edge sends to the table's address and to that of EDGE_TELEMETRY, and nowhere else",
+    ),
+    variable(
+        "EDGE_TELEMETRY",
+        "beside the table",
+        "http(s) address that the embedded edge sends what it has counted to, or off; unset it is the control plane whose /api/v1/table is EDGE_TABLE, and nobody where the table is from elsewhere",
+    ),
+    variable(
+        "EDGE_TELEMETRY_MS",
+        "10000",
+        "how often it does, give or take a fifth, 100 to 60000 ms",
     ),
     variable(
         "TABLE_REFRESH_MS",

@@ -13,6 +13,7 @@ use crate::placement::{
     Placement, RegionStatus, ReleaseView, ResidencyUnavailable, Router, SlotRule,
 };
 use crate::release::{Phase, Weight};
+use crate::telemetry::cohort;
 use crate::text::{message, number};
 use crate::time::Timestamp;
 
@@ -232,6 +233,22 @@ impl Table {
             Some(until) if now > until => &self.run_out,
             _ => &self.slots,
         }
+    }
+
+    /// The tenant's cohort at `now`, 1 to 100, where a release draws them: the smallest weight in percent at
+    /// which it is green. `None` where none does, and for a tenant whose slot a rule gives.
+    pub fn cohort(&self, tenant: TenantId<'_>, now: Timestamp) -> Option<u8> {
+        let slots = self.slots(now);
+        let rules = &self.router.rules().slots;
+        let ruled = !rules.is_empty() && rules.find(tenant).is_some();
+        let draws = slots.rules_apply() && !ruled;
+        draws.then(|| cohort(slots, self.router.hash(tenant)))
+    }
+
+    /// The release of the table, and the share of green in percent that it gives.
+    pub fn release(&self) -> Option<(&str, Weight)> {
+        let release = self.release.as_ref()?;
+        Some((&release.id, release.weight))
     }
 
     /// Where the tenant goes at `now`.

@@ -116,8 +116,11 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
         let health_at = health_port.local_addr().map_err(&no_address)?;
         announce(at, health_at, settings.log_format, &problems.warnings);
         let drain = Duration::from_millis(settings.drain_ms);
-        let bringing = tokio::spawn(bringer.run());
         let waits = stop.clone();
+        // What was counted while the last requests ended is told too.
+        let (ended, ends) = tokio::sync::oneshot::channel::<()>();
+        let ends = async move { drop(ends.await) };
+        let bringing = tokio::spawn(bringer.run(ends));
         let serving = async {
             let listener = edge_port.listen(&edge, waits.clone()).await;
             let listener = listener
@@ -133,13 +136,17 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
             Ok(())
         };
         let served = tokio::try_join!(serving, health);
-        bringing.abort();
+        drop(ended);
+        let _ = tokio::time::timeout(LAST_WORDS, bringing).await;
         served.map(|_| Exit::Done)
     });
     // A name that is still being resolved must not hold up the end.
     runtime.shutdown_background();
     served
 }
+
+/// How long an edge that has ended may take to tell what it has counted.
+const LAST_WORDS: Duration = Duration::from_millis(1_200);
 
 /// Where the edge listens.
 enum Port {

@@ -85,10 +85,16 @@ fn what(record: &Record) -> String {
             weight,
             baked_ms,
             rounds,
+            traffic,
         } => {
+            let seen = traffic.map(|seen| {
+                let (requests, errors) = (seen.requests, seen.errors);
+                format!(", {errors} of {requests} requests on green failed")
+            });
             format!(
-                "{GOOD}passed{GOOD:#} at {weight} %: {rounds} probe round(s) in {}",
-                seconds(*baked_ms)
+                "{GOOD}passed{GOOD:#} at {weight} %: {rounds} probe round(s) in {}{}",
+                seconds(*baked_ms),
+                seen.unwrap_or_default()
             )
         }
         Event::StepFailed {

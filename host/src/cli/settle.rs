@@ -31,6 +31,7 @@ pub(super) fn driver(
             probe_timeout: Duration::from_millis(settings.probe_timeout_ms),
             hook_timeout,
             hooks,
+            judge: None,
         },
         observer,
         deadline: None,

@@ -23,12 +23,13 @@ mod state;
 mod steering;
 mod stream;
 mod tables;
+mod telemetry;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
@@ -54,6 +55,7 @@ use crate::net::server::{
 };
 use crate::signing::TableSigner;
 use crate::tokens::TokenFile;
+use crate::traffic::Traffic;
 use admission::{Pace, Peer};
 use metrics::Metrics;
 use seats::Seats;
@@ -72,6 +74,9 @@ const LEAVING: Duration = Duration::from_millis(1_500);
 
 /// How often it is looked whether another process has appended to the journal.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// How often it is told at most that edges have counted more.
+const COUNTED: Duration = Duration::from_secs(2);
 
 /// What the dashboard answers from. Clones are the same one.
 #[derive(Clone)]
@@ -97,6 +102,8 @@ struct Inner {
     /// Why a rollback does not come to an end, while it does not.
     stuck: Arc<Stuck>,
     streams: Arc<Seats>,
+    /// What edges have counted.
+    traffic: Arc<Traffic>,
     /// Counts whatever a snapshot may show.
     feed: watch::Sender<u64>,
     ending: watch::Sender<bool>,
@@ -128,6 +135,8 @@ impl Dashboard {
         let monitor = config.map(|config| Monitor::new(&settings, config, client.clone()));
         let monitor = monitor.transpose();
         let monitor = monitor.map_err(|why| vec![format!("HALCYON_STORE: {why}")])?;
+        let names = config.map(|config| config.regions.iter().map(ToString::to_string).collect());
+        let names: Vec<String> = names.unwrap_or_default();
         let hook = environment.variable("STEP_HOOK");
         let hook = hook.filter(|hook| !hook.is_empty());
         if let Some(hook) = &hook
@@ -149,6 +158,7 @@ impl Dashboard {
             verified: tokio::sync::Mutex::default(),
             stuck: Arc::default(),
             streams: Arc::default(),
+            traffic: Arc::new(Traffic::of(names)),
             feed: watch::Sender::new(0),
             ending: watch::Sender::new(false),
             settings,
@@ -227,6 +237,7 @@ impl Dashboard {
             client: self.0.client.clone()?.guarded(networks),
             changes: self.0.feed.subscribe(),
             stuck: self.0.stuck.clone(),
+            traffic: self.0.traffic.clone(),
             hold,
         })
     }
@@ -237,6 +248,7 @@ impl Dashboard {
         let monitor = self.0.monitor.as_ref();
         let mut changes = monitor.map(|monitor| monitor.changes());
         let mut seen = None;
+        let mut counted = (self.0.traffic.sizes(Instant::now()).version, Instant::now());
         loop {
             let wanted = self.wanted_hold();
             hold.send_if_modified(|hold| {
@@ -254,6 +266,11 @@ impl Dashboard {
                 () = sleep(LOOK) => {
                     let now = std::fs::metadata(&log).map(|found| found.len()).ok();
                     if std::mem::replace(&mut seen, now) != now {
+                        self.0.feed_changed();
+                    }
+                    let version = self.0.traffic.sizes(Instant::now()).version;
+                    if version != counted.0 && counted.1.elapsed() >= COUNTED {
+                        counted = (version, Instant::now());
                         self.0.feed_changed();
                     }
                 }

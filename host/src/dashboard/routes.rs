@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 
 use super::admission::{self, Admission};
 use super::answers::{Problem, tagged};
-use super::{Dashboard, audit, metrics, overrides, placement, releases, state, stream};
+use super::{Dashboard, audit, metrics, overrides, placement, releases, state, stream, telemetry};
 use crate::health::answers::{method_not_allowed, problem};
 
 /// What the description says of the whole.
@@ -151,8 +151,10 @@ fn api(dashboard: &Dashboard) -> OpenApiRouter<Dashboard> {
         .routes(routes!(audit::region_events))
         .routes(routes!(stream::stream))
         .routes(routes!(metrics::metrics))
-        .routes(routes!(releases::shown));
+        .routes(routes!(releases::shown))
+        .routes(routes!(telemetry::series));
     let tables = OpenApiRouter::new().routes(routes!(placement::table));
+    let counted = OpenApiRouter::new().routes(routes!(telemetry::take));
     let overrides = OpenApiRouter::new().routes(routes!(overrides::set, overrides::unset));
     let freeze = OpenApiRouter::new().routes(routes!(overrides::freeze, overrides::unfreeze));
     let releases = OpenApiRouter::new()
@@ -164,6 +166,7 @@ fn api(dashboard: &Dashboard) -> OpenApiRouter<Dashboard> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(behind(Ability::Read, reads))
         .merge(behind(Ability::Table, tables))
+        .merge(behind(Ability::Telemetry, counted))
         .merge(behind(Ability::Drain, overrides))
         .merge(behind(Ability::Freeze, freeze))
         .merge(behind(Ability::Release, releases))

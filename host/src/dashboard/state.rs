@@ -1,5 +1,7 @@
 //! The snapshot: how everything is now.
 
+use std::time::Instant;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -7,6 +9,7 @@ use halcyon_core::config::FailoverPolicy;
 use halcyon_core::health::Condition;
 use halcyon_core::ledger::StatusReport;
 use halcyon_core::placement::RegionStatus;
+use halcyon_core::telemetry::Tally;
 use halcyon_core::text::{json, printable};
 use serde::Serialize;
 
@@ -15,6 +18,7 @@ use super::{Dashboard, Inner};
 use crate::health::answers::problem;
 use crate::journal::driver_alive;
 use crate::monitor::{Freeze, Override, RegionNow};
+use crate::traffic::{Figures, Shown};
 
 /// How everything is.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -42,6 +46,11 @@ pub(super) struct Snapshot {
     /// The release under way, else the last one, as `halcyon status` says it.
     #[schema(value_type = Object)]
     release: StatusReport,
+    /// Edges that have reported within the last minute.
+    edges: usize,
+    /// What edges have counted in the step in force, and what the release's limits say of it; `null` where
+    /// none is.
+    traffic: Option<Shown>,
     /// Why a rollback does not come to an end, while it does not: a person is needed.
     stuck: Option<String>,
     /// What is wrong with the configuration.
@@ -84,6 +93,8 @@ struct Region {
     /// A person's word, which outranks its probes.
     #[serde(rename = "override")]
     said: Option<Override>,
+    /// What edges have counted within the last minute; `null` where they have told nothing.
+    traffic: Option<Figures>,
 }
 
 /// A region that nobody asks: of it nothing is known.
@@ -100,9 +111,13 @@ impl Inner {
         let driver = driver_alive(self.records.dir());
         let read = self.records.look(|view| {
             let ledger = view.journal().ledger();
-            (ledger.revision(), ledger.status(driver))
+            let step = ledger.release();
+            let id = step.id().filter(|_| step.under_way());
+            let limits = step.plan().and_then(|plan| plan.limits);
+            let traffic = id.and_then(|id| self.traffic.shown(id, step.weight(), limits.as_ref()));
+            (ledger.revision(), ledger.status(driver), traffic)
         });
-        let (revision, release) = read.map_err(|why| why.to_string())?;
+        let (revision, release, traffic) = read.map_err(|why| why.to_string())?;
         let settings = &self.settings;
         let (errors, warnings) = match &self.placement {
             Ok(placed) => (Vec::new(), placed.warnings.clone()),
@@ -125,6 +140,8 @@ impl Inner {
             blind: monitor.is_some_and(|monitor| monitor.is_blind()),
             freeze: monitor.and_then(|monitor| monitor.freeze()),
             stuck: self.stuck.why(),
+            edges: self.traffic.sizes(Instant::now()).edges,
+            traffic,
             release,
             errors: printed(errors),
             warnings: printed(warnings),
@@ -148,17 +165,21 @@ impl Inner {
         let config = &placement.config;
         let here = self.settings.region.as_ref();
         let all = config.regions.iter().zip(&config.weights);
-        let region = |((name, weight), now): ((&_, &u16), RegionNow)| Region {
-            primary: config.primary.as_ref() == Some(name),
-            here: here == Some(name),
-            weight: *weight,
-            status: RegionStatus::name(now.status),
-            state: words(now.condition),
-            probed: words(now.probed),
-            said: now.said,
-            name: ToString::to_string(name),
-        };
-        all.zip(monitor.regions()).map(region).collect()
+        let traffic = self.traffic.now(Instant::now());
+        let region =
+            |(((name, weight), now), traffic): (((&_, &u16), RegionNow), &Option<Tally>)| Region {
+                primary: config.primary.as_ref() == Some(name),
+                here: here == Some(name),
+                weight: *weight,
+                status: RegionStatus::name(now.status),
+                state: words(now.condition),
+                probed: words(now.probed),
+                said: now.said,
+                traffic: traffic.as_ref().map(Figures::of),
+                name: ToString::to_string(name),
+            };
+        let all = all.zip(monitor.regions()).zip(&traffic);
+        all.map(region).collect()
     }
 }
 

@@ -71,6 +71,7 @@ impl Driver {
                 baked_ms,
                 rounds,
                 failures,
+                traffic,
             } if failures.is_empty() => {
                 self.append_while(
                     task,
@@ -78,6 +79,7 @@ impl Driver {
                         weight,
                         baked_ms,
                         rounds,
+                        traffic,
                     },
                 )?;
             }

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use halcyon_core::endpoint::Endpoint;
-use halcyon_core::release::{Pool, RegionFailure, RegionTarget};
+use halcyon_core::release::{Judgement, Pool, RegionFailure, RegionTarget, Traffic};
 
+use super::task::Limited;
 use super::{Doing, Observer, World};
 
 /// How often the smoke test tries a region.
@@ -109,20 +110,26 @@ pub(super) struct Baked {
     pub(super) lasted: Duration,
     pub(super) rounds: u64,
     pub(super) failures: Vec<RegionFailure>,
+    /// What green's traffic was, where it was judged and is good.
+    pub(super) traffic: Option<Traffic>,
 }
 
 /// Probes every region, round by round, until `bake` is over and the last round settles every region:
 /// ready, or failed three times in a row. With `stop_on_failure` the first failed region ends it.
+///
+/// Where traffic is `limited`, that ends it too as soon as it is proved bad, and nothing else does before it is
+/// good: without data it goes on for as long as nobody ends it.
 pub(super) async fn bake(
     world: &World,
     observer: &dyn Observer,
     regions: &[RegionTarget],
     bake: Duration,
-    stop_on_failure: bool,
+    (stop_on_failure, limited): (bool, Option<&Limited>),
 ) -> Baked {
     let begin = Instant::now();
     let mut in_a_row = vec![0_u32; regions.len()];
     let mut failures: Vec<RegionFailure> = Vec::new();
+    let mut waits = false;
     for rounds in 1.. {
         let round_begins = Instant::now();
         let results = join_all(regions.iter().map(|region| ask(world, region, &region.url))).await;
@@ -146,13 +153,28 @@ pub(super) async fn bake(
                 });
             }
         }
-        let settled = in_a_row.iter().all(|count| *count == 0 || *count >= FALL);
+        let judged = limited.map(|limited| limited.judge(world));
+        let mut traffic = None;
+        let mut open = false;
+        match judged {
+            None => {}
+            Some(Judgement::Good(seen)) => traffic = Some(seen),
+            Some(Judgement::Bad(found)) => failures.extend(found),
+            Some(Judgement::Inconclusive(why)) => {
+                open = true;
+                if begin.elapsed() >= bake && !std::mem::replace(&mut waits, true) {
+                    observer.warn(&format!("the step has baked and waits for traffic: {why}"));
+                }
+            }
+        }
+        let settled = !open && in_a_row.iter().all(|count| *count == 0 || *count >= FALL);
         let over = begin.elapsed() >= bake && settled;
         if over || (stop_on_failure && !failures.is_empty()) {
             return Baked {
                 lasted: begin.elapsed(),
                 rounds,
                 failures,
+                traffic,
             };
         }
         let next = (round_begins + world.probe_interval).min((begin + bake).max(Instant::now()));

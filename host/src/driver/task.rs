@@ -1,8 +1,11 @@
 //! One thing to make true in the world, detached from the state that asked for it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use halcyon_core::release::{Action, Pool, RegionFailure, RegionTarget, Release, Step, Weight};
+use halcyon_core::release::{
+    Action, Judgement, Limits, Pool, RegionFailure, RegionTarget, Release, Step, Traffic, Weight,
+};
 use tokio::sync::watch;
 
 use super::{Hooks, Observer, hook, probe};
@@ -22,6 +25,45 @@ pub struct World {
     pub hook_timeout: Duration,
     /// What keeps hooks of two drivers apart.
     pub hooks: Hooks,
+    /// What knows green's traffic; `None` where no edge reports to this process.
+    pub judge: Option<Arc<dyn Judge>>,
+}
+
+/// Knows what edges have counted.
+pub trait Judge: Send + Sync {
+    /// What green's traffic says of a step of a release, by the plan's limits.
+    fn judge(&self, release_id: &str, weight: Weight, limits: &Limits) -> Judgement;
+}
+
+/// What green's traffic is judged by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Limited {
+    pub(super) release_id: String,
+    pub(super) weight: Weight,
+    pub(super) limits: Limits,
+}
+
+impl Limited {
+    /// Where the plan has limits, and somebody is on green.
+    fn of(release: &Release, weight: Weight) -> Option<Self> {
+        let limits = release.plan()?.limits.filter(|_| weight > Weight::ZERO)?;
+        Some(Self {
+            release_id: release.id().unwrap_or_default().to_owned(),
+            weight,
+            limits,
+        })
+    }
+
+    pub(super) fn judge(&self, world: &World) -> Judgement {
+        match &world.judge {
+            Some(judge) => judge.judge(&self.release_id, self.weight, &self.limits),
+            None => {
+                let why =
+                    "no edge reports here; the control plane that began it hears of its traffic";
+                Judgement::Inconclusive(why.into())
+            }
+        }
+    }
 }
 
 /// What has to be done now, with everything that takes.
@@ -50,6 +92,7 @@ pub(super) enum Task {
         until: halcyon_core::time::Timestamp,
         regions: Vec<RegionTarget>,
         stop_on_failure: bool,
+        limited: Option<Limited>,
     },
     Finish,
     CompleteRollback,
@@ -74,6 +117,7 @@ pub(super) enum Report {
         baked_ms: u64,
         rounds: u64,
         failures: Vec<RegionFailure>,
+        traffic: Option<Traffic>,
     },
     Finish,
     CompleteRollback,
@@ -110,6 +154,7 @@ impl Task {
                 bake_ms: release.plan().map_or(0, |plan| plan.bake_ms),
                 regions: regions(),
                 stop_on_failure: release.plan().is_some_and(|plan| plan.abort_on_err),
+                limited: Limited::of(release, weight),
             },
             Step::Finish => Task::Finish,
             Step::CompleteRollback => Task::CompleteRollback,
@@ -184,15 +229,17 @@ impl Task {
                 bake_ms,
                 regions,
                 stop_on_failure,
+                limited,
                 ..
             } => {
                 let bake = Duration::from_millis(*bake_ms);
                 tokio::select! {
-                    baked = probe::bake(world, observer, regions, bake, *stop_on_failure) => Report::Baked {
+                    baked = probe::bake(world, observer, regions, bake, (*stop_on_failure, limited.as_ref())) => Report::Baked {
                         weight: *weight,
                         baked_ms: u64::try_from(baked.lasted.as_millis()).unwrap_or(u64::MAX),
                         rounds: baked.rounds,
                         failures: baked.failures,
+                        traffic: baked.traffic,
                     },
                     () = stopped(cancelled) => Report::Cancelled,
                 }

@@ -169,9 +169,10 @@ impl Edge {
         let upload = request.body().progress();
         let begun = Instant::now();
         let answer = self.send(way, request, again).await;
+        let took = begun.elapsed();
+        let status = answer.as_ref().ok().map(Response::status);
         if let Some(metrics) = way.metrics {
-            let status = answer.as_ref().ok().map(Response::status);
-            metrics.count(status, begun.elapsed());
+            metrics.count(status, took);
         }
         let outcome = match &answer {
             Ok(answer) if !GONE.contains(&answer.status()) => Outcome::Answered,
@@ -179,7 +180,11 @@ impl Edge {
             Err(_) if upload.is_some_and(|upload| upload.broken()) => return answer,
             _ => Outcome::Failed,
         };
-        self.breaker.record(held, way, outcome, begun.elapsed());
+        if let Some(counts) = &held.counts {
+            let failed = status.is_none_or(|status| status.is_server_error());
+            counts.count((way.place, way.pool), way.cohort, failed, took);
+        }
+        self.breaker.record(held, way, outcome, took);
         answer
     }
 

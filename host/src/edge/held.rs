@@ -12,11 +12,14 @@ use halcyon_core::time::Timestamp;
 
 use super::metrics::{Metrics, PoolMetrics};
 use super::pool::Upstream;
+use super::telemetry::{Counts, Telemetry};
 
 /// A table, and the connections to its upstreams.
 pub(super) struct Held {
     pub(super) table: Table,
     regions: Vec<Region>,
+    /// What counts under it, where a control plane wants to know.
+    pub(super) counts: Option<Arc<Counts>>,
 }
 
 struct Region {
@@ -37,6 +40,8 @@ pub(super) struct Way<'h> {
     pub(super) header: &'h HeaderValue,
     pub(super) slot: &'static str,
     pub(super) reason: &'static str,
+    /// The tenant's cohort, where it is counted.
+    pub(super) cohort: Option<u8>,
     pub(super) metrics: Option<&'h PoolMetrics>,
     /// `None` where the table does not say where that is.
     pub(super) upstream: Option<&'h Arc<Upstream>>,
@@ -49,6 +54,7 @@ impl Held {
         before: Option<&Held>,
         tls: &Arc<rustls::ClientConfig>,
         metrics: &Metrics,
+        telemetry: Option<&Telemetry>,
     ) -> Self {
         let known = before.iter().flat_map(|held| held.upstreams());
         let mut known: HashMap<String, Arc<Upstream>> = known.collect();
@@ -72,6 +78,7 @@ impl Held {
         });
         let this = Self {
             regions: regions.collect(),
+            counts: telemetry.map(|telemetry| telemetry.of(&table)),
             table,
         };
         // A pool that a new table has elsewhere is another one.
@@ -109,7 +116,9 @@ impl Held {
     ) -> Result<Way<'_>, ResidencyUnavailable> {
         let slots = self.table.slots(now);
         let found = self.table.router().decide(tenant, health, slots)?;
-        Ok(self.by(&found))
+        let counted = self.counts.is_some();
+        let cohort = counted.then(|| self.table.cohort(tenant, now)).flatten();
+        Ok(self.by(&found, cohort))
     }
 
     /// The upstreams of all regions' blue or green pools, in the regions' order.
@@ -121,7 +130,7 @@ impl Held {
         pools.map(|upstream| upstream?.as_ref())
     }
 
-    fn by(&self, found: &Decision) -> Way<'_> {
+    fn by(&self, found: &Decision, cohort: Option<u8>) -> Way<'_> {
         static NOWHERE: HeaderValue = HeaderValue::from_static("unknown");
         let region = self.regions.get(found.region);
         let pool = match found.slot {
@@ -135,6 +144,7 @@ impl Held {
             header: region.map_or(&NOWHERE, |region| &region.header),
             slot: found.slot.name(),
             reason: found.reason.name(),
+            cohort,
             metrics: region.map(|region| &region.metrics[pool]),
             upstream: region.and_then(|region| region.pools[pool].as_ref()),
         }

@@ -46,6 +46,8 @@ pub(super) struct Metrics {
     pub(super) second_tries: Counter,
     pub(super) epoch: Gauge,
     pub(super) tables_refused: Counter,
+    pub(super) telemetry_waiting: Gauge,
+    pub(super) telemetry_dropped: Counter,
 }
 
 impl Default for Metrics {
@@ -58,6 +60,8 @@ impl Default for Metrics {
             second_tries: Counter::default(),
             epoch: Gauge::default(),
             tables_refused: Counter::default(),
+            telemetry_waiting: Gauge::default(),
+            telemetry_dropped: Counter::default(),
         }
     }
 }
@@ -100,6 +104,16 @@ impl Metrics {
             "tables_refused",
             "Tables that came and were not taken, and times when none could be had",
             self.tables_refused.clone(),
+        );
+        edge.register(
+            "telemetry_waiting_batches",
+            "Batches of counts that no control plane has taken yet",
+            self.telemetry_waiting.clone(),
+        );
+        edge.register(
+            "telemetry_dropped_batches",
+            "Batches of counts that were given up: refused, or too old, or too many",
+            self.telemetry_dropped.clone(),
         );
     }
 

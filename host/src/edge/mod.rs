@@ -14,6 +14,7 @@ mod pool;
 mod source;
 mod stream;
 mod tables;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,11 +27,13 @@ use halcyon_core::tenant::TenantFrom;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use crate::net::api::Api;
 use crate::net::connect;
 use crate::net::server::{Bodies, Limits, Serves, Site, Standing, capacity, serve_until};
 use breaker::Breaker;
 use metrics::Metrics;
 use tables::Tables;
+use telemetry::{Sender, Telemetry};
 
 /// An edge. It answers as soon as it has a table.
 pub struct Edge {
@@ -42,10 +45,12 @@ pub struct Edge {
     upstream_idle: Duration,
 }
 
-/// What brings an edge its tables.
+/// What brings an edge its tables, and tells what it has counted.
 pub struct Bringer {
     settings: EdgeSettings,
     tables: Arc<Tables>,
+    telemetry: Option<Arc<Telemetry>>,
+    metrics: Arc<Metrics>,
     tls: Arc<rustls::ClientConfig>,
 }
 
@@ -69,8 +74,10 @@ impl Edge {
             }
         };
         let metrics = Arc::new(Metrics::default());
+        let telemetry = settings.telemetry.is_some().then(Arc::<Telemetry>::default);
         let tables = Arc::new(Tables::new(
             metrics.clone(),
+            telemetry.clone(),
             Gate {
                 keys,
                 deployment: settings.deployment.clone(),
@@ -82,13 +89,15 @@ impl Edge {
             tenant_from: settings.tenant_from.clone(),
             tables: tables.clone(),
             breaker: Breaker::new(settings.breaker),
-            metrics,
+            metrics: metrics.clone(),
             upstream_timeout: Duration::from_millis(settings.upstream_timeout_ms),
             upstream_idle: Duration::from_millis(settings.upstream_idle_ms),
         });
         let bringer = Bringer {
             settings,
             tables,
+            telemetry,
+            metrics,
             tls,
         };
         Ok((edge, bringer))
@@ -153,8 +162,35 @@ impl Bringer {
         }
     }
 
-    /// Brings tables for ever.
-    pub async fn run(self) {
+    /// Brings tables, and tells what is counted, until `stop` is ready; then tells the rest, for a second at most.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mut sender = match self.sender() {
+            Some(sender) => sender,
+            None => return until(stop, self.bring()).await,
+        };
+        let both = async {
+            tokio::join!(self.bring(), sender.run());
+        };
+        until(stop, both).await;
+        sender.finish().await;
+    }
+
+    fn sender(&self) -> Option<Sender> {
+        let at = self.settings.telemetry.clone()?;
+        let token = self.settings.token.as_deref();
+        let api = Api::trusting(self.tls.clone(), at, token);
+        let api = api.map_err(|why| tracing::warn!("TABLE_TOKEN: {why}"));
+        let interval = Duration::from_millis(self.settings.telemetry_ms);
+        let telemetry = self.telemetry.clone()?;
+        Some(Sender::new(
+            api.ok()?,
+            telemetry,
+            self.metrics.clone(),
+            interval,
+        ))
+    }
+
+    async fn bring(self) {
         let refresh = Duration::from_millis(self.settings.refresh_ms);
         match self.settings.table {
             Some(TableSource::File(path)) => {
@@ -172,5 +208,12 @@ impl Bringer {
             }
             None => {}
         }
+    }
+}
+
+async fn until(stop: impl Future<Output = ()>, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = work => {}
+        () = stop => {}
     }
 }

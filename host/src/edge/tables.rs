@@ -9,6 +9,7 @@ use halcyon_core::text::printable;
 
 use super::held::Held;
 use super::metrics::Metrics;
+use super::telemetry::Telemetry;
 use crate::clock;
 use crate::replace::replace;
 
@@ -19,6 +20,7 @@ pub(super) const LINE_MAX: usize = 256;
 pub(super) struct Tables {
     held: ArcSwapOption<Held>,
     metrics: Arc<Metrics>,
+    telemetry: Option<Arc<Telemetry>>,
     gate: Gate,
     tls: Arc<rustls::ClientConfig>,
     /// Where the last good one is kept.
@@ -30,6 +32,7 @@ pub(super) struct Tables {
 impl Tables {
     pub(super) fn new(
         metrics: Arc<Metrics>,
+        telemetry: Option<Arc<Telemetry>>,
         gate: Gate,
         tls: Arc<rustls::ClientConfig>,
         state_dir: Option<&str>,
@@ -37,6 +40,7 @@ impl Tables {
         Self {
             held: ArcSwapOption::empty(),
             metrics,
+            telemetry,
             gate,
             tls,
             kept: state_dir.map(|dir| Path::new(dir).join("last-table")),
@@ -121,7 +125,13 @@ impl Tables {
             return Ok(None);
         };
         let epoch = table.epoch();
-        let new = Held::new(table, held.as_deref(), &self.tls, &self.metrics);
+        let new = Held::new(
+            table,
+            held.as_deref(),
+            &self.tls,
+            &self.metrics,
+            self.telemetry.as_deref(),
+        );
         let number = i64::try_from(epoch.number()).unwrap_or(i64::MAX);
         self.metrics.epoch.set(number);
         self.held.store(Some(Arc::new(new)));

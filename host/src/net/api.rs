@@ -62,17 +62,25 @@ impl Api {
         secret: Option<&str>,
         ca_file: Option<&Path>,
     ) -> Result<Self, String> {
+        Self::trusting(Arc::new(connect::tls_config(ca_file)?), at, secret)
+    }
+
+    /// The same, with certificate authorities that are known already.
+    ///
+    /// # Errors
+    /// What is wrong with the secret, of which nothing is shown.
+    pub(crate) fn trusting(
+        tls: Arc<rustls::ClientConfig>,
+        at: Endpoint,
+        secret: Option<&str>,
+    ) -> Result<Self, String> {
         let bearer = secret.map(|secret| HeaderValue::from_str(&format!("Bearer {secret}")));
         let bearer = bearer.transpose();
         let mut bearer = bearer.map_err(|_| "holds no token; allowed: visible ASCII".to_owned())?;
         if let Some(bearer) = &mut bearer {
             bearer.set_sensitive(true);
         }
-        Ok(Self {
-            tls: Arc::new(connect::tls_config(ca_file)?),
-            bearer,
-            at,
-        })
+        Ok(Self { at, tls, bearer })
     }
 
     /// One that is asked as this client asks, and without a token.

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use halcyon_core::config::{Settings, Topology};
+use halcyon_core::config::{Environment, Settings, Topology};
 use halcyon_core::document::nearest;
 use halcyon_core::endpoint::Endpoint;
 use halcyon_core::region::RegionName;
-use halcyon_core::release::{Plan, Pools, RegionTarget, parse_canary_seq};
+use halcyon_core::release::{
+    Limits, P95_MAX_MS, Plan, Pools, RegionTarget, parse_canary_seq, parse_rate,
+};
 use halcyon_core::text::Seen;
 
 use crate::cli::{Failure, Invocation};
@@ -59,6 +61,13 @@ pub(in crate::cli) struct Args {
     /// region's failure. An http(s) address is a webhook: it gets them as JSON by POST, and 2xx is done
     #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
     on_step: Option<String>,
+    /// The greatest share of green's requests that may fail in a step, such as 0.5% or 0.005, by what edges
+    /// report to the control plane; a step without such traffic waits. Needs HALCYON_SERVER and --abort-on-err
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
+    max_error_rate: Option<String>,
+    /// The greatest 95th percentile of green's latency in a step, such as 250ms; otherwise as --max-error-rate
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    max_p95: Option<String>,
     /// When the release is to be over, such as 90s, 30m or 2h: then roll back with --abort-on-err, else
     /// hold; exit 124
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
@@ -67,7 +76,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Go on with the release under way, from the journal alone
-    #[arg(long, conflicts_with_all = ["image_blue", "image_green", "canary_seq", "region", "abort_on_err", "timeout_s", "health_port", "on_step", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["image_blue", "image_green", "canary_seq", "region", "abort_on_err", "timeout_s", "health_port", "on_step", "max_error_rate", "max_p95", "dry_run"])]
     pub(super) resume: bool,
     /// PEM file of certificate authorities to trust besides the built-in ones
     #[arg(long, value_name = "PATH")]
@@ -119,6 +128,7 @@ impl Wish {
             problems.push(format!("--on-step: {why}"));
         }
         let bake_ms = read_bake(args.timeout_s.as_deref(), &mut problems);
+        let limits = read_limits(args, invocation, &mut problems);
         let deadline = args
             .deadline
             .as_deref()
@@ -147,7 +157,7 @@ impl Wish {
             abort_on_err: args.abort_on_err,
             on_step: args.on_step.clone().filter(|command| !command.is_empty()),
             on_step_dir: args.on_step.as_ref().and_then(|_| working_directory()),
-            limits: None,
+            limits,
             by_server: false,
             deadline: deadline.map(|patience| {
                 clock::now().plus(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX))
@@ -164,6 +174,61 @@ impl Wish {
             settings,
         ))
     }
+}
+
+/// What green's traffic must keep to.
+fn read_limits(args: &Args, invocation: &Invocation, problems: &mut Vec<String>) -> Option<Limits> {
+    let given = [
+        ("--max-error-rate", args.max_error_rate.is_some()),
+        ("--max-p95", args.max_p95.is_some()),
+    ];
+    let given: Vec<&str> = given
+        .iter()
+        .filter(|(_, given)| *given)
+        .map(|(flag, _)| *flag)
+        .collect();
+    let (&flag, _) = given.split_first()?;
+    if invocation
+        .variable("HALCYON_SERVER")
+        .is_none_or(|server| server.is_empty())
+    {
+        problems.push(format!(
+            "{flag}: edges report what they see to a control plane, and this release is driven here; allowed: with HALCYON_SERVER"
+        ));
+    }
+    if !args.abort_on_err {
+        problems.push(format!(
+            "{flag}: a release that breaks a limit goes back; allowed: with --abort-on-err"
+        ));
+    }
+    let mut read = |flag: &str, found: Result<u64, String>| {
+        found
+            .map_err(|why| problems.push(format!("{flag}: {why}")))
+            .ok()
+    };
+    let errors = args.max_error_rate.as_deref().map(parse_rate);
+    let errors = errors.and_then(|found| read("--max-error-rate", found.map(u64::from)));
+    let p95 = args.max_p95.as_deref().map(parse_p95);
+    let limits = Limits {
+        max_errors_ppm: errors.and_then(|ppm| u32::try_from(ppm).ok()),
+        max_p95_ms: p95.and_then(|found| read("--max-p95", found)),
+    };
+    (!limits.is_empty()).then_some(limits)
+}
+
+/// Reads a latency such as `250ms` or `1s`, in whole milliseconds.
+fn parse_p95(text: &str) -> Result<u64, String> {
+    let parsed: Option<jiff::SignedDuration> = text.parse().ok();
+    let ms = parsed.and_then(|duration| {
+        let whole = duration.subsec_nanos() % 1_000_000 == 0;
+        u64::try_from(duration.as_millis()).ok().filter(|_| whole)
+    });
+    ms.filter(|ms| (1..=P95_MAX_MS).contains(ms)).ok_or_else(|| {
+        format!(
+            "{} is no latency; allowed: whole milliseconds from 1ms to 10m, such as 250ms or 1s",
+            Seen(text)
+        )
+    })
 }
 
 /// Where this process works: a hook may be a relative path, whoever goes on with the release.

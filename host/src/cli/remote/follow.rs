@@ -49,6 +49,14 @@ pub(in crate::cli) async fn begin(
         "timeout_s": wish.plan.bake_ms / 1000,
         "regions": wish.regions,
     });
+    if let Some(limits) = wish.plan.limits {
+        if let Some(ppm) = limits.max_errors_ppm {
+            body["max_error_rate"] = (f64::from(ppm) / 1e6).into();
+        }
+        if let Some(ms) = limits.max_p95_ms {
+            body["max_p95_ms"] = ms.into();
+        }
+    }
     if let Some(blue) = wish.image_blue {
         body["image_blue"] = blue.into();
     }
