@@ -10,13 +10,13 @@ use serde_json::json;
 use crate::client::Control;
 
 /// Somebody elsewhere, with a store of their own and nothing in it.
-struct Elsewhere {
+pub(crate) struct Elsewhere {
     store: Store,
     variables: Vec<(String, String)>,
 }
 
 impl Elsewhere {
-    fn of(control: &Control, role: &str) -> Self {
+    pub(crate) fn of(control: &Control, role: &str) -> Self {
         let store = Store::new();
         let token = store.dir().join("token");
         std::fs::write(&token, control.secret(role) + "\n").unwrap();
@@ -44,7 +44,7 @@ impl Elsewhere {
         ran
     }
 
-    fn start(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         self.store.start_with(arguments, &self.variables())
     }
 }

@@ -12,5 +12,6 @@ mod releases;
 mod schema;
 mod secrets;
 mod stream;
+mod telemetry;
 mod tokens;
 mod webhook;

@@ -14,6 +14,8 @@ pub enum Answer {
     Ready,
     /// 503, not ready, and why.
     NotReady(&'static str),
+    /// 500.
+    Broken,
     /// Ready, after this long.
     Late(Duration),
     /// Accepts and says nothing.
@@ -149,6 +151,11 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
             );
             stream.write_all(&response("503 Service Unavailable", "", &checks))
         }
+        Answer::Broken => stream.write_all(&response(
+            "500 Internal Server Error",
+            "",
+            r#"{"broken":true}"#,
+        )),
         Answer::Late(after) => {
             thread::sleep(after);
             stream.write_all(&ready)

@@ -114,7 +114,7 @@ impl Inner {
             let step = ledger.release();
             let id = step.id().filter(|_| step.under_way());
             let limits = step.plan().and_then(|plan| plan.limits);
-            let traffic = id.and_then(|id| self.traffic.shown(id, step.weight(), limits.as_ref()));
+            let traffic = id.map(|id| self.traffic.shown(id, step.weight(), limits.as_ref()));
             (ledger.revision(), ledger.status(driver), traffic)
         });
         let (revision, release, traffic) = read.map_err(|why| why.to_string())?;

@@ -125,10 +125,8 @@ impl Evidence {
         weight: Weight,
         limits: Option<&Limits>,
         regions: &[String],
-    ) -> Option<Shown> {
-        if release != self.release {
-            return None;
-        }
+    ) -> Shown {
+        let ours = release == self.release;
         let at = self.at(release, weight, regions);
         let limits = limits.filter(|_| weight > Weight::ZERO);
         let (verdict, why) = match limits.map(|limits| limits.judge(&at)) {
@@ -145,13 +143,14 @@ impl Evidence {
             tallies.for_each(|tally| all.merge(tally));
             Figures::of(&all)
         };
-        let same = self.before.range(..=weight.percent());
-        Some(Shown {
+        let same = self.before.range(..=weight.percent()).filter(|_| ours);
+        let blue = self.blue.get(&weight).filter(|_| ours);
+        Shown {
             verdict,
             why,
             green: merged(&mut at.iter().map(|(_, tally)| *tally)),
-            blue: merged(&mut self.blue.get(&weight).into_iter()),
+            blue: merged(&mut blue.into_iter()),
             before: merged(&mut same.map(|(_, tally)| tally)),
-        })
+        }
     }
 }

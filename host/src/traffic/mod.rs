@@ -187,12 +187,7 @@ impl Traffic {
     }
 
     /// What is known of a step of the release under way.
-    pub(crate) fn shown(
-        &self,
-        release: &str,
-        weight: Weight,
-        limits: Option<&Limits>,
-    ) -> Option<Shown> {
+    pub(crate) fn shown(&self, release: &str, weight: Weight, limits: Option<&Limits>) -> Shown {
         let state = self.state();
         state.evidence.shown(release, weight, limits, &self.regions)
     }
