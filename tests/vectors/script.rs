@@ -160,7 +160,9 @@ fn command(step: &Value) -> Command {
             weight: serde_json::from_value(read("weight")).unwrap(),
             baked_ms: number("baked_ms"),
             rounds: number("rounds"),
-            traffic: None,
+            traffic: step
+                .get("traffic")
+                .map(|traffic| serde_json::from_value(traffic.clone()).unwrap()),
         },
         "fail_step" => Command::FailStep {
             weight: serde_json::from_value(read("weight")).unwrap(),

@@ -95,10 +95,26 @@ def written_plan(plan):
         written["regions"].append(target)
     written["bake_ms"] = plan["bake_ms"]
     written["abort_on_err"] = plan["abort_on_err"]
-    for member in ("on_step", "on_step_dir", "deadline"):
+    if plan.get("limits"):
+        limits = plan["limits"]
+        members = ("max_errors_ppm", "max_p95_ms")
+        written["limits"] = {one: limits[one] for one in members if limits.get(one) is not None}
+    for member in ("on_step", "on_step_dir"):
         if plan.get(member) is not None:
             written[member] = plan[member]
+    if plan.get("by_server"):
+        written["by_server"] = True
+    if plan.get("deadline") is not None:
+        written["deadline"] = plan["deadline"]
     return written
+
+
+def keeps_to(limits, traffic):
+    """Whether so much traffic is enough and within the limits."""
+    errors, slow = limits.get("max_errors_ppm"), limits.get("max_p95_ms")
+    good = traffic["requests"] >= 20
+    good &= errors is None or traffic["errors"] * 1_000_000 <= errors * traffic["requests"]
+    return good and (slow is None or traffic["slow"] * 20 <= traffic["requests"])
 
 
 class Release:
@@ -201,6 +217,8 @@ class Release:
             names = [region["name"] for region in plan["regions"]]
             if not names or len(set(names)) < len(names):
                 invalid("the plan's regions must be at least one, each once")
+            if plan.get("limits") and not plan["abort_on_err"]:
+                invalid("limits for green's traffic need a plan that rolls back")
             event["plan"] = written_plan(plan)
         return [("provision_green", event)]
 
@@ -279,7 +297,16 @@ class Release:
             not_yet(f"{baked} ms of {bake} ms have baked")
         if rounds < 1:
             not_yet("no region was probed, and no data is no pass")
-        return [("step_passed", {"weight": weight, "baked_ms": baked, "rounds": rounds})]
+        limits = self.plan.get("limits") if self.plan and self.weight > 0 else None
+        traffic = command.get("traffic")
+        if limits and traffic is None:
+            not_yet("the plan has limits for green's traffic, and no data is no pass")
+        if limits and not keeps_to(limits, traffic):
+            not_yet("green's traffic does not keep to the plan's limits, or is too little")
+        event = {"weight": weight, "baked_ms": baked, "rounds": rounds}
+        if traffic is not None:
+            event["traffic"] = {one: traffic[one] for one in ("requests", "errors", "slow")}
+        return [("step_passed", event)]
 
     def decide_fail_step(self, command, _words, not_yet, _invalid):
         weight, check = command["weight"], command["check"]

@@ -219,14 +219,26 @@ fn fields(dice: &mut Dice, command: &str, state: &str, weight: i64) -> Vec<(&'st
             let region = word(dice, &REGIONS);
             vec![("region", region), ("change", json::text(change))]
         }
-        "pass_step" => vec![
-            ("weight", step.to_string()),
-            (
-                "baked_ms",
-                dice.pick(&["0", "999", "1000", "5000"]).to_string(),
-            ),
-            ("rounds", dice.below(5).to_string()),
-        ],
+        "pass_step" => {
+            let mut members = vec![
+                ("weight", step.to_string()),
+                (
+                    "baked_ms",
+                    dice.pick(&["0", "999", "1000", "5000"]).to_string(),
+                ),
+                ("rounds", dice.below(5).to_string()),
+            ];
+            if dice.often(60) {
+                let requests = *dice.pick(&["0", "19", "20", "100", "101"]);
+                let traffic = [
+                    ("requests", requests.to_owned()),
+                    ("errors", dice.pick(&["0", "0", "1", "2"]).to_string()),
+                    ("slow", dice.pick(&["0", "0", "1", "5", "6"]).to_string()),
+                ];
+                members.push(("traffic", json::object(&traffic)));
+            }
+            members
+        }
         "fail_step" => {
             let failure = |dice: &mut Dice| {
                 let region = word(dice, &REGIONS);
@@ -253,12 +265,22 @@ fn plan(dice: &mut Dice, names: &[&str]) -> String {
     if regions.is_empty() && dice.often(90) {
         regions.push(region(&names[0]));
     }
+    let limits = dice.often(30);
+    let abort = dice.often(40) || (limits && dice.often(90));
     let mut members = vec![
         ("weights", dice.pick(&WEIGHTS).to_string()),
         ("regions", json::list(regions)),
         ("bake_ms", dice.pick(&["0", "1000"]).to_string()),
-        ("abort_on_err", dice.often(40).to_string()),
+        ("abort_on_err", abort.to_string()),
     ];
+    if limits {
+        let all = [
+            r#"{"max_errors_ppm":10000}"#,
+            r#"{"max_p95_ms":250}"#,
+            r#"{"max_errors_ppm":10000,"max_p95_ms":250}"#,
+        ];
+        members.push(("limits", dice.pick(&all).to_string()));
+    }
     if dice.often(50) {
         members.push(("on_step", json::text("./shift-traffic")));
     }

@@ -36,6 +36,11 @@ fn unknown(region: &str) -> String {
 
 pub(super) fn stories() -> Vec<(&'static str, Vec<String>)> {
     const SHORT: &str = r#""bake_ms":0,"abort_on_err":true"#;
+    const LIMITED: &str =
+        r#""bake_ms":0,"abort_on_err":true,"limits":{"max_errors_ppm":10000,"max_p95_ms":250}"#;
+    let with_traffic = |weight: u8, traffic: &str| {
+        format!(r#"{{"command":"pass_step","weight":{weight},"baked_ms":0,"rounds":1{traffic}}}"#)
+    };
     const TOLERANT: &str = r#""bake_ms":1000,"abort_on_err":false,"on_step":"./shift-traffic""#;
     let is = String::from;
     let start = |percent| weight("start_canary", percent);
@@ -44,7 +49,7 @@ pub(super) fn stories() -> Vec<(&'static str, Vec<String>)> {
         |member: &str| format!(r#"{{"name":"us-east","url":"http://10.0.0.1:8086",{member}}}"#);
     let named = region(r#""named":true,"pools":{"green":"https://g.example:443/base"}"#);
     let unnamed = region(r#""named":false,"pools":{}"#);
-    let whole = r#""bake_ms":60000,"abort_on_err":false,"on_step":"./shift","on_step_dir":"/srv/gr\u00f6\u00dfe","deadline":"2025-10-02T10:30:00.250Z""#;
+    let whole = r#""bake_ms":60000,"abort_on_err":false,"on_step":"./shift","on_step_dir":"/srv/gr\u00f6\u00dfe","by_server":true,"deadline":"2025-10-02T10:30:00.250Z""#;
     vec![
         (
             "plans that are none",
@@ -56,6 +61,26 @@ pub(super) fn stories() -> Vec<(&'static str, Vec<String>)> {
                 planned("[10]", &[EAST, WEST, EAST], SHORT),
                 planned("[10,10]", &[], SHORT),
                 planned("[0,100]", &[EAST, WEST], SHORT),
+            ],
+        ),
+        (
+            "a plan with limits passes no step without traffic that keeps to them",
+            vec![
+                planned(
+                    "[10]",
+                    &[EAST],
+                    r#""bake_ms":0,"abort_on_err":false,"limits":{"max_p95_ms":250}"#,
+                ),
+                planned("[0,10]", &[EAST], LIMITED),
+                start(0),
+                with_traffic(0, ""),
+                raise(10),
+                with_traffic(10, ""),
+                with_traffic(10, r#","traffic":{"requests":19,"errors":0,"slow":0}"#),
+                with_traffic(10, r#","traffic":{"requests":100,"errors":2,"slow":5}"#),
+                with_traffic(10, r#","traffic":{"requests":100,"errors":1,"slow":6}"#),
+                with_traffic(10, r#","traffic":{"requests":100,"errors":1,"slow":5}"#),
+                is(FINISH),
             ],
         ),
         (
