@@ -311,7 +311,7 @@ impl Plan {
         }
         // After a breach nothing goes on by itself.
         if self.limits.is_some() && !self.abort_on_err {
-            return Err("limits for green's traffic need a plan that rolls back".to_string());
+            return Err("limits need abort_on_err".to_string());
         }
         Ok(())
     }

@@ -168,10 +168,9 @@ impl Plan {
             regions,
             bake_ms: members.whole("bake_ms"),
             abort_on_err: members.flag_if_any("abort_on_err"),
-            limits: match members.value_if_any("limits") {
-                Some(limits) => Some(Limits::of(limits, &mut members)?),
-                None => None,
-            },
+            limits: members
+                .value_if_any("limits")
+                .map(|limits| Limits::of(limits, &mut members)),
             on_step: members.string_if_any("on_step"),
             on_step_dir: members.string_if_any("on_step_dir"),
             by_server: members.flag_if_any("by_server"),
@@ -181,19 +180,12 @@ impl Plan {
 }
 
 impl Limits {
-    /// `None` where a limit is no limit: a plan that has lost one must not go on without it.
-    fn of(value: &Document, whole: &mut Fields<'_, '_>) -> Option<Self> {
+    fn of(value: &Document, whole: &mut Fields<'_, '_>) -> Self {
         let mut members = Fields::of(value, "struct Limits", whole.wrong());
-        let errors = members.whole_if_any("max_errors_ppm").map(u32::try_from);
-        let limits = Self {
-            max_errors_ppm: errors.and_then(Result::ok),
+        Self {
+            max_errors_ppm: members.whole_if_any("max_errors_ppm"),
             max_p95_ms: members.whole_if_any("max_p95_ms"),
-        };
-        if limits.is_empty() || errors.is_some_and(|errors| errors.is_err()) {
-            members.note(String::from("limits without a limit"));
-            return None;
         }
-        Some(limits)
     }
 }
 

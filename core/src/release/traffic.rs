@@ -25,7 +25,7 @@ pub const P95_MAX_MS: u64 = 600_000;
 pub struct Limits {
     /// Errors of a million requests at most, 1 to 999,999.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_errors_ppm: Option<u32>,
+    pub max_errors_ppm: Option<u64>,
     /// The greatest 95th percentile of latency, in milliseconds, 1 to 600,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_p95_ms: Option<u64>,
@@ -77,7 +77,7 @@ impl Limits {
 
     fn kept_by(&self, seen: &Traffic) -> bool {
         let errors = self.max_errors_ppm.is_none_or(|limit| {
-            let allowed = seen.requests.saturating_mul(limit.into());
+            let allowed = seen.requests.saturating_mul(limit);
             seen.errors.saturating_mul(1_000_000) <= allowed
         });
         let slow = self.max_p95_ms.is_none() || seen.slow.saturating_mul(20) <= seen.requests;
@@ -156,7 +156,7 @@ impl Limits {
         let seen = self.count(tally);
         let errors = self.max_errors_ppm.is_some_and(|limit| {
             is_above(
-                share(f64::from(limit), 1_000_000),
+                share(float(limit), 1_000_000),
                 seen.errors,
                 seen.requests,
                 alpha,
@@ -184,7 +184,7 @@ impl Limits {
                 seen.errors,
                 seen.requests,
                 percent(rate.unwrap_or(0)),
-                percent(limit.into())
+                percent(limit)
             ));
         }
         if let Some(limit) = self.max_p95_ms {
@@ -225,7 +225,7 @@ fn percent(ppm: u64) -> String {
 ///
 /// # Errors
 /// The text seen and what is allowed. `1` is refused: nobody knows which of both it is.
-pub fn parse_rate(text: &str) -> Result<u32, String> {
+pub fn parse_rate(text: &str) -> Result<u64, String> {
     let wrong = || {
         format!(
             "{} is no share of requests; allowed: more than 0 and less than 100 %, such as 0.5% or 0.005",
@@ -246,7 +246,7 @@ pub fn parse_rate(text: &str) -> Result<u32, String> {
         return Err(format!("{}; finer than 0.0001 % is not counted", wrong()));
     }
     let scaled = format!("{whole}{kept:0<places$}");
-    let ppm: Option<u32> = scaled.parse().ok();
+    let ppm: Option<u64> = scaled.parse().ok();
     ppm.filter(|ppm| (1..1_000_000).contains(ppm))
         .ok_or_else(wrong)
 }

@@ -28,7 +28,7 @@ pub(crate) enum Move {
 pub(crate) fn plans() -> impl Strategy<Value = Plan> {
     let weights = proptest::collection::btree_set(0_u8..=100, 1..5);
     let regions = proptest::sample::subsequence(REGIONS.to_vec(), 1..=3);
-    let limits = proptest::option::weighted(0.3, (1_u32..200_000, 1_u64..1000));
+    let limits = proptest::option::weighted(0.3, (1_u64..200_000, 1_u64..1000));
     (
         weights,
         regions,

@@ -218,7 +218,7 @@ class Release:
             if not names or len(set(names)) < len(names):
                 invalid("the plan's regions must be at least one, each once")
             if plan.get("limits") and not plan["abort_on_err"]:
-                invalid("limits for green's traffic need a plan that rolls back")
+                invalid("limits need abort_on_err")
             event["plan"] = written_plan(plan)
         return [("provision_green", event)]
 
@@ -299,10 +299,8 @@ class Release:
             not_yet("no region was probed, and no data is no pass")
         limits = self.plan.get("limits") if self.plan and self.weight > 0 else None
         traffic = command.get("traffic")
-        if limits and traffic is None:
-            not_yet("the plan has limits for green's traffic, and no data is no pass")
-        if limits and not keeps_to(limits, traffic):
-            not_yet("green's traffic does not keep to the plan's limits, or is too little")
+        if limits and not (traffic and keeps_to(limits, traffic)):
+            not_yet("green's traffic is too little, or breaks a limit")
         event = {"weight": weight, "baked_ms": baked, "rounds": rounds}
         if traffic is not None:
             event["traffic"] = {one: traffic[one] for one in ("requests", "errors", "slow")}

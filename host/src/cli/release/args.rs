@@ -207,10 +207,10 @@ fn read_limits(args: &Args, invocation: &Invocation, problems: &mut Vec<String>)
             .ok()
     };
     let errors = args.max_error_rate.as_deref().map(parse_rate);
-    let errors = errors.and_then(|found| read("--max-error-rate", found.map(u64::from)));
+    let errors = errors.and_then(|found| read("--max-error-rate", found));
     let p95 = args.max_p95.as_deref().map(parse_p95);
     let limits = Limits {
-        max_errors_ppm: errors.and_then(|ppm| u32::try_from(ppm).ok()),
+        max_errors_ppm: errors,
         max_p95_ms: p95.and_then(|found| read("--max-p95", found)),
     };
     (!limits.is_empty()).then_some(limits)

@@ -51,7 +51,7 @@ pub(in crate::cli) async fn begin(
     });
     if let Some(limits) = wish.plan.limits {
         if let Some(ppm) = limits.max_errors_ppm {
-            body["max_error_rate"] = (f64::from(ppm) / 1e6).into();
+            body["max_error_rate"] = (ppm as f64 / 1e6).into();
         }
         if let Some(ms) = limits.max_p95_ms {
             body["max_p95_ms"] = ms.into();
