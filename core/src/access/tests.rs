@@ -24,9 +24,7 @@ fn the_table_of_who_may_do_what() {
     assert_eq!(may(TokenRole::Deployer), [Read, Table, Release, Drain]);
     assert_eq!(
         may(TokenRole::Admin),
-        [
-            Read, Table, Telemetry, Release, Drain, Forbid, Force, Freeze
-        ]
+        [Read, Table, Release, Drain, Forbid, Force, Freeze]
     );
     let reading: Vec<Ability> = Ability::ALL
         .into_iter()

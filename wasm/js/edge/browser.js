@@ -7,7 +7,8 @@ let ready;
 /** Fetches the module, once. Everything else of this package comes after it. */
 export default function init(url = new URL("halcyon_bg.wasm", import.meta.url)) {
   ready ??= load(url).catch((why) => {
-    ready = undefined; // the next call tries again
+    // the next call tries again
+    ready = undefined;
     throw why;
   });
   return ready;
@@ -16,7 +17,8 @@ export default function init(url = new URL("halcyon_bg.wasm", import.meta.url)) 
 async function load(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`${answer.url}: HTTP ${answer.status}`);
-  const bytes = await answer.arrayBuffer(); // whatever media type the server says it has
+  // whatever media type the server says it has
+  const bytes = await answer.arrayBuffer();
   use((await WebAssembly.instantiate(bytes, imports)).instance);
 }
 

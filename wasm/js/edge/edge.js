@@ -13,14 +13,17 @@ const [OF_VARIABLES, OF_TABLE, WITH_HEALTH, NAMES, PREFERRED, FAILURE] = [7, 8, 
 const decoder = new TextDecoder();
 
 let memory;
-let nobody; // a core without a table, for everything else
-let asked; // the names of variables
+// a core without a table, for everything else
+let nobody;
+// the names of variables
+let asked;
 
 /** Takes the module's instance into use: once, before everything else. */
 export function use(instance) {
   memory = instance.exports.memory;
   glue.__wbg_set_wasm(instance.exports);
-  instance.exports.__wbindgen_start?.(); // puts true, false and null where the module looks for them
+  // puts true, false and null where the module looks for them
+  instance.exports.__wbindgen_start?.();
   nobody = new glue.Core();
   asked = lines(ask(nobody, VARIABLES, null));
 }
@@ -102,24 +105,35 @@ export function parsed(table) {
 const SLOTS = ["blue", "green"];
 const REASONS = ["primary", "hash", "rendezvous", "residency", "pinned", "failover", "all_down"];
 
-const ERROR = 1 << 24; // answers from here on are none
-const BUFFER = 1024; // bytes of the buffer of a core that stays where it is
-const SHORT = 64; // ids up to here go in character by character
-const KEPT = 1024; // places for answers of single tenants
-const LONG = 256; // longer ids are not kept
+// answers from here on are none
+
+const ERROR = 1 << 24;
+// bytes of the buffer of a core that stays where it is
+const BUFFER = 1024;
+// ids up to here go in character by character
+const SHORT = 64;
+// places for answers of single tenants
+const KEPT = 1024;
+// longer ids are not kept
+const LONG = 256;
 
 /** What a router is over, for what people ask besides. */
 export let coreOf;
 
 export class Router {
   #core;
-  #bytes; // a view of the core's buffer, without a length once the memory has grown
+  // a view of the core's buffer, without a length once the memory has grown
+  #bytes;
   #epoch;
-  #until; // what is kept holds up to here
+  // what is kept holds up to here
+  #until;
   #names;
-  #answers; // by what the module answers
-  #bits; // of a region's place in it
-  #tenants; // by place
+  // by what the module answers
+  #answers;
+  // of a region's place in it
+  #bits;
+  // by place
+  #tenants;
   #kept;
 
   static {

@@ -2,7 +2,9 @@
 
 export const encoder = new TextEncoder();
 
-const DEEPEST = 127; // as far as the module reads
+// as far as the module reads
+
+const DEEPEST = 127;
 const NO_VALUE = 255;
 
 /** The bytes of a value that JSON can have; members without a value are left out, as JSON does. */
@@ -33,7 +35,8 @@ export function encode(value) {
   };
   const add = (value, depth) => {
     if (depth > DEEPEST) {
-      tag(NO_VALUE); // a circle has no end: the module says what is wrong
+      // a circle has no end: the module says what is wrong
+      tag(NO_VALUE);
     } else if (typeof value === "string") {
       tag(4);
       write(value);
