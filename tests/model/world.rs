@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use halcyon::journal::{Entry, Journal, JournalError};
+use halcyon::journal::{Entry, FileStore, Journal, JournalError};
 use halcyon_core::ledger::{Key, Keyed};
 use halcyon_core::release::{Command, Context, Plan, Rejection, Release};
 use halcyon_core::role::Actor;
@@ -39,7 +39,7 @@ pub(crate) struct Asked {
 pub(crate) struct Controller {
     pub(crate) user: &'static str,
     /// Its view, as stale as it may be; none while it is dead.
-    pub(crate) journal: Option<Arc<Journal<Plugged>>>,
+    pub(crate) journal: Option<Arc<Journal<FileStore<Plugged>>>>,
     /// What it has done in the world and is about to say.
     pub(crate) doing: Option<Command>,
     /// What it said and heard no answer to.
@@ -53,7 +53,7 @@ pub(crate) struct World {
     pub(crate) disk: Disk,
     pub(crate) reader: Arc<Reader>,
     /// What a process that starts now reads.
-    fresh: Arc<Journal<Plugged>>,
+    fresh: Arc<Journal<FileStore<Plugged>>>,
     pub(crate) controllers: [Controller; 2],
     /// The person's command that was not answered.
     pub(crate) unanswered: Option<Asked>,
@@ -280,7 +280,7 @@ impl World {
     /// One append through the production journal, and what must hold of it.
     fn append(
         &mut self,
-        journal: &mut Journal<Plugged>,
+        journal: &mut Journal<FileStore<Plugged>>,
         (user, role): (&str, &str),
         asked: &Asked,
         expected: Option<u64>,

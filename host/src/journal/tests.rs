@@ -18,7 +18,7 @@ use halcyon_core::role::Actor;
 use halcyon_core::time::Timestamp;
 use tempfile::TempDir;
 
-use super::{Entry, Journal, JournalError, Storage};
+use super::{Entry, FileStore, Journal, JournalError, Store};
 use disk::Disk;
 
 const NOON: Timestamp = Timestamp(1_767_268_800_000);
@@ -47,11 +47,11 @@ impl Bench {
     }
 
     /// What another process would open.
-    fn journal(&self) -> Journal<Disk> {
+    fn journal(&self) -> Journal<FileStore<Disk>> {
         self.try_journal().unwrap()
     }
 
-    fn try_journal(&self) -> Result<Journal<Disk>, JournalError> {
+    fn try_journal(&self) -> Result<Journal<FileStore<Disk>>, JournalError> {
         Journal::with_storage(self.disk.clone())
     }
 }
@@ -77,14 +77,11 @@ fn rollback() -> Command {
     }
 }
 
-fn say<S: Storage>(
-    journal: &mut Journal<S>,
-    command: &Command,
-) -> Result<Vec<Entry>, JournalError> {
+fn say<S: Store>(journal: &mut Journal<S>, command: &Command) -> Result<Vec<Entry>, JournalError> {
     say_after(journal, command, None)
 }
 
-fn say_after<S: Storage>(
+fn say_after<S: Store>(
     journal: &mut Journal<S>,
     command: &Command,
     expected_seq: Option<u64>,

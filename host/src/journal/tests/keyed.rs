@@ -6,7 +6,7 @@ use halcyon_core::release::Rejection;
 use super::disk::ENOSPC;
 use super::*;
 
-fn say_under<S: Storage>(
+fn say_under<S: Store>(
     journal: &mut Journal<S>,
     key: &str,
     user: &str,
