@@ -196,7 +196,7 @@ impl<S: Store> Journal<S> {
         if found.lines.is_empty() {
             return Ok(Outcome::Open);
         }
-        // They end in their hashes and say whom they follow: nobody else's are like them.
+        // They end in their hashes: whoever wrote the same bytes has said the same.
         match !lines.is_empty() && found.lines.starts_with(lines.as_bytes()) {
             true => Ok(Outcome::Swapped(found.origin)),
             false => Ok(Outcome::Lost),

@@ -6,13 +6,18 @@ mod corruption;
 mod disk;
 mod failing_disk;
 mod full_disk;
+mod interleaved;
 mod keyed;
 mod places;
 mod power_loss;
+mod shared;
+mod sharing;
 mod sixty_four;
 mod torn_tail;
+mod turns;
 mod writers;
 
+use halcyon_core::ledger::Key;
 use halcyon_core::release::{Command, Context};
 use halcyon_core::role::Actor;
 use halcyon_core::time::Timestamp;
@@ -96,6 +101,27 @@ fn say_after<S: Store>(
         new_release_id: "20260101-1200",
     };
     journal.append(command, &context, expected_seq, NOON)
+}
+
+/// Under a key; eve may not release.
+fn say_under<S: Store>(
+    journal: &mut Journal<S>,
+    key: &str,
+    user: &str,
+    command: &Command,
+    expected_seq: Option<u64>,
+) -> Result<Vec<Entry>, JournalError> {
+    let actor = Actor {
+        user: user.into(),
+        role: if user == "eve" { "Viewer" } else { "Deployer" }.into(),
+    };
+    let context = Context {
+        actor: &actor,
+        kill_switch: false,
+        new_release_id: "20260101-1200",
+    };
+    let key = Key::parse(key).unwrap();
+    journal.append_keyed(command, &context, Some(&key), expected_seq, NOON)
 }
 
 /// The bytes that appending `command` to these would add.
