@@ -1,5 +1,5 @@
 //! Two controllers, a person, crashes, lost answers, power losses and clock jumps: every interleaving of
-//! them within a bound, through the production journal and machine.
+//! them within a bound, through the production journal and machine, over the file and over a service.
 //!
 //! Each world is explored to its end, so the number of states is the same in every run. It is printed.
 
