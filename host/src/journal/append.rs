@@ -50,6 +50,7 @@ impl<S: Store> Journal<S> {
     /// [`JournalError::Refused`] when the machine refuses, [`JournalError::Moved`] when the head is not
     /// the expected one, [`JournalError::Full`] when the disk is full (nothing was written),
     /// [`JournalError::Io`] for anything else; after a failed write or fsync this journal writes no more.
+    /// Whether it is on record after that only another look tells, as it does under a key.
     pub fn append(
         &mut self,
         command: &Command,

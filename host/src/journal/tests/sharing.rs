@@ -126,13 +126,11 @@ fn a_store_that_goes_away_in_the_middle_leaves_a_keyed_command_to_be_asked_again
     for fate in [Fate::DoneUnheard, Fate::Lost, Fate::Late] {
         for late in [false, true] {
             let (store, mut one, _) = two_over_one();
-            // Nobody answers, again and again.
-            store.state().fates.extend([Fate::Lost; 2]);
-            store.state().fates.push_front(fate);
-            store
-                .state()
-                .fates
-                .truncate(if fate == Fate::DoneUnheard { 1 } else { 3 });
+            let again_and_again = [fate, Fate::Lost, Fate::Lost];
+            store.state().fates.extend(match fate {
+                Fate::DoneUnheard => &again_and_again[..1],
+                _ => &again_and_again,
+            });
             let first = say_under(&mut one, "k", "ann", &rollback(), None);
             match fate {
                 Fate::DoneUnheard => assert_eq!(first.unwrap().len(), 2),
