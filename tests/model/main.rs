@@ -1,5 +1,5 @@
 //! Two controllers, a person, crashes, lost answers, power losses and clock jumps: every interleaving of
-//! them within a bound, through the production journal and machine.
+//! them within a bound, through the production journal and machine, over the file and over a service.
 //!
 //! Each world is explored to its end, so the number of states is the same in every run. It is printed.
 
@@ -7,6 +7,7 @@ mod disk;
 mod driver;
 mod laws;
 mod same;
+mod service;
 mod world;
 
 use std::collections::BTreeSet;
@@ -20,10 +21,12 @@ use stateright::{Checker, Expectation, Model, Property};
 use disk::Kill;
 use driver::asked_for;
 use laws::Law;
+use service::{Kept, Unheard};
 use world::{Budget, CLOCKS, World};
 
 const BY_KEY: &str = "answered by its key";
 const LOST_RACE: &str = "lost a race";
+const CAME_LATE: &str = "came late and was taken";
 
 /// Who does what next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +51,8 @@ enum Action {
     Intrude,
     /// Power fails; what was not synced is lost, or is not.
     LosePower(bool),
+    /// A swap whose sender is gone arrives.
+    Arrive(usize),
     /// The clock goes elsewhere.
     Jump(usize),
 }
@@ -81,19 +86,28 @@ struct Bounds {
     name: &'static str,
     plan: Plan,
     budget: Budget,
-    /// How often a command was answered by its key, and how often a compare-and-swap was lost.
+    kept: Kept,
+    /// How often a command was answered by its key, how often a compare-and-swap was lost, and how often one
+    /// was taken when its sender was long gone.
     answered_by_key: AtomicUsize,
     lost_races: AtomicUsize,
+    came_late: AtomicUsize,
 }
 
 /// Places at which a writer is killed: nothing written, a torn record, a whole one without its newline,
 /// one that is visible and not durable, and one whose answer alone is lost.
-fn kills(records: usize) -> impl Iterator<Item = Kill> {
-    let kill = |before, half| Kill { before, half };
-    let first = [kill(0, false), kill(0, true), kill(1, false)];
-    let newlines = (1..=records).map(move |nth| kill(2 * nth + 1, false));
-    let done = kill(2 * records + 2, false);
-    first.into_iter().chain(newlines).chain([done])
+fn kills(records: usize) -> Vec<Kill> {
+    let first = [Kill::Before(0), Kill::HalfWay, Kill::Before(1)];
+    let newlines = (1..=records).map(move |nth| Kill::Before(2 * nth + 1));
+    let done = Kill::Before(2 * records + 2);
+    first.into_iter().chain(newlines).chain([done]).collect()
+}
+
+/// What may become of a swap, with its sender or without.
+fn unheard() -> Vec<Kill> {
+    let sent = [Unheard::Lost, Unheard::Done, Unheard::Late].map(Kill::Sent);
+    let lives = [Unheard::Lost, Unheard::Done, Unheard::Late].map(Kill::Unheard);
+    sent.into_iter().chain(lives).collect()
 }
 
 impl Bounds {
@@ -101,6 +115,13 @@ impl Bounds {
     fn records(&self, command: &Command) -> usize {
         let both = matches!(command, Command::RollbackToBlue { .. }) && self.plan.on_step.is_none();
         1 + usize::from(both)
+    }
+
+    fn kills(&self, command: &Command) -> Vec<Kill> {
+        match self.kept {
+            Kept::File(_) => kills(self.records(command)),
+            Kept::Service => unheard(),
+        }
     }
 
     /// What a controller may do now.
@@ -121,7 +142,7 @@ impl Bounds {
         } else if let Some(command) = &controller.doing {
             actions.push(Action::Say(who, None));
             if world.left.kills > 0 {
-                let kills = kills(self.records(command));
+                let kills = self.kills(command).into_iter();
                 actions.extend(kills.map(|kill| Action::Say(who, Some(kill))));
             }
         } else {
@@ -149,7 +170,7 @@ impl Model for Bounds {
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
-        vec![World::new(self.budget)]
+        vec![World::new(self.budget, self.kept.clone())]
     }
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
@@ -163,7 +184,7 @@ impl Model for Bounds {
             for word in [Word::Pause, Word::Resume, Word::Promote, Word::RollBack] {
                 actions.push(Action::Tell(word, None));
                 if world.left.kills > 0 {
-                    let kills = kills(self.records(&word.command()));
+                    let kills = self.kills(&word.command()).into_iter();
                     actions.extend(kills.map(|kill| Action::Tell(word, Some(kill))));
                 }
             }
@@ -181,6 +202,7 @@ impl Model for Bounds {
                 actions.push(Action::LosePower(false));
             }
         }
+        actions.extend((0..world.disk.late.len()).map(Action::Arrive));
         if world.left.jumps > 0 {
             let others = (0..CLOCKS.len()).filter(|clock| *clock != world.clock);
             actions.extend(others.map(Action::Jump));
@@ -189,7 +211,7 @@ impl Model for Bounds {
 
     fn next_state(&self, world: &World, action: Action) -> Option<World> {
         let mut next = world.clone();
-        (next.answered_by_key, next.lost_the_race) = (false, false);
+        (next.answered_by_key, next.lost_the_race, next.arrived_late) = (false, false, false);
         match action {
             Action::Look(who) => next.look(who),
             Action::Do(who, well) => {
@@ -222,6 +244,7 @@ impl Model for Bounds {
                 next.left.power_losses -= 1;
                 next.lose_power(unsynced_lost);
             }
+            Action::Arrive(nth) => next.arrive(nth),
             Action::Jump(clock) => {
                 next.left.jumps -= 1;
                 next.clock = clock;
@@ -231,6 +254,7 @@ impl Model for Bounds {
             .fetch_add(next.answered_by_key.into(), Relaxed);
         self.lost_races
             .fetch_add(next.lost_the_race.into(), Relaxed);
+        self.came_late.fetch_add(next.arrived_late.into(), Relaxed);
         if next.broken.is_none() {
             let mut turns = Vec::new();
             (0..2).for_each(|who| self.turns(&next, who, &mut turns));
@@ -334,6 +358,8 @@ fn explore(bounds: Bounds) -> Option<(usize, Vec<&'static str>)> {
     let mut seen = Vec::new();
     seen.extend((answered > 0).then_some(BY_KEY));
     seen.extend((lost > 0).then_some(LOST_RACE));
+    let late = checker.model().came_late.load(Relaxed);
+    seen.extend((late > 0).then_some(CAME_LATE));
     for property in checker.model().properties() {
         let Some(path) = checker.discovery(property.name) else {
             continue;
@@ -361,12 +387,22 @@ fn bounds(name: &'static str, plan: Plan, budget: Budget) -> Bounds {
         name,
         plan,
         budget,
+        kept: Kept::in_a_file(),
         answered_by_key: AtomicUsize::new(0),
         lost_races: AtomicUsize::new(0),
+        came_late: AtomicUsize::new(0),
     }
 }
 
-fn worlds() -> [Bounds; 6] {
+/// The same over a service.
+fn over_a_service(bounds: Bounds) -> Bounds {
+    Bounds {
+        kept: Kept::Service,
+        ..bounds
+    }
+}
+
+fn worlds() -> [Bounds; 8] {
     let none = Budget::default();
     let steps = |kills, power_losses, jumps| Budget {
         kills,
@@ -395,6 +431,16 @@ fn worlds() -> [Bounds; 6] {
         bounds("person", plan(&[10], false, true), people(1, 1, 1, 0)),
         bounds("people", plan(&[10], false, true), people(0, 0, 2, 1)),
         bounds("hook", plan(&[10], true, false), people(1, 1, 0, 0)),
+        over_a_service(bounds(
+            "service",
+            plan(&[10, 100], false, true),
+            steps(2, 0, 0),
+        )),
+        over_a_service(bounds(
+            "service and person",
+            plan(&[10], false, true),
+            people(1, 1, 1, 0),
+        )),
     ]
 }
 
@@ -426,6 +472,7 @@ fn main() {
             "waits for a person",
             BY_KEY,
             LOST_RACE,
+            CAME_LATE,
         ] {
             if !seen.contains(possible) {
                 println!("model: FAILED: never seen: {possible}");

@@ -61,6 +61,7 @@ impl Hash for World {
             .hash(state);
         self.broken.is_some().hash(state);
         self.asked_hash(&self.unanswered, "ann").hash(state);
+        self.late_hash(&self.unanswered, "ann").hash(state);
         // Which of the two is which makes no difference.
         let mut controllers = self.controllers.each_ref().map(|controller| {
             let mut hasher = DefaultHasher::new();
@@ -70,6 +71,8 @@ impl Hash for World {
             controller.journal.is_some().hash(&mut hasher);
             hash_of(controller.doing.as_ref()).hash(&mut hasher);
             self.asked_hash(&controller.unanswered, controller.user)
+                .hash(&mut hasher);
+            self.late_hash(&controller.unanswered, controller.user)
                 .hash(&mut hasher);
             hasher.finish()
         });
@@ -86,6 +89,21 @@ impl World {
         };
         let known = self.reader.seen.knows(user, asked.key.as_str());
         (hash_of(Some(&asked.command)), known)
+    }
+
+    /// What somebody's commands on their way may still do, and which of them will be asked again.
+    fn late_hash(&self, asked: &Option<Asked>, user: &str) -> Vec<(Vec<u8>, bool)> {
+        let own = self.disk.late.iter().map(|late| &late.record);
+        let own = own.filter(|record| record.user == user);
+        let key = asked.as_ref().map(|asked| &asked.key);
+        let mut own: Vec<_> = own
+            .map(|record| {
+                let event = serde_json::to_vec(&record.event).unwrap_or_default();
+                (event, record.idempotency_key.as_ref() == key)
+            })
+            .collect();
+        own.sort_unstable();
+        own
     }
 }
 

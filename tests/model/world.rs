@@ -8,10 +8,11 @@ use halcyon_core::release::{Command, Context, Plan, Rejection, Release};
 use halcyon_core::role::Actor;
 use halcyon_core::time::Timestamp;
 
-use crate::disk::{Disk, Kill, Plugged, on};
+use crate::disk::{Disk, Kill, on};
 use crate::driver::still_asked_for;
 use crate::laws::{Broken, Law, Reader};
 use crate::same::timeless;
+use crate::service::Kept;
 
 /// Noon, an hour before, ten years on.
 pub(crate) const CLOCKS: [u64; 3] = [1_767_268_800_000, 1_767_265_200_000, 2_082_628_800_000];
@@ -39,7 +40,7 @@ pub(crate) struct Asked {
 pub(crate) struct Controller {
     pub(crate) user: &'static str,
     /// Its view, as stale as it may be; none while it is dead.
-    pub(crate) journal: Option<Arc<Journal<Plugged>>>,
+    pub(crate) journal: Option<Arc<Journal<Kept>>>,
     /// What it has done in the world and is about to say.
     pub(crate) doing: Option<Command>,
     /// What it said and heard no answer to.
@@ -51,9 +52,10 @@ pub(crate) struct Controller {
 #[derive(Debug, Clone)]
 pub(crate) struct World {
     pub(crate) disk: Disk,
+    kept: Kept,
     pub(crate) reader: Arc<Reader>,
     /// What a process that starts now reads.
-    fresh: Arc<Journal<Plugged>>,
+    fresh: Arc<Journal<Kept>>,
     pub(crate) controllers: [Controller; 2],
     /// The person's command that was not answered.
     pub(crate) unanswered: Option<Asked>,
@@ -66,6 +68,7 @@ pub(crate) struct World {
     /// What the last action was an example of.
     pub(crate) answered_by_key: bool,
     pub(crate) lost_the_race: bool,
+    pub(crate) arrived_late: bool,
 }
 
 /// How an append looked from its client.
@@ -78,9 +81,9 @@ enum Outcome {
 }
 
 impl World {
-    pub(crate) fn new(left: Budget) -> Self {
+    pub(crate) fn new(left: Budget, kept: Kept) -> Self {
         let mut disk = Disk::default();
-        let (journal, _) = on(&mut disk, None, || Journal::with_storage(Plugged));
+        let (journal, _) = on(&mut disk, None, || Journal::over(kept.clone()));
         let fresh = Arc::new(journal.expect("an empty journal opens"));
         let controller = |user| Controller {
             user,
@@ -89,6 +92,7 @@ impl World {
         };
         Self {
             disk,
+            kept,
             reader: Arc::default(),
             controllers: ["ci-1", "ci-2"].map(controller),
             fresh,
@@ -100,6 +104,7 @@ impl World {
             broken: None,
             answered_by_key: false,
             lost_the_race: false,
+            arrived_late: false,
         }
     }
 
@@ -109,6 +114,10 @@ impl World {
 
     pub(crate) fn head(&self) -> u64 {
         self.reader.ledger.head().seq
+    }
+
+    fn open(&mut self) -> Result<Journal<Kept>, JournalError> {
+        on(&mut self.disk, None, || Journal::over(self.kept.clone())).0
     }
 
     /// A controller looks at the journal.
@@ -173,7 +182,7 @@ impl World {
     /// A dead controller starts again and reads the journal from its beginning. It remembers what it said
     /// last, or it does not.
     pub(crate) fn restart(&mut self, who: usize, remembers: bool) {
-        match on(&mut self.disk, None, || Journal::with_storage(Plugged)).0 {
+        match self.open() {
             Ok(journal) => {
                 if journal.head() != self.reader.ledger.head()
                     || journal.release() != self.release()
@@ -250,6 +259,14 @@ impl World {
         self.append(&mut journal, (user, role), asked, expected, kill)
     }
 
+    /// What was on its way arrives.
+    pub(crate) fn arrive(&mut self, nth: usize) {
+        let late = self.disk.late.remove(nth);
+        let before = Arc::clone(&self.disk.seen);
+        self.arrived_late = self.disk.take(&late.expected, &late.lines);
+        self.read_new(&before);
+    }
+
     /// Every process dies; what was not synced is lost, or is not.
     pub(crate) fn lose_power(&mut self, unsynced_lost: bool) {
         if unsynced_lost {
@@ -271,7 +288,7 @@ impl World {
                 "power took an acknowledged record".into(),
             );
         }
-        self.fresh = match on(&mut self.disk, None, || Journal::with_storage(Plugged)).0 {
+        self.fresh = match self.open() {
             Ok(journal) => Arc::new(journal),
             Err(why) => return self.breaks(Law::Acknowledged, why.to_string()),
         };
@@ -280,7 +297,7 @@ impl World {
     /// One append through the production journal, and what must hold of it.
     fn append(
         &mut self,
-        journal: &mut Journal<Plugged>,
+        journal: &mut Journal<Kept>,
         (user, role): (&str, &str),
         asked: &Asked,
         expected: Option<u64>,
@@ -370,6 +387,8 @@ impl World {
         }
         let new = self.disk.seen[known..whole(&self.disk.seen)].to_vec();
         if !new.is_empty() {
+            // What was sent for an older head is refused whenever it arrives.
+            self.disk.late.clear();
             let mut reader = Reader::clone(&self.reader);
             let read = read_all(&mut reader, &new);
             self.reader = Arc::new(reader);

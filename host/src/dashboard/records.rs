@@ -1,8 +1,6 @@
-//! The journal as every handler sees it: one view for all of them, and where in the file each record stands.
+//! The journal as every handler sees it: one view for all of them.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +9,7 @@ use halcyon_core::release::{Command, Context, Event, Rejection};
 use halcyon_core::role::Actor;
 
 use crate::clock;
-use crate::journal::{Entry, Epochs, Journal, JournalError, LOG_NAME};
+use crate::journal::{Entry, Epochs, Journal, JournalError};
 
 /// The records of one store. A failed write ends writing until the process is started again; reading goes on.
 pub(crate) struct Records {
@@ -24,8 +22,6 @@ pub(crate) struct Records {
 /// What has been read.
 pub(crate) struct View {
     journal: Journal,
-    /// Where each record's line ends, in bytes, its newline included.
-    ends: Vec<u64>,
     /// Who began the release under way, else the last one.
     author: Option<Actor>,
     /// The last record began a release.
@@ -161,24 +157,8 @@ impl Records {
         after: u64,
         most: usize,
     ) -> Result<Vec<(u64, String)>, JournalError> {
-        let after = usize::try_from(after).unwrap_or(usize::MAX);
-        let (from, until) = self.look(|view| {
-            let total = view.ends.len();
-            let last = total.min(after.saturating_add(most));
-            let end = |count: usize| count.checked_sub(1).map_or(0, |place| view.ends[place]);
-            match after < total {
-                true => (end(after), end(last)),
-                false => (0, 0),
-            }
-        })?;
-        let text =
-            read_part(&self.dir.join(LOG_NAME), from, until).map_err(|why| JournalError::Io {
-                doing: "read",
-                path: LOG_NAME.into(),
-                why: why.to_string(),
-            })?;
-        let lines = text.lines().zip((after as u64).saturating_add(1)..);
-        Ok(lines.map(|(line, seq)| (seq, line.to_owned())).collect())
+        // Nobody waits while they are read.
+        self.look(|view| view.journal.part(after, most))?.lines()
     }
 
     fn state(&self) -> MutexGuard<'_, Option<View>> {
@@ -215,7 +195,6 @@ impl View {
                 let (journal, entries) = Journal::open_with_entries(dir)?;
                 let view = state.insert(View {
                     journal,
-                    ends: Vec::new(),
                     author: None,
                     fresh: false,
                 });
@@ -228,11 +207,6 @@ impl View {
 
     fn note(&mut self, entries: &[Entry]) {
         for entry in entries {
-            let place = usize::try_from(entry.record.seq).unwrap_or(usize::MAX);
-            // One that was read and cut back again has had its number before.
-            self.ends.truncate(place.saturating_sub(1));
-            let begin = self.ends.last().copied().unwrap_or(0);
-            self.ends.push(begin + entry.line.len() as u64 + 1);
             self.fresh = matches!(entry.record.event, Event::ProvisionGreen { .. });
             if self.fresh {
                 self.author = Some(Actor {
@@ -242,15 +216,4 @@ impl View {
             }
         }
     }
-}
-
-fn read_part(path: &Path, from: u64, until: u64) -> std::io::Result<String> {
-    if from >= until {
-        return Ok(String::new());
-    }
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(from))?;
-    let mut text = String::new();
-    file.take(until - from).read_to_string(&mut text)?;
-    Ok(text)
 }

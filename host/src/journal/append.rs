@@ -1,14 +1,46 @@
-//! Appending: under the lock, on the newest state, durable before it returns.
+//! Appending: decided on the newest state, swapped in on its head, durable before it returns.
 
-use halcyon_core::ledger::{Key, Keyed};
+use std::ops::RangeInclusive;
+
+use halcyon_core::ledger::{Key, Keyed, Ledger, Record};
 use halcyon_core::release::{Command, Context, Event, Rejection};
+use halcyon_core::role::Actor;
 use halcyon_core::time::Timestamp;
 
-use super::before_last;
-use super::file::{is_full, write_all};
-use super::{Entry, Journal, JournalError, LogFile, Storage};
+use super::store::{Mark, NotSwapped, Origin, Store};
+use super::{Entry, Journal, JournalError};
 
-impl<S: Storage> Journal<S> {
+/// How often others may be quicker than one append. Each time another one has come through.
+const RACES: usize = 1000;
+
+/// How often lines are swapped in of which nobody says whether they were.
+const TRIES: usize = 3;
+
+/// What becomes of a command on the state as it is.
+struct Verdict {
+    answer: Answer,
+    /// What is put on record, each with the release it belongs to.
+    events: Vec<(Event, Option<String>)>,
+}
+
+/// What reading back has shown of lines.
+enum Outcome {
+    Swapped(Option<Origin>),
+    /// Something else stands in their place, so they never will.
+    Lost,
+    /// Nothing does: they may still come.
+    Open,
+}
+
+enum Answer {
+    /// What it brings about.
+    Done,
+    /// What it has brought about before.
+    OnRecord(RangeInclusive<u64>),
+    Refused(Rejection),
+}
+
+impl<S: Store> Journal<S> {
     /// Decides `command` on the newest state and appends what it brings about, durably, before it
     /// returns. With `expected_seq` it does so only if nobody else has appended since.
     ///
@@ -18,6 +50,7 @@ impl<S: Storage> Journal<S> {
     /// [`JournalError::Refused`] when the machine refuses, [`JournalError::Moved`] when the head is not
     /// the expected one, [`JournalError::Full`] when the disk is full (nothing was written),
     /// [`JournalError::Io`] for anything else; after a failed write or fsync this journal writes no more.
+    /// Whether it is on record after that only another look tells, as it does under a key.
     pub fn append(
         &mut self,
         command: &Command,
@@ -42,45 +75,30 @@ impl<S: Storage> Journal<S> {
         expected_seq: Option<u64>,
         now: Timestamp,
     ) -> Result<Vec<Entry>, JournalError> {
-        if let Some(why) = &self.poisoned {
-            return Err(JournalError::ReadOnly { why: why.clone() });
-        }
-        if !self.storage.is_there() {
-            // A refusal that is not recorded leaves no trace on disk.
-            let refused = self.ledger.release().decide(command, context).err();
-            if let Some(refused) = refused.filter(|_| context.actor.authorise().is_ok()) {
-                return Err(JournalError::Refused(refused));
-            }
-        }
         self.missed.clear();
-        let _lock = self.storage.lock()?;
-        self.missed = self.refresh()?;
-        if let Some(key) = key {
-            match self.ledger.recall(key, command, context) {
-                Ok(Some(records)) => {
-                    // Its writer may have died before its fsync, and an answer is for good.
-                    self.make_durable()?;
-                    return self.records(*records.start(), *records.end());
+        for _ in 0..RACES {
+            let news = self.refresh()?;
+            self.missed.extend(news);
+            let Verdict { answer, events } =
+                self.judge(command, context, key, expected_seq, now)?;
+            let keyed = match answer {
+                Answer::Done => key.map(|key| Keyed::new(key, command)),
+                Answer::OnRecord(_) | Answer::Refused(_) => None,
+            };
+            // An answer that leaves no record is for good too: it is a swap of nothing.
+            let Some(written) = self.swap(events, context.actor, keyed.as_ref(), now)? else {
+                continue;
+            };
+            return match answer {
+                Answer::Done => Ok(written),
+                Answer::OnRecord(records) => self.records(records),
+                Answer::Refused(why) => {
+                    self.denial = written.into_iter().next_back();
+                    Err(JournalError::Refused(why))
                 }
-                Ok(None) => {}
-                Err(refused) => return self.refuse(refused, command, context, now),
-            }
+            };
         }
-        if expected_seq.is_some_and(|seq| seq != self.ledger.head().seq) {
-            return Err(JournalError::Moved);
-        }
-        match self.ledger.release().decide(command, context) {
-            Ok(events) => {
-                let release = self.ledger.release();
-                let events = events
-                    .into_iter()
-                    .map(|event| (release.release_id_of(&event, context), event));
-                let events: Vec<_> = events.map(|(id, event)| (event, id)).collect();
-                let keyed = key.map(|key| Keyed::new(key, command));
-                self.write(events, context, keyed.as_ref(), now)
-            }
-            Err(refused) => self.refuse(refused, command, context, now),
-        }
+        Err(self.error("append to", "others were quicker again and again"))
     }
 
     /// What others appended before the last [`append`](Journal::append) of this process, and no
@@ -89,154 +107,131 @@ impl<S: Storage> Journal<S> {
         std::mem::take(&mut self.missed)
     }
 
-    /// A refusal, recorded where it is to be.
-    fn refuse(
-        &mut self,
-        refused: Rejection,
+    fn judge(
+        &self,
         command: &Command,
         context: &Context<'_>,
+        key: Option<&Key>,
+        expected_seq: Option<u64>,
         now: Timestamp,
-    ) -> Result<Vec<Entry>, JournalError> {
-        if let Some(event) = self.ledger.release().denial(command, context, now) {
-            let id = self.ledger.release().id().map(str::to_owned);
-            let written = self.write(vec![(event, id)], context, None, now)?;
-            self.denial = written.into_iter().next_back();
-        }
-        Err(JournalError::Refused(refused))
-    }
-
-    /// Records that this process has verified before, read again.
-    fn records(&mut self, first: u64, last: u64) -> Result<Vec<Entry>, JournalError> {
-        let file = self.storage.open(false);
-        let bytes = match file.map_err(|why| self.error("open", why))? {
-            Some(mut file) => file.read_from(0).map_err(|why| self.error("read", why))?,
-            None => return Err(self.corrupt("the file is gone")),
+    ) -> Result<Verdict, JournalError> {
+        let release = self.release();
+        let refused = |why| {
+            let denial = release.denial(command, context, now);
+            let denial = denial.map(|event| (event, release.id().map(str::to_owned)));
+            Verdict {
+                answer: Answer::Refused(why),
+                events: denial.into_iter().collect(),
+            }
         };
-        // Records are numbered from 1 without a gap, a line each.
-        let lines = bytes.split(|byte| *byte == b'\n').zip(1..);
-        let mut entries = Vec::new();
-        for (line, seq) in lines.filter(|(_, seq)| (first..=last).contains(seq)) {
-            let record = halcyon_core::ledger::Record::read(line)
-                .map_err(|why| self.corrupt(&format!("record {seq}: {why}")))?;
-            entries.push(Entry {
-                record,
-                line: String::from_utf8_lossy(line).into_owned(),
-            });
+        match key.map(|key| self.ledger().recall(key, command, context)) {
+            Some(Ok(Some(records))) => {
+                return Ok(Verdict {
+                    answer: Answer::OnRecord(records),
+                    events: Vec::new(),
+                });
+            }
+            Some(Err(why)) => return Ok(refused(why)),
+            Some(Ok(None)) | None => {}
         }
-        Ok(entries)
+        if expected_seq.is_some_and(|seq| seq != self.head().seq) {
+            return Err(JournalError::Moved);
+        }
+        let events = match release.decide(command, context) {
+            Ok(events) => events,
+            Err(why) => return Ok(refused(why)),
+        };
+        let of_release = |event| {
+            let id = release.release_id_of(&event, context);
+            (event, id)
+        };
+        Ok(Verdict {
+            answer: Answer::Done,
+            events: events.into_iter().map(of_release).collect(),
+        })
     }
 
-    /// Writes events under the append lock.
-    fn write(
+    /// Puts events on record behind the last one that was read; none if something else stands there.
+    fn swap(
         &mut self,
         events: Vec<(Event, Option<String>)>,
-        context: &Context<'_>,
+        actor: &Actor,
         keyed: Option<&Keyed>,
         now: Timestamp,
-    ) -> Result<Vec<Entry>, JournalError> {
-        if events.is_empty() {
-            // It is so already, and has to stay so.
-            self.make_durable()?;
-            return Ok(Vec::new());
-        }
-        let mut next = self.ledger.clone();
-        let torn = (self.torn_tail() > 0).then_some(self.torn_tail());
-        let text = next.write_keyed(events, context.actor, keyed, torn, now);
-        let mut file = match self.storage.open(true) {
-            Ok(Some(file)) => file,
-            Ok(None) => {
-                return Err(
-                    self.error("create", std::io::Error::from(std::io::ErrorKind::NotFound))
-                );
+    ) -> Result<Option<Vec<Entry>>, JournalError> {
+        let expected = self.chain.mark();
+        let torn = Some(expected.torn).filter(|torn| *torn > 0);
+        let mut next = self.ledger().clone();
+        let lines = next.write_keyed(events, actor, keyed, torn, now);
+        let mut unknown = None;
+        for _ in 0..TRIES {
+            match (self.store.swap(&expected, &lines), &unknown) {
+                (Ok(origin), _) => return Ok(Some(self.wrote(next, &lines, origin))),
+                (Err(NotSwapped::Unknown { why }), _) => unknown = Some(why),
+                (Err(NotSwapped::Moved), None) => return Ok(None),
+                (Err(NotSwapped::Failed(why)), None) => return Err(why),
+                // What an earlier try has done is still to be found out.
+                (Err(NotSwapped::Moved | NotSwapped::Failed(_)), Some(_)) => {}
             }
-            Err(why) => return Err(self.full_or(why, "create")),
+            // The same lines again are no second append: of the two at most one finds the head they expect.
+            match self.read_back(&expected, &lines) {
+                Ok(Outcome::Swapped(origin)) => {
+                    let entries = self.wrote(next, &lines, origin);
+                    self.store.make_durable(&self.chain.mark())?;
+                    return Ok(Some(entries));
+                }
+                Ok(Outcome::Lost) => return Ok(None),
+                Ok(Outcome::Open) => {}
+                Err(why) => unknown = Some(why.to_string()),
+            }
+        }
+        let why = unknown.unwrap_or_default();
+        Err(self.error("learn what became of a write to", &why))
+    }
+
+    /// Whether lines are on record of which their swap did not say so.
+    fn read_back(&mut self, expected: &Mark, lines: &str) -> Result<Outcome, JournalError> {
+        let Some(found) = self.store.read(expected)? else {
+            return Ok(Outcome::Lost);
         };
-        // It is opened by its name again: what was read may have been moved away since.
-        let same = file
-            .identity()
-            .is_ok_and(|now| self.identity.is_none_or(|read| read == now))
-            && file.len().is_ok_and(|length| length >= self.verified);
-        if !same && self.verified > 0 {
-            return Err(self.corrupt("the file was replaced or cut"));
+        if found.lines.is_empty() {
+            return Ok(Outcome::Open);
         }
-        if self.ledger.head().seq == 0 {
-            // The first record: whoever made the file may have died before its name was durable.
-            let named = self.storage.sync_names();
-            named.map_err(|why| self.poison("fsync the directory of", why))?;
+        // They end in their hashes: whoever wrote the same bytes has said the same.
+        match !lines.is_empty() && found.lines.starts_with(lines.as_bytes()) {
+            true => Ok(Outcome::Swapped(found.origin)),
+            false => Ok(Outcome::Lost),
         }
-        if torn.is_some() {
-            file.truncate(self.verified)
-                .map_err(|why| self.poison("cut the torn tail of", why))?;
-        }
-        // After a power loss any part of what was not synced may be there without the rest. A newline
-        // makes a line count, so it is written when all before it is durable.
-        let mut at = self.verified;
-        for piece in pieces(&text) {
-            if let Err(why) = write_all(&mut *file, piece.as_bytes(), at) {
-                return Err(self.undo(&mut *file, why));
-            }
-            file.sync().map_err(|why| self.poison("fsync", why))?;
-            at += piece.len() as u64;
-        }
-        let entries = text.lines().map(|line| Entry {
+    }
+
+    /// Takes in what this process has put on record. What others may have put behind it is for the next look.
+    fn wrote(&mut self, next: Ledger, lines: &str, origin: Option<Origin>) -> Vec<Entry> {
+        let entries = lines.lines().map(|line| Entry {
             record: serde_json::from_str(line)
                 .expect("a line this process has just written reads back"),
             line: line.to_owned(),
         });
         let entries: Vec<Entry> = entries.collect();
-        self.identity = file.identity().ok();
-        self.torn_tail.clear();
-        self.before = before_last(&self.before, self.ledger.head().clone(), &entries);
-        self.ledger = next;
-        (self.verified, self.durable) = (at, at);
-        self.acknowledged = Some(self.ledger.head().clone());
-        Ok(entries)
+        if !entries.is_empty() {
+            self.chain.append(next, &entries, origin);
+            self.acknowledged = Some(self.head().clone());
+        }
+        entries
     }
 
-    /// A write failed. A full disk leaves the file as it was before, a torn tail included, so that the
-    /// append that succeeds records it; anything else ends writing.
-    fn undo(&mut self, file: &mut dyn LogFile, why: std::io::Error) -> JournalError {
-        if !is_full(&why) {
-            return self.poison("write", why);
-        }
-        // Each durable before the next: a newline may be on disk beyond what is written here, and what was
-        // refused must not come back after a power loss.
-        let before = file
-            .truncate(self.verified)
-            .and_then(|()| file.sync())
-            .and_then(|()| write_all(file, &self.torn_tail, self.verified));
-        let before = match self.torn_tail.is_empty() {
-            true => before,
-            false => before.and_then(|()| file.sync()),
-        };
-        match before {
-            Ok(()) => self.full_or(why, "write"),
-            Err(again) => self.poison("cut back", again),
-        }
+    /// Records that this process has verified before, read again.
+    fn records(&mut self, seqs: RangeInclusive<u64>) -> Result<Vec<Entry>, JournalError> {
+        let before = seqs.start().saturating_sub(1);
+        let most = usize::try_from(seqs.end() - before).unwrap_or(usize::MAX);
+        let bytes = self.store.read_again(&self.chain.span(before, most))?;
+        let lines = bytes.split(|byte| *byte == b'\n').zip(seqs);
+        let entries = lines.map(|(line, seq)| {
+            let record = Record::read(line);
+            Ok(Entry {
+                record: record.map_err(|why| self.corrupt(&format!("record {seq}: {why}")))?,
+                line: String::from_utf8_lossy(line).into_owned(),
+            })
+        });
+        entries.collect()
     }
-
-    fn full_or(&self, why: std::io::Error, doing: &'static str) -> JournalError {
-        if is_full(&why) {
-            JournalError::Full {
-                path: self.storage.path(),
-                why: why.to_string(),
-            }
-        } else {
-            self.error(doing, why)
-        }
-    }
-}
-
-/// Lines cut before each newline: every piece but the first begins with one.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let begin = usize::from(rest.starts_with('\n'));
-        let end = rest[begin..]
-            .find('\n')
-            .map_or(rest.len(), |end| begin + end);
-        let (piece, after) = rest.split_at(end);
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
 }

@@ -1,6 +1,6 @@
 //! A record as it stands in the file.
 
-use halcyon_core::ledger::Record;
+use halcyon_core::ledger::{Head, Record};
 
 /// A record together with its line, without the newline.
 #[derive(Debug, Clone)]
@@ -16,5 +16,13 @@ impl Entry {
     pub(super) fn hash(&self) -> &str {
         let digits = self.line.len().saturating_sub(66)..self.line.len().saturating_sub(2);
         self.line.get(digits).unwrap_or_default()
+    }
+
+    /// The head that it is, or was.
+    pub(super) fn head(&self) -> Head {
+        Head {
+            seq: self.record.seq,
+            hash: self.hash().to_owned(),
+        }
     }
 }

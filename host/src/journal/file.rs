@@ -1,7 +1,8 @@
 //! The file under a journal, behind a trait so that tests can make it fail.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -14,9 +15,6 @@ use super::{JournalError, LOG_NAME};
 pub trait Storage {
     /// Holds the append lock until it is dropped.
     type Lock;
-
-    /// Whether the place that the file belongs in exists.
-    fn is_there(&self) -> bool;
 
     /// Takes the lock that spans one append; makes the place for the file where there is none.
     ///
@@ -42,20 +40,6 @@ pub trait Storage {
 
 /// An open journal file.
 pub trait LogFile {
-    /// Its length in bytes.
-    ///
-    /// # Errors
-    /// The system's.
-    fn len(&mut self) -> io::Result<u64>;
-
-    /// Whether it has no bytes.
-    ///
-    /// # Errors
-    /// The system's.
-    fn is_empty(&mut self) -> io::Result<bool> {
-        self.len().map(|length| length == 0)
-    }
-
     /// Device and inode: another file under the same name has another identity.
     ///
     /// # Errors
@@ -67,6 +51,16 @@ pub trait LogFile {
     /// # Errors
     /// The system's.
     fn read_from(&mut self, offset: u64) -> io::Result<Vec<u8>>;
+
+    /// As many of these bytes as there are.
+    ///
+    /// # Errors
+    /// The system's.
+    fn read_part(&mut self, bytes: Range<u64>) -> io::Result<Vec<u8>> {
+        let mut found = self.read_from(bytes.start)?;
+        found.truncate(usize::try_from(bytes.end - bytes.start).unwrap_or(usize::MAX));
+        Ok(found)
+    }
 
     /// Writes some of `bytes` at `offset` and says how many.
     ///
@@ -110,10 +104,6 @@ impl DirStorage {
 
 impl Storage for DirStorage {
     type Lock = File;
-
-    fn is_there(&self) -> bool {
-        self.dir.exists()
-    }
 
     fn lock(&mut self) -> Result<File, JournalError> {
         std::fs::create_dir_all(&self.dir).map_err(|why| JournalError::Io {
@@ -191,10 +181,6 @@ impl DirStorage {
 }
 
 impl LogFile for File {
-    fn len(&mut self) -> io::Result<u64> {
-        self.metadata().map(|found| found.len())
-    }
-
     fn identity(&mut self) -> io::Result<(u64, u64)> {
         self.metadata().map(|found| (found.dev(), found.ino()))
     }
@@ -213,6 +199,13 @@ impl LogFile for File {
                 Err(why) => return Err(why),
             }
         }
+    }
+
+    fn read_part(&mut self, bytes: Range<u64>) -> io::Result<Vec<u8>> {
+        let mut found = Vec::new();
+        self.seek(SeekFrom::Start(bytes.start))?;
+        self.take(bytes.end - bytes.start).read_to_end(&mut found)?;
+        Ok(found)
     }
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {

@@ -6,19 +6,24 @@ mod corruption;
 mod disk;
 mod failing_disk;
 mod full_disk;
+mod interleaved;
 mod keyed;
 mod places;
 mod power_loss;
+mod shared;
+mod sharing;
 mod sixty_four;
 mod torn_tail;
+mod turns;
 mod writers;
 
+use halcyon_core::ledger::Key;
 use halcyon_core::release::{Command, Context};
 use halcyon_core::role::Actor;
 use halcyon_core::time::Timestamp;
 use tempfile::TempDir;
 
-use super::{Entry, Journal, JournalError, Storage};
+use super::{Entry, FileStore, Journal, JournalError, Store};
 use disk::Disk;
 
 const NOON: Timestamp = Timestamp(1_767_268_800_000);
@@ -47,11 +52,11 @@ impl Bench {
     }
 
     /// What another process would open.
-    fn journal(&self) -> Journal<Disk> {
+    fn journal(&self) -> Journal<FileStore<Disk>> {
         self.try_journal().unwrap()
     }
 
-    fn try_journal(&self) -> Result<Journal<Disk>, JournalError> {
+    fn try_journal(&self) -> Result<Journal<FileStore<Disk>>, JournalError> {
         Journal::with_storage(self.disk.clone())
     }
 }
@@ -77,14 +82,11 @@ fn rollback() -> Command {
     }
 }
 
-fn say<S: Storage>(
-    journal: &mut Journal<S>,
-    command: &Command,
-) -> Result<Vec<Entry>, JournalError> {
+fn say<S: Store>(journal: &mut Journal<S>, command: &Command) -> Result<Vec<Entry>, JournalError> {
     say_after(journal, command, None)
 }
 
-fn say_after<S: Storage>(
+fn say_after<S: Store>(
     journal: &mut Journal<S>,
     command: &Command,
     expected_seq: Option<u64>,
@@ -99,6 +101,27 @@ fn say_after<S: Storage>(
         new_release_id: "20260101-1200",
     };
     journal.append(command, &context, expected_seq, NOON)
+}
+
+/// Under a key; eve may not release.
+fn say_under<S: Store>(
+    journal: &mut Journal<S>,
+    key: &str,
+    user: &str,
+    command: &Command,
+    expected_seq: Option<u64>,
+) -> Result<Vec<Entry>, JournalError> {
+    let actor = Actor {
+        user: user.into(),
+        role: if user == "eve" { "Viewer" } else { "Deployer" }.into(),
+    };
+    let context = Context {
+        actor: &actor,
+        kill_switch: false,
+        new_release_id: "20260101-1200",
+    };
+    let key = Key::parse(key).unwrap();
+    journal.append_keyed(command, &context, Some(&key), expected_seq, NOON)
 }
 
 /// The bytes that appending `command` to these would add.

@@ -204,10 +204,6 @@ struct Memory(Rc<RefCell<Vec<u8>>>);
 impl Storage for Memory {
     type Lock = ();
 
-    fn is_there(&self) -> bool {
-        true
-    }
-
     fn lock(&mut self) -> Result<(), JournalError> {
         Ok(())
     }
@@ -226,10 +222,6 @@ impl Storage for Memory {
 }
 
 impl LogFile for Memory {
-    fn len(&mut self) -> io::Result<u64> {
-        Ok(self.0.borrow().len() as u64)
-    }
-
     fn identity(&mut self) -> io::Result<(u64, u64)> {
         Ok((0, 0))
     }

@@ -171,10 +171,6 @@ impl Change {
 impl Storage for CachedDisk {
     type Lock = ();
 
-    fn is_there(&self) -> bool {
-        true
-    }
-
     fn lock(&mut self) -> Result<(), JournalError> {
         Ok(())
     }
@@ -200,10 +196,6 @@ impl Storage for CachedDisk {
 }
 
 impl LogFile for CachedDisk {
-    fn len(&mut self) -> io::Result<u64> {
-        Ok(self.seen().len() as u64)
-    }
-
     fn identity(&mut self) -> io::Result<(u64, u64)> {
         Ok((1, 1))
     }

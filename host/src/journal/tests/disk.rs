@@ -101,10 +101,6 @@ fn fail(code: Option<i32>) -> io::Result<()> {
 impl Storage for Disk {
     type Lock = ();
 
-    fn is_there(&self) -> bool {
-        true
-    }
-
     fn lock(&mut self) -> Result<(), JournalError> {
         Ok(())
     }
@@ -133,10 +129,6 @@ impl Storage for Disk {
 }
 
 impl LogFile for Disk {
-    fn len(&mut self) -> io::Result<u64> {
-        Ok(self.bytes().len() as u64)
-    }
-
     fn identity(&mut self) -> io::Result<(u64, u64)> {
         Ok((1, self.state().inode))
     }

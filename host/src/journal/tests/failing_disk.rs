@@ -5,7 +5,7 @@ use super::disk::{EIO, ENOSPC};
 use super::*;
 
 /// After `error`, nothing more is asked of the disk, and reading goes on.
-fn assert_read_only(bench: &Bench, journal: &mut Journal<Disk>, error: &JournalError) {
+fn assert_read_only(bench: &Bench, journal: &mut Journal<FileStore<Disk>>, error: &JournalError) {
     assert!(matches!(error, JournalError::Io { .. }), "{error}");
     bench.disk.heal();
     let before = (bench.disk.bytes(), bench.disk.calls());

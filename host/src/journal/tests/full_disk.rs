@@ -88,7 +88,7 @@ fn a_torn_tail_survives_a_full_disk_and_is_recorded_by_the_append_that_succeeds(
 }
 
 /// The first of two records was whole on disk for a moment, and another process has read it.
-fn reader_of_a_record_that_is_cut_back(bench: &Bench) -> Journal<Disk> {
+fn reader_of_a_record_that_is_cut_back(bench: &Bench) -> Journal<FileStore<Disk>> {
     let before = bench.disk.bytes();
     let lines = line_for(&before, &rollback());
     let first = lines.iter().position(|byte| *byte == b'\n').unwrap();

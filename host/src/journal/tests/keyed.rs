@@ -1,30 +1,9 @@
 //! Commands with a key: asked again, they are answered and not done again.
 
-use halcyon_core::ledger::Key;
 use halcyon_core::release::Rejection;
 
 use super::disk::ENOSPC;
 use super::*;
-
-fn say_under<S: Storage>(
-    journal: &mut Journal<S>,
-    key: &str,
-    user: &str,
-    command: &Command,
-    expected_seq: Option<u64>,
-) -> Result<Vec<Entry>, JournalError> {
-    let actor = Actor {
-        user: user.into(),
-        role: if user == "eve" { "Viewer" } else { "Deployer" }.into(),
-    };
-    let context = Context {
-        actor: &actor,
-        kill_switch: false,
-        new_release_id: "20260101-1200",
-    };
-    let key = Key::parse(key).unwrap();
-    journal.append_keyed(command, &context, Some(&key), expected_seq, NOON)
-}
 
 fn lines(entries: &[Entry]) -> Vec<&str> {
     entries.iter().map(|entry| entry.line.as_str()).collect()

@@ -13,7 +13,7 @@ fn assert_refused(dir: &Path, why: &str) {
         assert!(text.contains(LOG_NAME) && text.contains(why), "{text}");
     };
     assert_names_it(&Journal::open(dir).err().unwrap());
-    let mut unread = Journal::unread(crate::journal::DirStorage::new(dir));
+    let mut unread = Journal::unread(FileStore::new(crate::journal::DirStorage::new(dir)));
     assert_names_it(&say(&mut unread, &step(0)).unwrap_err());
 }
 

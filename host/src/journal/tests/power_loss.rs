@@ -5,8 +5,9 @@ use halcyon_core::release::{Phase, Step};
 
 use super::cache::{CachedDisk, Moment};
 use super::*;
+use crate::journal::Storage;
 
-fn open(disk: &CachedDisk) -> Result<Journal<CachedDisk>, JournalError> {
+fn open(disk: &CachedDisk) -> Result<Journal<FileStore<CachedDisk>>, JournalError> {
     Journal::with_storage(disk.clone())
 }
 

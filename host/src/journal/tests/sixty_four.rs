@@ -64,7 +64,7 @@ fn followed(release: &Release) -> Option<Command> {
 fn journal_of_64() -> Vec<u8> {
     let bench = Bench::new();
     let mut journal = bench.journal();
-    let records = |journal: &Journal<Disk>| journal.head().seq;
+    let records = |journal: &Journal<FileStore<Disk>>| journal.head().seq;
     let mut releases = 0;
     while records(&journal) < RECORDS - 4 {
         releases += 1;
@@ -73,7 +73,7 @@ fn journal_of_64() -> Vec<u8> {
             user: user.into(),
             role: role.into(),
         };
-        let give = |journal: &mut Journal<Disk>, command: &Command, role: &str| {
+        let give = |journal: &mut Journal<FileStore<Disk>>, command: &Command, role: &str| {
             let actor = actor(role);
             let id = format!("20260101-120{releases}");
             let context = Context {
