@@ -48,5 +48,5 @@ pub(super) async fn hold(
     );
     let (served, failed) = (seen.served(), seen.failed);
     let verdict = if failed == 0 { GOOD } else { WARN };
-    format!("{served} requests were served, {verdict}{failed} failed{verdict:#}.")
+    format!("{served} requests in all, {verdict}{failed} failed{verdict:#}.")
 }

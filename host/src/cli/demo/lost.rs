@@ -142,9 +142,9 @@ async fn tell_failover(
         "   {NAME}control plane{NAME:#}  its probes take it out of the table {GOOD}after {table} ms{GOOD:#}\n                  {DIM}(one each {PROBE_INTERVAL_MS} ms, {PROBE_FALL} failures in a row)\n                  {DIM:#}{ERROR}{why}{ERROR:#}"
     ));
     stage.line(&format!(
-        "   {NAME}edge{NAME:#}           has that table {GOOD}after {held} ms{GOOD:#}; the last request went there\n                  {GOOD}after {last} ms{GOOD:#}{DIM}{}{DIM:#}",
-        // Its own failures tell it too, and mostly first.
-        if last < table { ": it had seen for itself" } else { "" }
+        "   {NAME}edge{NAME:#}           goes by that table {GOOD}after {held} ms{GOOD:#}; the last request there\n                  was sent {GOOD}after {last} ms{GOOD:#}{DIM}{}{DIM:#}",
+        // It need not wait for the table.
+        if last < table { ", when its own tries had failed" } else { "" }
     ));
     stage.line(&format!(
         "   {NAME}tenants{NAME:#}        all {moved} of {name} are elsewhere, {GOOD}none of the other {stayed} moved{GOOD:#}\n                  {verdict}{failed} of {} requests failed{verdict:#}, {DIM}{second} took a second try{DIM:#}",
@@ -198,6 +198,7 @@ async fn comes_back(
     was: &Seen,
 ) -> Result<(), Failure> {
     let name = region.name;
+    let begin = Instant::now();
     region.come_back(sandbox).await?;
     let ready = region.ready().await;
     ready.map_err(|why| unexpected(&format!("{name} is not ready again: {why}")))?;
@@ -205,7 +206,6 @@ async fn comes_back(
         "   {NAME}{name:<13}{NAME:#}  is started again on the same ports, {} as before",
         region.address
     ));
-    let begin = Instant::now();
     let mut up = None;
     loop {
         if up.is_none() && crowd.control.in_table(name).await?.status == "up" {

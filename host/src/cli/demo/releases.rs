@@ -66,7 +66,7 @@ pub(super) async fn bad(
     let failed = crowd.traffic.seen().failed;
     let tried = edge.counts(sick.name).await?.second_tries;
     let images = ["--image-green", "app:v3"];
-    let release = release(stage, sandbox, crowd.control, &images, "5,25,100", "2");
+    let release = release(stage, sandbox, crowd.control, &images, "25,100", "3");
     let trouble = breaks(sick, crowd);
     let (code, broke) = tokio::join!(release, tokio::time::timeout(PATIENCE, trouble));
     let code = code?;

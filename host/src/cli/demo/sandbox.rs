@@ -26,7 +26,8 @@ impl Sandbox {
     /// An empty one.
     pub(super) fn new() -> Result<Self, Failure> {
         let name = format!("halcyon-demo-{}", std::process::id());
-        let path = std::env::temp_dir().join(&name);
+        // Absolute, as the processes work in there.
+        let path = std::path::absolute(std::env::temp_dir())?.join(&name);
         let made = std::fs::create_dir(&path).map(|()| path).or_else(|_| {
             // A container image with nothing but the program has no /tmp; its working directory is writable.
             let path = std::env::current_dir()?.join(&name);
