@@ -25,7 +25,7 @@ FORMAT = """<svg class="rich-terminal" xml:space="preserve" viewBox="0 0 {width}
 </svg>
 """
 
-WIDTH, HEIGHT = 132, 62
+WIDTH, HEIGHT = 100, 62
 
 
 def tmux(*arguments):
@@ -33,7 +33,7 @@ def tmux(*arguments):
 
 
 def main(program):
-    tmux("new-session", "-d", "-x", str(WIDTH), "-y", str(HEIGHT), f"{program} demo; sleep 3")
+    tmux("new-session", "-d", "-x", str(WIDTH), "-y", str(HEIGHT), f"{program} demo --seed 7; sleep 3")
     shown = ""
     try:
         for _ in range(600):
@@ -44,7 +44,7 @@ def main(program):
     finally:
         tmux("kill-server")
     lines = shown.rstrip().splitlines()
-    # The picture is of the two releases; the rest is for whoever runs it.
+    # The picture is of what happens; how it is set up, and that it is on record, is for whoever runs it.
     begin = next(i for i, line in enumerate(lines) if "4. " in line)
     end = next(i for i, line in enumerate(lines) if "7. " in line)
     console = Console(record=True, width=WIDTH, file=open("/dev/null", "w"), force_terminal=True)

@@ -113,7 +113,7 @@ async fn hung_up(hangups: Option<&mut tokio::signal::unix::Signal>) {
 }
 
 /// Whether this process was started with SIGHUP ignored. Where the system does not say, it was not.
-fn ignores_hangup() -> bool {
+pub(crate) fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     ignored

@@ -1,24 +1,28 @@
 //! What the thousand tenants see of it all, checked against the core.
 
-use std::net::SocketAddr;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::super::Failure;
 use super::super::style::{BLUE, DIM, GOOD, GREEN, NAME};
+use super::control::ControlPlane;
 use super::stage::Stage;
-use super::story::unexpected;
-use super::traffic::{Seen, TENANTS, Traffic, by_the_core, table};
+use super::story::{REGIONS, unexpected};
+use super::tenants::TENANTS;
+use super::traffic::{Seen, Traffic, by_the_core};
 
 /// How long the edge and its tenants may take to follow a table.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The tenants, and the server whose table they go by.
-pub(super) struct Crowd {
+/// So many tenants of a region are shown by name.
+const SHOWN: usize = 3;
+
+/// The tenants, and the control plane whose table the edge goes by.
+pub(super) struct Crowd<'a> {
     pub(super) traffic: Traffic,
-    pub(super) dashboard: SocketAddr,
+    pub(super) control: &'a ControlPlane,
 }
 
 /// What a step of a release looked like to the tenants.
@@ -29,47 +33,45 @@ pub(super) struct Share {
     requests: u64,
 }
 
-impl Crowd {
-    /// The tenants have come, each to its region.
-    pub(super) async fn arrives(&self, stage: &mut Stage<'_>) -> Result<(), Failure> {
-        stage.scene("A thousand tenants ask all the time, through `halcyon edge`, which goes by the server's table");
-        stage.typed("EDGE_TABLE=http://…/api/v1/table halcyon edge");
-        let core = by_the_core(
-            &table(self.dashboard)
-                .await
-                .map_err(|why| unexpected(&why))?,
-        );
-        let all = |seen: &Seen| seen.last == core;
-        let arrived = self.traffic.until(PATIENCE, all).await;
-        let seen = self.traffic.seen();
-        arrived.ok_or_else(|| {
-            unexpected(&format!(
-                "the edge does not put tenants where the core does: {}",
-                seen.why
-            ))
-        })?;
-        self.tell(stage, &seen);
-        stage.line(&format!(
-            "   {DIM}each of them where `halcyon route` says{DIM:#}"
-        ));
-        Ok(())
+impl Crowd<'_> {
+    /// Their ids.
+    pub(super) fn tenants(&self) -> &[String] {
+        &self.traffic.tenants
     }
 
-    /// Tenants and requests per region and colour.
-    fn tell(&self, stage: &mut Stage<'_>, seen: &Seen) {
-        for (place, requests) in &seen.requests {
-            let here = seen
-                .last
-                .iter()
-                .flatten()
-                .filter(|last| *last == place)
-                .count();
-            let (region, colour) = (&place.region, if place.green { GREEN } else { BLUE });
-            let slot = if place.green { "green" } else { "blue" };
+    /// The tenants have come, each to its region: where the core puts it, and `halcyon route` too.
+    pub(super) async fn arrives(
+        &self,
+        stage: &mut Stage<'_>,
+        routed: &[String],
+    ) -> Result<(), Failure> {
+        let core = by_the_core(&self.control.table().await?, self.tenants());
+        let arrived = self.traffic.until(PATIENCE, |seen| seen.last == core).await;
+        let seen = self.traffic.seen();
+        arrived.ok_or_else(|| {
+            let why = &seen.why;
+            unexpected(&format!(
+                "the edge does not put tenants where the core does: {why}"
+            ))
+        })?;
+        let regions = seen.last.iter().flatten().map(|last| &last.region);
+        if !regions.eq(routed) {
+            return Err(unexpected("`halcyon route` says something else"));
+        }
+        for region in REGIONS {
+            let here = seen.of(region);
+            let named = self.tenants().iter().zip(routed);
+            let named = named.filter(|(_, at)| *at == region).take(SHOWN);
+            let named: Vec<&str> = named.map(|(tenant, _)| tenant.as_str()).collect();
             stage.line(&format!(
-                "   {NAME}{region:<8}{NAME:#} {colour}{slot:<5}{colour:#} {here:>5} tenants {requests:>7} requests"
+                "   {NAME}{region:<8}{NAME:#} {BLUE}blue{BLUE:#} {here:>4} tenants  {DIM}{}, …{DIM:#}",
+                named.join(", ")
             ));
         }
+        let counts = REGIONS.map(|region| (region.to_owned(), seen.of(region).into()));
+        let counts: serde_json::Map<_, _> = counts.into_iter().collect();
+        stage.fact("placed", counts.into());
+        Ok(())
     }
 
     /// What the tenants see while something goes on: each canary step, as soon as every tenant has been
@@ -82,7 +84,7 @@ impl Crowd {
                 done = &mut what => return (done, shares),
                 () = tokio::time::sleep(Duration::from_millis(20)) => {}
             }
-            let Ok(table) = table(self.dashboard).await else {
+            let Ok(table) = self.control.table().await else {
                 continue;
             };
             let Some(weight) = table.canary_weight() else {
@@ -90,7 +92,7 @@ impl Crowd {
             };
             let known = shares.iter().any(|share| share.weight == weight);
             let seen = self.traffic.seen();
-            if !known && seen.last == by_the_core(&table) {
+            if !known && seen.last == by_the_core(&table, self.tenants()) {
                 shares.push(Share {
                     weight,
                     green: seen.green(),
@@ -117,11 +119,11 @@ impl Crowd {
         for share in shares {
             let Share { weight, green, .. } = share;
             stage.line(&format!(
-                "   at {weight:>3} %: {GREEN}{green:>4} of {TENANTS} tenants on green{GREEN:#}, {DIM}the very ones that the core names{DIM:#}"
+                "   at {weight:>3} %  {GREEN}{green:>4} of {TENANTS} tenants on green{GREEN:#}, {DIM}the very ones that the core names{DIM:#}"
             ));
         }
         stage.line(&format!(
-            "   live:     {GREEN}{TENANTS} of {TENANTS}{GREEN:#}; {GOOD}0 of {} requests failed{GOOD:#}",
+            "   live      {GREEN}{TENANTS} of {TENANTS}{GREEN:#}; {GOOD}0 of {} requests failed{GOOD:#}",
             seen.served()
         ));
         let steps = shares.iter().map(|share| {
@@ -133,74 +135,10 @@ impl Crowd {
     }
 
     /// After a rollback nobody is on green.
-    pub(super) async fn is_all_blue(&self, stage: &mut Stage<'_>) -> Result<(), Failure> {
+    pub(super) async fn is_all_blue(&self) -> Result<(), Failure> {
         let blue = |seen: &Seen| seen.green() == 0;
         let back = self.traffic.until(PATIENCE, blue).await;
-        back.ok_or_else(|| unexpected("there are tenants on green after the rollback"))?;
-        stage.line(&format!(
-            "   {GOOD}0 of {TENANTS} tenants{GOOD:#} are on green"
-        ));
-        Ok(())
-    }
-
-    /// A region is gone: its tenants are served elsewhere, and nobody else has moved.
-    pub(super) async fn leaves(
-        &self,
-        stage: &mut Stage<'_>,
-        region: &str,
-        was: &Seen,
-    ) -> Result<(), Failure> {
-        let of = |seen: &Seen| {
-            let here = seen
-                .last
-                .iter()
-                .flatten()
-                .filter(|last| last.region == region);
-            here.count()
-        };
-        let tenants = of(was);
-        let begin = Instant::now();
-        let gone = self.traffic.until(PATIENCE, |seen| of(seen) == 0).await;
-        let took =
-            gone.ok_or_else(|| unexpected(&format!("tenants stay in {region}, which is gone")))?;
-        let seen = self.traffic.seen();
-        let moved =
-            was.last.iter().zip(&seen.last).filter(|(was, is)| {
-                was.as_ref().is_some_and(|was| was.region != region) && was != is
-            });
-        let moved = moved.count();
-        if moved > 0 {
-            return Err(unexpected(&format!(
-                "{moved} tenants of other regions moved"
-            )));
-        }
-        let failed = seen.failed.saturating_sub(was.failed);
-        stage.line(&format!(
-            "   the edge: all {tenants} tenants of {region} are served elsewhere {GOOD}within {} ms{GOOD:#}, {failed} requests failed",
-            took.as_millis()
-        ));
-        stage.fact("failover", json!({ "tenants": tenants, "ms": begin.elapsed().as_millis() as u64, "failed": failed }));
-        Ok(())
-    }
-
-    /// The region is back, and everybody is where they were.
-    pub(super) async fn comes_back(
-        &self,
-        stage: &mut Stage<'_>,
-        region: &str,
-        was: &Seen,
-    ) -> Result<(), Failure> {
-        let back = self
-            .traffic
-            .until(PATIENCE, |seen| seen.last == was.last)
-            .await;
-        let took =
-            back.ok_or_else(|| unexpected(&format!("{region} is back, and its tenants are not")))?;
-        stage.line(&format!(
-            "   {region} is back: {GOOD}all {TENANTS} are exactly where they were{GOOD:#} {DIM}after {:.1} s{DIM:#}",
-            took.as_secs_f64()
-        ));
-        stage.fact("back_after_ms", json!(took.as_millis() as u64));
-        Ok(())
+        back.map(drop)
+            .ok_or_else(|| unexpected("there are tenants on green after the rollback"))
     }
 }

@@ -3,8 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::super::style::{DIM, NAME};
-use super::super::{Failure, Invocation, Output};
+use super::super::{Exit, Failure, Invocation, Output};
 use super::super::{invocation, out};
+
+/// The widest line of what is quoted.
+const QUOTED_MAX: usize = 75;
 
 /// The demo's voice.
 pub(super) struct Stage<'a> {
@@ -37,6 +40,27 @@ impl<'a> Stage<'a> {
         self.line(&format!("   {DIM}$ {command}{DIM:#}"));
     }
 
+    /// What a typed command goes on with on its next line.
+    pub(super) fn typed_on(&self, command: &str) {
+        self.line(&format!("   {DIM}    {command}{DIM:#}"));
+    }
+
+    /// What a command has said, broken where it would not fit on a terminal of 80 columns.
+    pub(super) fn quoted(&self, text: &str) {
+        let mut line = String::new();
+        for word in text.split(' ') {
+            if line.chars().count() + word.chars().count() > QUOTED_MAX {
+                self.line(&format!("   {DIM}{line}{DIM:#}"));
+                line = String::from("    ");
+            }
+            line = format!(
+                "{line}{}{word}",
+                if line.trim().is_empty() { "" } else { " " }
+            );
+        }
+        self.line(&format!("   {DIM}{line}{DIM:#}"));
+    }
+
     /// A line of prose.
     pub(super) fn line(&self, text: &str) {
         if self.invocation.output == Output::Human {
@@ -52,9 +76,17 @@ impl<'a> Stage<'a> {
         self.answers.insert(name.to_owned(), value);
     }
 
-    /// The document at the end.
-    pub(super) fn close(self) -> Result<(), Failure> {
-        if self.invocation.output == Output::Json {
+    /// The last words, when everything has ended, and the document.
+    pub(super) fn close(self, exit: Exit, farewell: &str, kept: bool) -> Result<(), Failure> {
+        let files = if kept { "" } else { " and every file removed" };
+        self.line(&format!("\n{farewell} Every process is ended{files}."));
+        if exit == Exit::Done {
+            self.line(&format!(
+                "{DIM}Next: halcyon --help, docs/, or a topology with your own regions.{DIM:#}"
+            ));
+        }
+        // Half a story would look like one.
+        if self.invocation.output == Output::Json && exit == Exit::Done {
             self.invocation
                 .answer(String::new, &Value::Object(self.answers))?;
         }

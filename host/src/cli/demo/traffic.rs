@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, Request, StatusCode};
 use halcyon_core::hash::TenantId;
+use halcyon_core::placement::Slot;
 use halcyon_core::table::Table;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -16,10 +17,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::tenants::TENANTS;
 use crate::clock;
-
-/// So many tenants ask.
-pub(super) const TENANTS: usize = 1_000;
 
 /// Over so many connections.
 const CONNECTIONS: usize = 8;
@@ -54,6 +53,12 @@ impl Seen {
         self.last.iter().filter(green).count()
     }
 
+    /// How many tenants were last served there.
+    pub(super) fn of(&self, region: &str) -> usize {
+        let last = self.last.iter().flatten();
+        last.filter(|last| last.region == region).count()
+    }
+
     /// All requests that were served.
     pub(super) fn served(&self) -> u64 {
         self.requests.values().sum()
@@ -62,23 +67,26 @@ impl Seen {
 
 /// The tenants at work. They stop when it is dropped.
 pub(super) struct Traffic {
+    pub(super) tenants: Arc<[String]>,
     seen: Arc<Mutex<Seen>>,
     _clients: JoinSet<()>,
 }
 
 impl Traffic {
     /// Tenants that ask the edge at `edge`.
-    pub(super) fn start(edge: SocketAddr) -> Self {
-        let last = vec![None; TENANTS];
+    pub(super) fn start(edge: SocketAddr, tenants: Vec<String>) -> Self {
+        let tenants: Arc<[String]> = tenants.into();
+        let last = vec![None; tenants.len()];
         let seen = Arc::new(Mutex::new(Seen {
             last,
             ..Seen::default()
         }));
         let mut clients = JoinSet::new();
         for client in 0..CONNECTIONS {
-            clients.spawn(ask(edge, client, seen.clone()));
+            clients.spawn(ask(edge, client, tenants.clone(), seen.clone()));
         }
         Self {
+            tenants,
             seen,
             _clients: clients,
         }
@@ -112,30 +120,27 @@ fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Its id.
-pub(super) fn tenant(number: usize) -> String {
-    format!("tenant-{number}")
-}
-
 /// Where the core puts every tenant by this table.
-pub(super) fn by_the_core(table: &Table) -> Vec<Option<Served>> {
+pub(super) fn by_the_core(table: &Table, tenants: &[String]) -> Vec<Option<Served>> {
     let now = clock::now();
-    let place = |number| {
-        let id = tenant(number);
-        let placement = table.route(TenantId::new(&id).ok()?, now).ok()?;
+    let place = |id: &String| {
+        let placement = table.route(TenantId::new(id).ok()?, now).ok()?;
         Some(Served {
             region: placement.region.as_str().to_owned(),
-            green: placement.slot == halcyon_core::placement::Slot::Green,
+            green: placement.slot == Slot::Green,
         })
     };
-    (0..TENANTS).map(place).collect()
+    tenants.iter().map(place).collect()
 }
 
 /// Every eighth tenant, round after round, over one connection.
-async fn ask(edge: SocketAddr, client: usize, seen: Arc<Mutex<Seen>>) {
+async fn ask(edge: SocketAddr, client: usize, tenants: Arc<[String]>, seen: Arc<Mutex<Seen>>) {
     let mut connection = None;
     for number in (client..TENANTS).step_by(CONNECTIONS).cycle() {
-        let served = once(edge, number, &mut connection).await;
+        let Some(tenant) = tenants.get(number) else {
+            return;
+        };
+        let served = once(edge, tenant, &mut connection).await;
         let failed = served.is_err();
         {
             let mut seen = lock(&seen);
@@ -163,7 +168,7 @@ type Connection = SendRequest<Empty<Bytes>>;
 
 async fn once(
     edge: SocketAddr,
-    number: usize,
+    tenant: &str,
     connection: &mut Option<Connection>,
 ) -> Result<Served, String> {
     if let Some(sender) = connection
@@ -177,7 +182,7 @@ async fn once(
     };
     let request = Request::get("/")
         .header(HOST, "demo")
-        .header("x-tenant", tenant(number))
+        .header("x-tenant", tenant)
         .body(Empty::new())
         .map_err(|why| why.to_string())?;
     let answer = sender.send_request(request).await;
@@ -196,18 +201,6 @@ fn served(headers: &HeaderMap) -> Option<Served> {
         region: text("x-halcyon-region")?.to_owned(),
         green: text("x-halcyon-slot")? == "green",
     })
-}
-
-/// The table in force, from the dashboard at `dashboard`.
-pub(super) async fn table(dashboard: SocketAddr) -> Result<Table, String> {
-    let mut sender = connect(dashboard).await?;
-    let request = Request::get("/api/v1/table").header(HOST, dashboard.to_string());
-    let request = request.body(Empty::new()).map_err(|why| why.to_string())?;
-    let answer = sender.send_request(request).await;
-    let body = answer.map_err(|why| why.to_string())?.into_body();
-    let body = body.collect().await.map_err(|why| why.to_string())?;
-    let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-    Table::from_json(&text).map_err(|why| why.to_string())
 }
 
 async fn connect(edge: SocketAddr) -> Result<Connection, String> {

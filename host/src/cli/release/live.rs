@@ -21,9 +21,18 @@ pub(super) struct Live {
     until: Arc<Mutex<Option<Instant>>>,
     rows: Mutex<HashMap<String, ProgressBar>>,
     coloured: bool,
+    /// Whether green pools have rows too.
+    pools: bool,
 }
 
 impl Live {
+    pub(super) fn there() -> Self {
+        Self {
+            pools: false,
+            ..Self::new()
+        }
+    }
+
     pub(super) fn new() -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         let until = Arc::new(Mutex::new(None));
@@ -37,6 +46,7 @@ impl Live {
             // The bars' messages go past anstream, which decides this for everything else.
             coloured: anstream::AutoStream::choice(&std::io::stderr())
                 != anstream::ColorChoice::Never,
+            pools: true,
         }
     }
 
@@ -132,7 +142,8 @@ impl Observer for Live {
             .unwrap_or_default();
         let green = release.blue_pool().other();
         let rows = regions.iter().flat_map(|region| {
-            let pool = region.pools.of(green).map(|_| green_pool_of(region));
+            let pool = region.pools.of(green).filter(|_| self.pools);
+            let pool = pool.map(|_| green_pool_of(region));
             std::iter::once(region.name.clone()).chain(pool)
         });
         let rows: Vec<String> = rows.collect();

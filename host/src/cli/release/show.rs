@@ -17,9 +17,18 @@ use crate::journal::{Entry, Journal, JournalError};
 
 /// The observer that suits the output.
 pub(in crate::cli) fn observer(invocation: &Invocation) -> Arc<dyn Observer> {
+    observer_with(Live::new, invocation)
+}
+
+/// The same for a release that a control plane drives: it says how regions are, and nothing of their pools.
+pub(in crate::cli) fn observer_there(invocation: &Invocation) -> Arc<dyn Observer> {
+    observer_with(Live::there, invocation)
+}
+
+fn observer_with(live: fn() -> Live, invocation: &Invocation) -> Arc<dyn Observer> {
     let terminal = invocation.stdout_is_terminal;
     match invocation.output {
-        Output::Human if terminal && invocation.stderr_is_terminal => Arc::new(Live::new()),
+        Output::Human if terminal && invocation.stderr_is_terminal => Arc::new(live()),
         Output::Human if terminal => Arc::new(Prose),
         Output::Human => Arc::new(Lines {
             output: Output::Human,

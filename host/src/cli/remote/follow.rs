@@ -188,7 +188,7 @@ impl Attached {
         })?;
         Ok(Self {
             history: History::read(api).await?,
-            observer: show::observer(invocation),
+            observer: show::observer_there(invocation),
             signals,
         })
     }
