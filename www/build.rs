@@ -29,6 +29,7 @@ fn make() -> Result<(), String> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=HALCYON_WASM_DIR");
     let mut files = assets(&here.join("assets"))?;
+    files.extend(vendored(&here.join("vendor"))?);
     files.extend(
         match env::var_os("HALCYON_WASM_DIR").filter(|dir| !dir.is_empty()) {
             Some(dir) => prebuilt(&Path::new(&dir).join("page"))?,
@@ -66,6 +67,18 @@ fn assets(folder: &Path) -> Result<Vec<File>, String> {
     };
     let files = read_folder(folder)?.into_iter();
     Ok(files.map(|(name, bytes)| (path(name), bytes)).collect())
+}
+
+/// What others have made: their modules, and what they allow.
+fn vendored(folder: &Path) -> Result<Vec<File>, String> {
+    let kinds = [".mjs", ".css"];
+    let served =
+        |name: &str| name.starts_with("LICENSE-") || kinds.iter().any(|kind| name.ends_with(kind));
+    let files = read_folder(folder)?.into_iter();
+    let files = files.filter(|(name, _)| served(name));
+    Ok(files
+        .map(|(name, bytes)| (format!("/vendor/{name}"), bytes))
+        .collect())
 }
 
 /// A browser asks for modules and for WebAssembly, and for nothing else of a package.
@@ -138,7 +151,8 @@ fn content_type(path: &str) -> Result<&'static str, String> {
     Ok(match path.rsplit('.').next() {
         _ if path == "/" => "text/html; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
+        _ if path.starts_with("/vendor/LICENSE-") => "text/plain; charset=utf-8",
+        Some("js" | "mjs") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("wasm") => "application/wasm",
         _ => return Err(format!("{path}: of no known media type")),

@@ -88,12 +88,22 @@ impl Browser {
 
     /// Opens a page and waits until it has said whether the server agrees, or what its problem is.
     pub(crate) fn open(&self, url: &str) -> Shown {
+        self.go(url);
+        self.settle(r#"document.querySelector("[data-agrees]") !== null || document.querySelector("[role=alert]:not([hidden])") !== null"#)
+    }
+
+    /// Opens a page.
+    pub(crate) fn go(&self, url: &str) {
         let mut tools = self.tools.borrow_mut();
         tools.ask("Page.navigate", json!({"url": "about:blank"}));
         tools.console.clear();
         tools.ask("Page.navigate", json!({ "url": url }));
-        drop(tools);
-        self.settle(r#"document.querySelector("[data-agrees]") !== null || document.querySelector("[role=alert]:not([hidden])") !== null"#)
+    }
+
+    /// What the page or the browser wrote to the console since the page was opened.
+    pub(crate) fn console(&self) -> Vec<String> {
+        self.evaluate("0");
+        self.tools.borrow().console.clone()
     }
 
     /// Waits until an expression is true of the page.

@@ -3,6 +3,7 @@
 mod addresses;
 mod api;
 mod browser;
+mod dashboard;
 mod fake;
 mod monitor;
 mod page;

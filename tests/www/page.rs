@@ -116,7 +116,7 @@ fn a_tenant_that_fails_over_is_agreed_on_and_a_lie_is_not() {
     });
     let honest = browser.open(&format!("http://{address}/?tenant=acme"));
     assert_eq!(honest.agrees(), Some(true), "{}", honest.dom);
-    assert!(honest.dom.contains("failover") && honest.dom.contains("data-status=\"down\""));
+    assert!(honest.dom.contains("failover") && honest.dom.contains("data-kind=\"bad\""));
     assert_eq!(honest.console, [""; 0]);
     for tenant in ["liar", "steps"] {
         let lie = browser.open(&format!("http://{address}/?tenant={tenant}"));
@@ -150,9 +150,10 @@ fn a_tenant_is_looked_up_with_the_keyboard_alone() {
     let store = Store::new();
     let server = serve(&store, &[("REGIONS", "a,b"), ("TENANT_STICKY", "hash")]);
     browser.open(&format!("http://{}/?tenant=first", server.dashboard()));
-    // From the top of the page: past the link that skips to the look-up, into the field.
+    // From the top of the page, by the link that skips to the look-up.
     browser.keys("", "Tab");
-    browser.keys("", "Tab");
+    assert_eq!(browser.evaluate("document.activeElement.className"), "skip");
+    browser.keys("", "Enter");
     assert_eq!(browser.evaluate("document.activeElement.id"), "tenant");
     browser.evaluate("document.activeElement.select()");
     browser.keys("second tenant", "Enter");
@@ -181,10 +182,35 @@ fn every_field_and_section_has_a_name_and_nothing_stands_inline() {
     ] {
         assert!(!page.contains(inline), "{inline}");
     }
-    assert!(page.contains("<html lang=\"en\">") && page.contains("<label for=\"tenant\">"));
-    let sections = page.split("<section ").skip(1);
-    for section in sections {
-        let tag = section.split('>').next().unwrap();
-        assert!(tag.contains("aria-labelledby="), "{tag}");
+    assert!(page.contains("<html lang=\"en\">") && page.contains("<main>"));
+    let own = halcyon_www::FILES
+        .iter()
+        .filter(|file| file.path.ends_with(".js") && !file.path.starts_with("/page/"));
+    let (mut sections, mut fields) = (0, 0);
+    for file in own {
+        let text = std::str::from_utf8(file.bytes).unwrap();
+        for section in text.split("<section ").skip(1) {
+            let tag = section.split('>').next().unwrap();
+            assert!(tag.contains("aria-labelledby="), "{}: {tag}", file.path);
+            sections += 1;
+        }
+        for field in text.split("<input id=\"").skip(1) {
+            let id = field.split('"').next().unwrap();
+            assert!(
+                text.contains(&format!("<label for=\"{id}\">")),
+                "{}: {id}",
+                file.path
+            );
+            fields += 1;
+        }
+        for never in [
+            "innerHTML",
+            "dangerouslySetInnerHTML",
+            "document.write",
+            "eval(",
+        ] {
+            assert!(!text.contains(never), "{}: {never}", file.path);
+        }
     }
+    assert!(sections >= 6 && fields >= 3, "{sections} {fields}");
 }

@@ -62,6 +62,9 @@ mod tests {
             ("/", "app.js"),
             ("/", "favicon.svg"),
             ("/app.js", "page/browser.js"),
+            ("/", "vendor/uplot.css"),
+            ("/html.js", "vendor/preact.mjs"),
+            ("/vendor/signals.mjs", "./preact.mjs"),
             ("/page/names.js", "page.js"),
         ] {
             let text = std::str::from_utf8(file(from).unwrap().bytes).unwrap();
@@ -76,6 +79,30 @@ mod tests {
         ] {
             assert!(file(path).is_some(), "{path}");
         }
+    }
+
+    #[test]
+    fn every_module_that_a_module_imports_is_there() {
+        let modules = FILES
+            .iter()
+            .filter(|file| file.content_type.starts_with("text/javascript"));
+        let mut imports = 0;
+        for from in modules.filter(|file| !file.path.starts_with("/page/")) {
+            let text = std::str::from_utf8(from.bytes).unwrap();
+            let tight = text.split("from\"").skip(1);
+            let quoted = tight.chain(text.split("from \"").skip(1));
+            for rest in quoted.filter(|rest| rest.starts_with(['/', '.'])) {
+                let name = rest.split('"').next().unwrap();
+                let folder = from.path.rsplit_once('/').unwrap().0;
+                let path = match name.strip_prefix("./") {
+                    Some(name) => std::format!("{folder}/{name}"),
+                    None => name.to_owned(),
+                };
+                assert!(file(&path).is_some(), "{}: {name}", from.path);
+                imports += 1;
+            }
+        }
+        assert!(imports > 40, "{imports}");
     }
 
     #[test]

@@ -1,0 +1,65 @@
+// The head of the page: whose it is, whether it is live, and how it is to look.
+
+import { signal } from "/vendor/signals.mjs";
+import { token } from "/api.js";
+import { html } from "/html.js";
+import { link, snapshot, stale } from "/live.js";
+import { span } from "/words.js";
+
+/** Whether times are in UTC; on call one speaks of that. */
+export const inUtc = signal(localStorage.getItem("halcyon.utc") !== "no");
+export const theme = signal(localStorage.getItem("halcyon.theme") ?? "auto");
+
+const THEMES = ["auto", "light", "dark"];
+
+const show = () => {
+  document.documentElement.dataset.theme = theme.value;
+};
+show();
+
+function turn() {
+  theme.value = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length];
+  localStorage.setItem("halcyon.theme", theme.value);
+  show();
+}
+
+function switchZone() {
+  inUtc.value = !inUtc.value;
+  localStorage.setItem("halcyon.utc", inUtc.value ? "yes" : "no");
+}
+
+/** Whether what is shown is what is: in words and a shape, not in colour alone. */
+function Link() {
+  if (stale.value !== null) {
+    return html`<span class="link" data-link="stale">◇ Stale ${span(stale.value)}</span>`;
+  }
+  if (link.value.open) return html`<span class="link" data-link="live">● Live</span>`;
+  return html`<span class="link" data-link="away">▲ ${link.value.heard ? "Reconnecting" : "Connecting"}</span>`;
+}
+
+function banner(state) {
+  if (!state?.features.multi_region) return null;
+  const active = state.regions.map(({ name }) => name).join(", ");
+  return html`<p class="banner">Region: ${state.region} (active: ${active})</p>`;
+}
+
+export function Header() {
+  const state = snapshot.value;
+  return html`
+    <div class="bar">
+      <h1><img src="/favicon.svg" alt="" width="28" height="28" /> Halcyon</h1>
+      ${state && html`<p class="where">${state.region} · ${state.deployment} · ${state.version}</p>`}
+      <div class="tools">
+        <${Link} />
+        ${token.value === "" && html`<span class="badge">Read only</span>`}
+        <button type="button" class="quiet" onClick=${switchZone} aria-label="Times in ${inUtc.value ? "UTC" : "local time"}; switch">
+          ${inUtc.value ? "UTC" : "Local"}
+        </button>
+        <button type="button" class="quiet" onClick=${turn} aria-label="Colours: ${theme.value}; switch">
+          ${{ auto: "Auto", light: "Light", dark: "Dark" }[theme.value]}
+        </button>
+      </div>
+    </div>
+    ${banner(state)}
+  `;
+}

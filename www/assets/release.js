@@ -1,0 +1,165 @@
+// The release under way: blue beside green, the steps, why it waits, and what can be done about it.
+
+import { signal } from "/vendor/signals.mjs";
+import { give, token } from "/api.js";
+import { html } from "/html.js";
+import { now, snapshot } from "/live.js";
+import { countdown, latency, percent, whole } from "/words.js";
+
+/** What is being asked of somebody, before it is done: a command and its question. */
+const asked = signal(null);
+/** What came of the last command. */
+const came = signal(null);
+const reason = signal("");
+
+const COMMANDS = {
+  promote: {
+    label: "Promote",
+    ask: ({ green_image: green }) => `Make ${green} live everywhere now, whatever steps are left?`,
+  },
+  pause: { label: "Pause", ask: () => "Hold the release where it is?", reason: "optional" },
+  resume: { label: "Resume", ask: () => "Let the release go on?" },
+  rollback: {
+    label: "Roll back",
+    ask: ({ blue_image: blue }) => `Give ${blue} everything?`,
+    reason: "needed",
+  },
+};
+
+/** The commands that the release's state has an answer to. The server decides; a button only asks. */
+function offered({ state, paused }) {
+  if (state === "idle") return [];
+  if (state === "green_live" || state === "rollback_in_progress") return ["rollback"];
+  const steer = paused === null ? "pause" : "resume";
+  return state === "canary" ? ["promote", steer, "rollback"] : [steer, "rollback"];
+}
+
+async function command(name, revision) {
+  const wish = COMMANDS[name];
+  const text = reason.value.trim();
+  const body = wish.reason && text !== "" ? { reason: text } : undefined;
+  const more = name === "rollback" ? {} : { "if-match": `"${revision}"` };
+  asked.value = null;
+  reason.value = "";
+  try {
+    await give(`/api/v1/release/${name}`, body, more);
+    came.value = { good: true, text: `${wish.label}: done.` };
+  } catch (why) {
+    came.value = { good: false, text: `${wish.label}: ${why.message}` };
+  }
+}
+
+function Buttons({ release, revision }) {
+  const commands = offered(release);
+  const question = asked.value;
+  if (commands.length === 0) return null;
+  if (token.value === "") {
+    const typed = commands.map((name) => `halcyon ${name}${name === "rollback" ? " --reason …" : ""}`);
+    return html`<p class="typed">From a terminal: ${typed.map((text, place) => html`${place > 0 && ", "}<code>${text}</code>`)}</p>`;
+  }
+  if (question !== null && commands.includes(question)) {
+    const wish = COMMANDS[question];
+    const missing = wish.reason === "needed" && reason.value.trim() === "";
+    return html`<form class="confirm" onSubmit=${(event) => {
+      event.preventDefault();
+      if (!missing) command(question, revision);
+    }}>
+      <p>${wish.ask(release)}</p>
+      ${
+        wish.reason &&
+        html`<label for="reason">Why ${wish.reason === "optional" && "(optional)"}</label>
+          <input id="reason" autocomplete="off" value=${reason} onInput=${(event) => {
+            reason.value = event.target.value;
+          }} />`
+      }
+      <div class="row">
+        <button type="submit" disabled=${missing}>${wish.label}</button>
+        <button type="button" class="quiet" onClick=${() => {
+          asked.value = null;
+        }}>Leave it</button>
+      </div>
+    </form>`;
+  }
+  return html`<div class="row">
+    ${commands.map(
+      (name) => html`<button type="button" class="quiet" onClick=${() => {
+        asked.value = name;
+        came.value = null;
+      }}>${COMMANDS[name].label}</button>`,
+    )}
+  </div>`;
+}
+
+/** Blue or green: what it is, what it should get, and what it gets. */
+function Side({ colour, image, share, seen, all }) {
+  const actual = seen && all > 0 ? percent(seen.requests, all) : "–";
+  const figures = [
+    ["Share set", `${share} %`],
+    ["Share seen", actual],
+    ["Requests", seen ? whole(seen.requests) : "–"],
+    ["Errors", seen && seen.requests > 0 ? percent(seen.errors, seen.requests) : "–"],
+    ["P95", seen ? latency(seen.p95_us) : "–"],
+  ];
+  return html`<div class="side" data-colour=${colour}>
+    <h3><span class="swatch" aria-hidden="true"></span> ${colour}: <code>${image ?? "none"}</code></h3>
+    <progress class="share" max="100" value=${share} aria-label="Share of ${colour}"></progress>
+    <dl class="figures">
+      ${figures.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
+    </dl>
+  </div>`;
+}
+
+function Steps({ release }) {
+  if (release.steps.length === 0) return null;
+  return html`<ol class="plan" aria-label="Steps">
+    ${release.steps.map((weight, place) => {
+      const current = release.step === place + 1;
+      const past = release.step !== null && place + 1 < release.step;
+      return html`<li data-step=${current ? "now" : past ? "past" : "next"} aria-current=${current ? "step" : undefined}>${weight} %</li>`;
+    })}
+    <li data-step="next">promote</li>
+  </ol>`;
+}
+
+/** Why nothing moves, if nothing does. */
+function waits({ release, traffic, stuck }) {
+  if (stuck) return `The rollback does not come to an end: ${stuck}`;
+  if (!release.under_way) return null;
+  if (release.paused !== null) return `Paused: ${release.paused}`;
+  if (!release.driver && release.state !== "rollback_in_progress") return "Nobody drives it.";
+  const due = release.next_deadline ? Date.parse(release.next_deadline) - now.value : null;
+  const until = due !== null && due > 0 ? `Bakes for another ${countdown(due)}. ` : "";
+  if (traffic?.verdict) {
+    const words = { good: "keeps to the limits", bad: "breaks a limit", inconclusive: "proves nothing yet" };
+    return `${until}Its traffic ${words[traffic.verdict]}${traffic.why ? `: ${traffic.why}` : "."}`;
+  }
+  return until || null;
+}
+
+export function Release() {
+  const state = snapshot.value;
+  if (state === null) return null;
+  const { release, traffic, revision } = state;
+  const all = (traffic?.green.requests ?? 0) + (traffic?.blue.requests ?? 0);
+  const why = waits(state);
+  const before = traffic?.before;
+  return html`<section aria-labelledby="release-title">
+    <h2 id="release-title">Release <span class="tag">${release.state.replaceAll("_", " ")}</span></h2>
+    ${
+      release.blue_image === null && release.green_image === null
+        ? html`<p class="none">There has been no release yet.</p>`
+        : html`<div class="sides">
+            <${Side} colour="blue" image=${release.blue_image} share=${release.traffic_split.blue} seen=${traffic?.blue} all=${all} />
+            <${Side} colour="green" image=${release.green_image} share=${release.traffic_split.green} seen=${traffic?.green} all=${all} />
+          </div>`
+    }
+    <${Steps} release=${release} />
+    ${why && html`<p class="waits">${why}</p>`}
+    ${
+      before && before.requests > 0 &&
+      html`<p class="lead">The same tenants on blue before: ${percent(before.errors, before.requests)} errors, P95 ${latency(before.p95_us)}, of ${whole(before.requests)} requests.</p>`
+    }
+    ${came.value && html`<p class=${came.value.good ? "done" : "problem"} role=${came.value.good ? "status" : "alert"}>${came.value.text}</p>`}
+    <${Buttons} release=${release} revision=${revision} />
+  </section>`;
+}
