@@ -11,24 +11,30 @@ const headers = (more) => {
   return all;
 };
 
+/** What is wrong, in the server's words where it has any. */
+function refused(path, { status }, text) {
+  let detail;
+  try {
+    ({ detail } = JSON.parse(text));
+  } catch {
+    // Somebody between has answered.
+  }
+  const why = new Error(detail ?? `${path}: HTTP ${status}`);
+  why.status = status;
+  return why;
+}
+
 async function answered(path, asked) {
   const answer = await fetch(path, asked);
   const text = await answer.text();
-  let body;
-  try {
-    body = text === "" ? null : JSON.parse(text);
-  } catch {
-    body = null;
-  }
-  if (!answer.ok) {
-    const why = new Error(body?.detail ?? `${path}: HTTP ${answer.status}`);
-    why.status = answer.status;
-    throw why;
-  }
-  return body;
+  if (!answer.ok) throw refused(path, answer, text);
+  return text;
 }
 
-export const get = (path) => answered(path, { headers: headers() });
+/** The bytes of an answer, as text. */
+export const getText = (path) => answered(path, { headers: headers() });
+
+export const get = async (path) => JSON.parse(await getText(path));
 
 /** Gives a command, once whatever happens to the answer. */
 export function give(path, body, more) {

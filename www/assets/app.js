@@ -2,12 +2,14 @@
 
 import { render } from "/vendor/preact.mjs";
 import { Access } from "/access.js";
+import { Alarm, check } from "/chain.js";
 import { Charts } from "/charts.js";
+import { core, load } from "/core.js";
 import { Header } from "/header.js";
 import { html } from "/html.js";
+import { Help } from "/keys.js";
 import { follow, link, snapshot } from "/live.js";
 import { Lookup } from "/lookup.js";
-import init from "/page/browser.js";
 import { Regions } from "/regions.js";
 import { Release } from "/release.js";
 import { Timeline } from "/timeline.js";
@@ -30,6 +32,7 @@ render(html`<${Header} />`, at("head"));
 render(
   html`
     <${Verdict} />
+    <${Alarm} />
     <${Silence} />
     <${Regions} />
     <${Release} />
@@ -40,5 +43,6 @@ render(
   at("live"),
 );
 follow();
-await init();
-render(html`<${Lookup} />`, at("decided"));
+await load();
+render(html`<${Lookup} /><${Help} />`, at("decided"));
+if (core.value.ready) check();

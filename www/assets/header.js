@@ -3,6 +3,7 @@
 import { signal } from "/vendor/signals.mjs";
 import { token } from "/api.js";
 import { html } from "/html.js";
+import { help } from "/keys.js";
 import { link, snapshot, stale } from "/live.js";
 import { span } from "/words.js";
 
@@ -58,6 +59,9 @@ export function Header() {
         <button type="button" class="quiet" onClick=${turn} aria-label="Colours: ${theme.value}; switch">
           ${{ auto: "Auto", light: "Light", dark: "Dark" }[theme.value]}
         </button>
+        <button type="button" class="quiet" aria-label="Help" onClick=${() => {
+          help.value = true;
+        }}>?</button>
       </div>
     </div>
     ${banner(state)}

@@ -3,6 +3,7 @@
 import { signal } from "/vendor/signals.mjs";
 import { useEffect } from "/vendor/hooks.mjs";
 import { get } from "/api.js";
+import { core } from "/core.js";
 import { html } from "/html.js";
 import { explain, Router } from "/page/browser.js";
 
@@ -19,6 +20,11 @@ const MEMBERS = [
 
 async function lookUp(asked) {
   try {
+    if (!core.value.ready) {
+      const there = await get(`/api/v1/route?explain=true&tenant=${encodeURIComponent(asked)}`);
+      answer.value = { here: there, there, agrees: null };
+      return;
+    }
     const path = `/api/v1/route?explain=true&tenant=${encodeURIComponent(asked)}`;
     const [there, table] = await Promise.all([get(path), get("/api/v1/table")]);
     const here = explain(new Router(table), asked);
@@ -55,7 +61,11 @@ function Answer() {
     ? "The server agrees"
     : "The server disagrees: it and this browser decide differently";
   return html`
-    <p class="verdict" data-agrees=${agrees ? "yes" : "no"}>${verdict}</p>
+    ${
+      agrees === null
+        ? html`<p class="verdict" data-agrees="unknown">The server says so; this browser could not check it</p>`
+        : html`<p class="verdict" data-agrees=${agrees ? "yes" : "no"}>${verdict}</p>`
+    }
     <${Compared} here=${here} there=${there} />
     <ol class="steps" aria-label="How it was decided">
       ${(here.steps ?? []).map((text, place) => html`<li key=${place}>${text}</li>`)}
@@ -82,7 +92,13 @@ export function Lookup() {
   };
   return html`<section id="lookup" aria-labelledby="lookup-title" tabindex="-1">
     <h2 id="lookup-title">Where does a tenant go?</h2>
-    <p class="lead">Decided twice: by WebAssembly in this browser, and by the server. They have to agree.</p>
+    <p class="lead">
+      ${
+        core.value.why === null
+          ? "Decided twice: by WebAssembly in this browser, and by the server. They have to agree."
+          : `WebAssembly could not be loaded here (${core.value.why}): only the server decides.`
+      }
+    </p>
     <form id="form" onSubmit=${submit}>
       <label for="tenant">Tenant id</label>
       <div class="row">

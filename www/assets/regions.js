@@ -1,5 +1,6 @@
 // A tile for each region: how it is, and what it gets.
 
+import { shares } from "/core.js";
 import { html } from "/html.js";
 import { snapshot, stale } from "/live.js";
 import { kind, latency, percent, SHAPES, whole } from "/words.js";
@@ -21,6 +22,7 @@ function Tile({ region, all, old }) {
   // What is not heard of any more is unknown, and never stays green.
   const state = old ? "unknown" : region.state;
   const of = kind(state);
+  const share = shares.value?.get(region.name);
   const forced = region.override && !old ? region.override : null;
   return html`<li class="tile" data-kind=${of} data-region=${region.name}>
     <h3>
@@ -30,6 +32,7 @@ function Tile({ region, all, old }) {
     </h3>
     <p class="state"><span class="shape" aria-hidden="true">${SHAPES[of]}</span> ${state}</p>
     ${forced && html`<p class="forced">${forced.state} by ${forced.user}: ${forced.reason}. Its probes say: ${region.probed}.</p>`}
+    ${share !== undefined && html`<p class="tenants">${percent(share * 10_000, 10_000)} of all tenants</p>`}
     <${Traffic} traffic=${region.traffic} all=${all} />
   </li>`;
 }

@@ -1,6 +1,7 @@
 // Everything that has happened, to regions and in releases, in one list.
 
 import { signal } from "/vendor/signals.mjs";
+import { Chain } from "/chain.js";
 import { inUtc } from "/header.js";
 import { html } from "/html.js";
 import { happened } from "/live.js";
@@ -62,6 +63,7 @@ export function Timeline() {
   const found = happened.value.filter(({ kind }) => shown.value === "all" || kind === shown.value);
   return html`<section aria-labelledby="timeline-title">
     <h2 id="timeline-title">Timeline</h2>
+    <${Chain} />
     <div class="choice" role="group" aria-label="What is shown">
       ${FILTERS.map(
         ([name, label]) => html`<button type="button" class="quiet" aria-pressed=${shown.value === name} onClick=${() => {
