@@ -33,7 +33,9 @@ pub use plan::{Phase, Plan, Pool, Pools, RegionTarget, Weight, parse_canary_seq}
 pub use progress::{Apply, Step};
 pub use rejection::Rejection;
 pub use status::{Status, TrafficSplit};
-pub use traffic::{Judgement, LEAST_REQUESTS, Limits, P95_MAX_MS, Traffic, parse_rate};
+pub use traffic::{
+    Judgement, LEAST_REQUESTS, Limits, P95_MAX_MS, RegionTraffic, Traffic, parse_rate,
+};
 pub use wish::{BAKE_MAX_S, Wish};
 
 use crate::sorted::Sorted;

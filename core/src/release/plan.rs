@@ -310,8 +310,12 @@ impl Plan {
             return Err("the plan's regions must be at least one, each once".to_string());
         }
         // After a breach nothing goes on by itself.
-        if self.limits.is_some() && !self.abort_on_err {
-            return Err("limits need abort_on_err".to_string());
+        if let Some(limits) = &self.limits
+            && (limits.is_empty()
+                || !self.abort_on_err
+                || self.weights.last() == Some(&Weight::ZERO))
+        {
+            return Err("limits need abort_on_err and a step above 0".to_string());
         }
         Ok(())
     }

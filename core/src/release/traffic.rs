@@ -42,6 +42,27 @@ pub struct Traffic {
     pub slow: u64,
 }
 
+impl Traffic {
+    /// Adds what was seen elsewhere.
+    pub fn merge(&mut self, other: &Traffic) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.errors = self.errors.saturating_add(other.errors);
+        self.slow = self.slow.saturating_add(other.slow);
+    }
+}
+
+/// What is known of a region's green.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegionTraffic<'a> {
+    /// The region.
+    pub region: &'a str,
+    /// Requests that were answered, or never will be.
+    pub seen: Traffic,
+    /// Requests that still wait. What fails is soon over: without those the first moments of a step would look
+    /// worse than they are.
+    pub open: u64,
+}
+
 /// What a step's traffic says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
@@ -77,52 +98,59 @@ impl Limits {
 
     fn kept_by(&self, seen: &Traffic) -> bool {
         let errors = self.max_errors_ppm.is_none_or(|limit| {
-            let allowed = seen.requests.saturating_mul(limit);
-            seen.errors.saturating_mul(1_000_000) <= allowed
+            // limit × requests, divided by a million and rounded down, without an overflow.
+            let (millions, rest) = (
+                seen.requests.checked_div(1_000_000).unwrap_or(0),
+                seen.requests.checked_rem(1_000_000).unwrap_or(0),
+            );
+            let of_rest = rest.saturating_mul(limit).checked_div(1_000_000);
+            let allowed = millions.saturating_mul(limit);
+            seen.errors <= allowed.saturating_add(of_rest.unwrap_or(0))
         });
-        let slow = self.max_p95_ms.is_none() || seen.slow.saturating_mul(20) <= seen.requests;
-        errors && slow
+        let slow = seen.requests.checked_div(20).unwrap_or(0);
+        errors && (self.max_p95_ms.is_none() || seen.slow <= slow)
     }
 
-    /// What the traffic of a step says of it, region by region.
+    /// What the traffic of a step says of it, region by region, where `all` regions could have some.
     ///
     /// Each region is tested by itself and all of them together, as one that is sick is hidden by those that
-    /// are well. The tests may be looked at as often as one likes ([`sequential`](super::sequential)).
+    /// are well. The tests may be looked at as often as one likes (`sequential.rs`).
     ///
     /// ```
-    /// use halcyon_core::release::{Judgement, Limits};
-    /// use halcyon_core::telemetry::Tally;
+    /// use halcyon_core::release::{Judgement, Limits, RegionTraffic, Traffic};
     ///
     /// let limits = Limits { max_errors_ppm: Some(10_000), max_p95_ms: None };
-    /// let seen = |requests, errors| {
-    ///     let mut tally = Tally::default();
-    ///     (0..requests).for_each(|turn| tally.count(turn < errors, 1_000));
-    ///     tally
+    /// let seen = |region, requests, errors| RegionTraffic {
+    ///     region,
+    ///     seen: Traffic { requests, errors, slow: 0 },
+    ///     open: 0,
     /// };
-    /// assert!(matches!(limits.judge(&[]), Judgement::Inconclusive(_)));
-    /// assert!(matches!(limits.judge(&[("us-east", &seen(200, 1))]), Judgement::Good(_)));
-    /// let sick = [("us-east", &seen(200, 0)), ("us-west", &seen(5, 5))];
-    /// assert!(matches!(limits.judge(&sick), Judgement::Bad(found) if found[0].region == "us-west"));
+    /// assert!(matches!(limits.judge(&[], 2), Judgement::Inconclusive(_)));
+    /// assert!(matches!(limits.judge(&[seen("us-east", 200, 1)], 2), Judgement::Good(_)));
+    /// let sick = [seen("us-east", 200, 0), seen("us-west", 5, 5)];
+    /// assert!(matches!(limits.judge(&sick, 2), Judgement::Bad(found) if found[0].region == "us-west"));
     /// ```
-    pub fn judge(&self, regions: &[(&str, &Tally)]) -> Judgement {
-        let mut all = Tally::default();
-        for (_, tally) in regions {
-            all.merge(tally);
+    pub fn judge(&self, regions: &[RegionTraffic<'_>], all: usize) -> Judgement {
+        let mut total = RegionTraffic {
+            region: "all regions",
+            seen: Traffic::default(),
+            open: 0,
+        };
+        for region in regions {
+            total.seen.merge(&region.seen);
+            total.open = total.open.saturating_add(region.open);
         }
-        let alpha = self.alpha(regions.len());
-        let mut bad = Vec::new();
-        for (region, tally) in regions {
-            bad.extend(self.proved(region, tally, alpha));
-        }
+        let alpha = self.alpha(all.max(regions.len()));
+        let proved = |region: &RegionTraffic<'_>| self.proved(region, alpha);
+        let mut bad: Vec<RegionFailure> = regions.iter().filter_map(proved).collect();
         if bad.is_empty() {
-            bad.extend(self.proved("all regions", &all, alpha));
+            bad.extend(self.proved(&total, alpha));
         }
         if !bad.is_empty() {
             return Judgement::Bad(bad);
         }
-        let total = self.count(&all);
-        if total.requests < LEAST_REQUESTS {
-            let seen = match total.requests {
+        if total.seen.requests < LEAST_REQUESTS {
+            let seen = match total.seen.requests {
                 0 => "no requests".to_string(),
                 1 => "1 request".to_string(),
                 some => format!("{some} requests"),
@@ -131,19 +159,18 @@ impl Limits {
                 "{seen} on green so far; at least {LEAST_REQUESTS} are needed"
             ));
         }
-        let together = [("all regions", &all)];
+        let together = [total];
         let mut open = regions.iter().chain(&together);
-        let open = open.find(|(_, tally)| !self.kept_by(&self.count(tally)));
-        match open {
-            None => Judgement::Good(total),
-            Some((region, tally)) => Judgement::Inconclusive(format!(
+        match open.find(|region| !self.kept_by(&region.seen)) {
+            None => Judgement::Good(total.seen),
+            Some(RegionTraffic { region, seen, .. }) => Judgement::Inconclusive(format!(
                 "{} in {region}: above the limit, and not yet for sure",
-                self.words(tally)
+                self.words(seen)
             )),
         }
     }
 
-    /// The error of one test, so that all of a step have [`ALPHA`] together.
+    /// The error of one test, so that all of a step have [`ALPHA`] together, whatever regions get traffic.
     fn alpha(&self, regions: usize) -> f64 {
         let set = [self.max_errors_ppm.is_some(), self.max_p95_ms.is_some()];
         let limits = set.iter().filter(|set| **set).count();
@@ -152,46 +179,39 @@ impl Limits {
     }
 
     /// What is proved against a region.
-    fn proved(&self, region: &str, tally: &Tally, alpha: f64) -> Option<RegionFailure> {
-        let seen = self.count(tally);
+    fn proved(&self, region: &RegionTraffic<'_>, alpha: f64) -> Option<RegionFailure> {
+        let seen = &region.seen;
+        let requests = seen.requests.saturating_add(region.open);
         let errors = self.max_errors_ppm.is_some_and(|limit| {
-            is_above(
-                share(float(limit), 1_000_000),
-                seen.errors,
-                seen.requests,
-                alpha,
-            )
+            is_above(share(float(limit), 1_000_000), seen.errors, requests, alpha)
         });
         let slow =
-            self.max_p95_ms.is_some() && is_above(share(1.0, 20), seen.slow, seen.requests, alpha);
+            self.max_p95_ms.is_some() && is_above(share(1.0, 20), seen.slow, requests, alpha);
         (errors || slow).then(|| RegionFailure {
-            region: region.to_string(),
-            why: self.words(tally),
+            region: region.region.to_string(),
+            why: self.words(seen),
         })
     }
 
     /// What was seen beside what is allowed.
-    pub fn words(&self, tally: &Tally) -> String {
-        let seen = self.count(tally);
+    fn words(&self, seen: &Traffic) -> String {
+        let of = |count: u64| {
+            let ppm = count.saturating_mul(1_000_000).checked_div(seen.requests);
+            percent(ppm.unwrap_or(0))
+        };
+        let requests = seen.requests;
         let mut words = Vec::new();
         if let Some(limit) = self.max_errors_ppm {
-            let rate = seen
-                .errors
-                .saturating_mul(1_000_000)
-                .checked_div(seen.requests);
+            let (errors, share) = (seen.errors, of(seen.errors));
+            let allowed = percent(limit);
             words.push(format!(
-                "{} of {} requests failed, {} (allowed: {})",
-                seen.errors,
-                seen.requests,
-                percent(rate.unwrap_or(0)),
-                percent(limit)
+                "{errors} of {requests} requests failed, {share} (allowed: {allowed})"
             ));
         }
         if let Some(limit) = self.max_p95_ms {
-            let p95 = tally.latency.quantile(950).unwrap_or(0).div_ceil(1_000);
+            let (slow, share) = (seen.slow, of(seen.slow));
             words.push(format!(
-                "P95 {p95} ms over {} requests (allowed: {limit} ms)",
-                seen.requests
+                "{slow} of {requests} requests took longer than {limit} ms, {share} (allowed: 5 %)"
             ));
         }
         words.join(", ")
@@ -255,12 +275,16 @@ pub fn parse_rate(text: &str) -> Result<u64, String> {
 mod tests {
     use super::*;
 
-    fn tally(requests: u64, errors: u64, slow: u64) -> Tally {
-        let mut tally = Tally::default();
-        for turn in 0..requests {
-            tally.count(turn < errors, if turn < slow { 900_000 } else { 20_000 });
+    fn seen(region: &str, requests: u64, errors: u64, slow: u64) -> RegionTraffic<'_> {
+        RegionTraffic {
+            region,
+            seen: Traffic {
+                requests,
+                errors,
+                slow,
+            },
+            open: 0,
         }
-        tally
     }
 
     const BOTH: Limits = Limits {
@@ -271,17 +295,14 @@ mod tests {
     #[test]
     fn no_data_and_little_data_prove_nothing() {
         for requests in 0..LEAST_REQUESTS {
-            let seen = tally(requests, 0, 0);
-            let judged = BOTH.judge(&[("a", &seen)]);
+            let judged = BOTH.judge(&[seen("a", requests, 0, 0)], 1);
             assert!(
                 matches!(&judged, Judgement::Inconclusive(why) if why.contains("at least 20")),
                 "{requests}: {judged:?}"
             );
         }
-        assert!(matches!(
-            BOTH.judge(&[("a", &tally(20, 0, 1))]),
-            Judgement::Good(_)
-        ));
+        let enough = BOTH.judge(&[seen("a", 20, 0, 1)], 1);
+        assert!(matches!(enough, Judgement::Good(_)));
     }
 
     #[test]
@@ -290,28 +311,25 @@ mod tests {
             Judgement::Bad(found) => found[0].why.clone(),
             other => panic!("{other:?}"),
         };
-        let why = words(BOTH.judge(&[("a", &tally(400, 40, 0))]));
+        let why = words(BOTH.judge(&[seen("a", 400, 40, 0)], 1));
         assert!(
             why.starts_with("40 of 400 requests failed, 10 % (allowed: 1 %)"),
             "{why}"
         );
-        let why = words(BOTH.judge(&[("a", &tally(400, 0, 100))]));
+        let why = words(BOTH.judge(&[seen("a", 400, 0, 100)], 1));
         assert!(
-            why.contains("P95 9") && why.contains("(allowed: 250 ms)"),
+            why.ends_with("100 of 400 requests took longer than 250 ms, 25 % (allowed: 5 %)"),
             "{why}"
         );
         // Many small shares prove together what none proves alone.
-        let small = tally(40, 2, 0);
-        let regions: Vec<(&str, &Tally)> = (0..20).map(|_| ("one", &small)).collect();
-        assert!(
-            matches!(BOTH.judge(&regions), Judgement::Bad(found) if found[0].region == "all regions")
-        );
+        let regions: Vec<RegionTraffic<'_>> = (0..20).map(|_| seen("one", 40, 2, 0)).collect();
+        let judged = BOTH.judge(&regions, 20);
+        assert!(matches!(judged, Judgement::Bad(found) if found[0].region == "all regions"));
     }
 
     #[test]
     fn one_region_that_is_sick_is_not_hidden_by_those_that_are_well() {
-        let (well, sick) = (tally(100_000, 100, 0), tally(60, 30, 0));
-        match BOTH.judge(&[("well", &well), ("sick", &sick)]) {
+        match BOTH.judge(&[seen("well", 100_000, 100, 0), seen("sick", 60, 30, 0)], 2) {
             Judgement::Bad(found) => {
                 assert_eq!(found.len(), 1);
                 assert_eq!(found[0].region, "sick");
@@ -321,14 +339,40 @@ mod tests {
     }
 
     #[test]
+    fn what_still_waits_is_no_proof_and_weakens_one() {
+        let early = |open| {
+            let green = RegionTraffic {
+                open,
+                ..seen("a", 8, 4, 0)
+            };
+            BOTH.judge(&[green], 1)
+        };
+        assert!(matches!(early(0), Judgement::Bad(_)));
+        // Four failed at once, and a thousand wait for answers that take a second.
+        assert!(matches!(early(1_000), Judgement::Inconclusive(_)));
+    }
+
+    #[test]
+    fn the_proof_that_is_asked_for_does_not_fall_with_regions_that_are_yet_to_report() {
+        let needed = |all| {
+            let bad = |errors: &u64| {
+                let judged = BOTH.judge(&[seen("a", 300, *errors, 0)], all);
+                matches!(judged, Judgement::Bad(_))
+            };
+            (1..30).find(bad).unwrap()
+        };
+        assert!(needed(1_000) > needed(1));
+    }
+
+    #[test]
     fn above_the_limit_and_not_for_sure_is_neither_good_nor_bad() {
-        let judged = BOTH.judge(&[("a", &tally(60, 1, 0))]);
+        let judged = BOTH.judge(&[seen("a", 60, 1, 0)], 1);
         assert!(
             matches!(&judged, Judgement::Inconclusive(why) if why.contains("not yet for sure")),
             "{judged:?}"
         );
         // One region of many is enough.
-        let judged = BOTH.judge(&[("a", &tally(10_000, 0, 0)), ("b", &tally(10, 1, 0))]);
+        let judged = BOTH.judge(&[seen("a", 10_000, 0, 0), seen("b", 10, 1, 0)], 2);
         assert!(matches!(judged, Judgement::Inconclusive(_)), "{judged:?}");
     }
 
@@ -337,18 +381,35 @@ mod tests {
         for requests in [20, 99, 100, 101, 500] {
             for errors in 0..6 {
                 for slow in [0, 1, 5, 6, 25] {
-                    let seen = tally(requests, errors, slow);
-                    if let Judgement::Good(traffic) = BOTH.judge(&[("a", &seen)]) {
+                    let judged = BOTH.judge(&[seen("a", requests, errors, slow)], 1);
+                    if let Judgement::Good(traffic) = judged {
                         assert!(BOTH.hold(&traffic));
                         assert!(errors * 100 <= requests && slow * 20 <= requests);
                     }
                 }
             }
         }
-        assert!(!BOTH.hold(&Traffic {
-            requests: 19,
-            ..Traffic::default()
-        }));
+        assert!(!BOTH.hold(&seen("a", 19, 0, 0).seen));
+    }
+
+    #[test]
+    fn counts_of_any_size_are_held_against_the_limit_exactly() {
+        for requests in [20, 99, 12_345_678, 2_000_000_000_000_000, u64::MAX] {
+            for ppm in [1, 10_000, 999_999] {
+                let limits = Limits {
+                    max_errors_ppm: Some(ppm),
+                    max_p95_ms: None,
+                };
+                let exact = u128::from(requests) * u128::from(ppm) / 1_000_000;
+                let most = u64::try_from(exact).unwrap();
+                assert!(
+                    limits.hold(&seen("a", requests, most, 0).seen),
+                    "{requests} {ppm}"
+                );
+                let above = seen("a", requests, most + 1, 0).seen;
+                assert!(!limits.hold(&above), "{requests} {ppm}");
+            }
+        }
     }
 
     #[test]

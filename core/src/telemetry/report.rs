@@ -39,6 +39,13 @@ pub struct Cell {
     /// The counts.
     #[serde(flatten)]
     pub tally: Tally,
+    /// Requests to the pool, of whatever cohort, that still waited when the batch ended; in one cell of it.
+    #[serde(skip_serializing_if = "is_none_waiting")]
+    pub open: u64,
+}
+
+fn is_none_waiting(open: &u64) -> bool {
+    *open == 0
 }
 
 /// The release whose table was in force.
@@ -201,7 +208,9 @@ fn release_of(document: &Document, place: &str, problems: &mut Vec<String>) -> O
 
 /// `None` where something is wrong with it.
 fn cell(document: &Document, place: &str, problems: &mut Vec<String>) -> Option<Cell> {
-    let known = ["region", "slot", "cohort", "requests", "errors", "latency"];
+    let known = [
+        "region", "slot", "cohort", "requests", "errors", "latency", "open",
+    ];
     let before = problems.len();
     let mut members = Members::of(document, place, &known, problems)?;
     let region = members.text("region").unwrap_or_default().to_string();
@@ -212,6 +221,10 @@ fn cell(document: &Document, place: &str, problems: &mut Vec<String>) -> Option<
     };
     let requests = members.whole("requests", 0, COUNT_MAX);
     let errors = members.whole("errors", 0, requests);
+    let open = match members.get("open") {
+        None => 0,
+        Some(_) => members.whole("open", 0, COUNT_MAX),
+    };
     let latency = latency(&mut members);
     if latency
         .as_ref()
@@ -232,6 +245,7 @@ fn cell(document: &Document, place: &str, problems: &mut Vec<String>) -> Option<
         slot,
         cohort,
         tally,
+        open,
     })
 }
 

@@ -33,8 +33,8 @@ struct NewArgs {
     /// Who it is for: the user of what is recorded
     #[arg(long, value_name = "USER", allow_hyphen_values = true)]
     user: String,
-    /// What it may do: Viewer reads; Edge fetches the table; Deployer releases and
-    /// drains; Admin does everything
+    /// What it may do: Viewer reads; Edge fetches the table and sends what it has counted; Deployer
+    /// reads, releases and drains; Admin does all that people may
     #[arg(long, value_name = "ROLE", allow_hyphen_values = true)]
     role: String,
     /// The only tenant it may ask about; for a Viewer

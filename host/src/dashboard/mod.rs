@@ -104,6 +104,8 @@ struct Inner {
     streams: Arc<Seats>,
     /// What edges have counted.
     traffic: Arc<Traffic>,
+    /// Turns to read a report of an edge.
+    reports: Arc<tokio::sync::Semaphore>,
     /// Counts whatever a snapshot may show.
     feed: watch::Sender<u64>,
     ending: watch::Sender<bool>,
@@ -159,6 +161,7 @@ impl Dashboard {
             stuck: Arc::default(),
             streams: Arc::default(),
             traffic: Arc::new(Traffic::of(names)),
+            reports: Arc::new(tokio::sync::Semaphore::new(telemetry::AT_ONCE)),
             feed: watch::Sender::new(0),
             ending: watch::Sender::new(false),
             settings,

@@ -114,10 +114,12 @@ impl Inner {
             let step = ledger.release();
             let id = step.id().filter(|_| step.under_way());
             let limits = step.plan().and_then(|plan| plan.limits);
-            let traffic = id.map(|id| self.traffic.shown(id, step.weight(), limits.as_ref()));
-            (ledger.revision(), ledger.status(driver), traffic)
+            let step = id.map(|id| (id.to_owned(), step.weight(), limits));
+            (ledger.revision(), ledger.status(driver), step)
         });
-        let (revision, release, traffic) = read.map_err(|why| why.to_string())?;
+        let (revision, release, step) = read.map_err(|why| why.to_string())?;
+        let traffic =
+            step.map(|(id, weight, limits)| self.traffic.shown(&id, weight, limits.as_ref()));
         let settings = &self.settings;
         let (errors, warnings) = match &self.placement {
             Ok(placed) => (Vec::new(), placed.warnings.clone()),

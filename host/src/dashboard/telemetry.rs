@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use halcyon_core::placement::Slot;
 use halcyon_core::telemetry::{KEPT_MS, Report, Tally};
@@ -15,7 +16,13 @@ use super::query::parameter;
 use super::{Dashboard, body};
 use crate::clock;
 use crate::health::answers::problem;
-use crate::traffic::{Pool, Span};
+use crate::traffic::{Pool, ReleaseIs, Span};
+
+/// How many reports are read at once: each may be a megabyte, and many more while it is read.
+pub(super) const AT_ONCE: usize = 8;
+
+/// How long a report waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What an edge sends.
 #[derive(serde::Deserialize, utoipa::ToSchema)]
@@ -86,6 +93,9 @@ struct EdgeCell {
     /// How many of them had no answer, or one of 500 to 599; not more than `requests`.
     #[schema(maximum = 9007199254740991_u64)]
     errors: u64,
+    /// Requests to the pool that still waited when the batch ended; in one cell of it.
+    #[schema(required = false, maximum = 9007199254740991_u64)]
+    open: u64,
     /// Pairs of a bucket, 0 to 495, and a count, together as many as `requests`: docs/edge.md says which they are.
     latency: Vec<Vec<u64>>,
 }
@@ -103,11 +113,22 @@ struct EdgeCell {
     security(("token" = []))
 )]
 pub(super) async fn take(State(dashboard): State<Dashboard>, request: Request) -> Response {
+    let turn = tokio::time::timeout(PATIENCE, dashboard.0.reports.clone().acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else {
+        let mut answer = problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many reports come at once; send it again later",
+        );
+        let later = HeaderValue::from_static("5");
+        answer.headers_mut().insert(RETRY_AFTER, later);
+        return answer;
+    };
     let body = match body::read(request, body::LARGE).await {
         Ok(body) => body,
         Err(refused) => return refused,
     };
     let work = move || {
+        let _turn = turn;
         let report = body::document(&body);
         let report = report.and_then(|document| Report::from_document(&document));
         let report = match report {
@@ -116,14 +137,20 @@ pub(super) async fn take(State(dashboard): State<Dashboard>, request: Request) -
         };
         let inner = &dashboard.0;
         let release = inner.records.look(|view| {
-            let release = view.journal().release();
-            release.id().map(str::to_owned)
+            let ledger = view.journal().ledger();
+            let (release, plan) = (ledger.release(), ledger.release().plan());
+            ReleaseIs {
+                id: release.id().unwrap_or_default().to_owned(),
+                revision: ledger.revision(),
+                limits: plan.and_then(|plan| plan.limits).unwrap_or_default(),
+                weights: plan.map(|plan| plan.weights.clone()).unwrap_or_default(),
+            }
         });
         // What is counted is of use, though nobody knows of which release it is.
-        let release = release.ok().flatten();
+        let release = release.ok();
         inner
             .traffic
-            .take(&report, release.as_deref(), Instant::now());
+            .take(&report, release.as_ref(), Instant::now());
         StatusCode::NO_CONTENT.into_response()
     };
     let done = tokio::task::spawn_blocking(work).await;

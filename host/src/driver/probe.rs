@@ -153,7 +153,8 @@ pub(super) async fn bake(
                 });
             }
         }
-        let judged = limited.map(|limited| limited.judge(world));
+        let baked = (begin.elapsed() >= bake).then_some(begin + bake);
+        let judged = limited.map(|limited| limited.judge(world, baked));
         let mut traffic = None;
         let mut open = false;
         match judged {
@@ -161,8 +162,8 @@ pub(super) async fn bake(
             Some(Judgement::Good(seen)) => traffic = Some(seen),
             Some(Judgement::Bad(found)) => failures.extend(found),
             Some(Judgement::Inconclusive(why)) => {
-                open = true;
-                if begin.elapsed() >= bake && !std::mem::replace(&mut waits, true) {
+                open = limited.is_some_and(Limited::is_needed);
+                if open && baked.is_some() && !std::mem::replace(&mut waits, true) {
                     observer.warn(&format!("the step has baked and waits for traffic: {why}"));
                 }
             }

@@ -31,8 +31,15 @@ pub struct World {
 
 /// Knows what edges have counted.
 pub trait Judge: Send + Sync {
-    /// What green's traffic says of a step of a release, by the plan's limits.
-    fn judge(&self, release_id: &str, weight: Weight, limits: &Limits) -> Judgement;
+    /// What green's traffic says of a step of a release, by the plan's limits. Once the step has `baked`, it is good
+    /// only if edges have told of everything up to then.
+    fn judge(
+        &self,
+        release_id: &str,
+        weight: Weight,
+        limits: &Limits,
+        baked: Option<Instant>,
+    ) -> Judgement;
 }
 
 /// What green's traffic is judged by.
@@ -44,9 +51,9 @@ pub(super) struct Limited {
 }
 
 impl Limited {
-    /// Where the plan has limits, and somebody is on green.
+    /// Where the plan has limits.
     fn of(release: &Release, weight: Weight) -> Option<Self> {
-        let limits = release.plan()?.limits.filter(|_| weight > Weight::ZERO)?;
+        let limits = release.plan()?.limits?;
         Some(Self {
             release_id: release.id().unwrap_or_default().to_owned(),
             weight,
@@ -54,9 +61,14 @@ impl Limited {
         })
     }
 
-    pub(super) fn judge(&self, world: &World) -> Judgement {
+    /// At 0 % only tenants whose slot a rule gives are on green: they may stop a step, and are not waited for.
+    pub(super) fn is_needed(&self) -> bool {
+        self.weight > Weight::ZERO
+    }
+
+    pub(super) fn judge(&self, world: &World, baked: Option<Instant>) -> Judgement {
         match &world.judge {
-            Some(judge) => judge.judge(&self.release_id, self.weight, &self.limits),
+            Some(judge) => judge.judge(&self.release_id, self.weight, &self.limits, baked),
             None => {
                 let why =
                     "no edge reports here; the control plane that began it hears of its traffic";

@@ -20,6 +20,7 @@ use super::headers::{clean, onward, stamp};
 use super::held::{Held, Way};
 use super::pool::{Lease, Lost, Upstream};
 use super::stream::{Download, Progress, Upload};
+use super::telemetry::Counting;
 use crate::clock;
 use crate::net::server::{Answer, Handler, RequestBody};
 
@@ -168,6 +169,8 @@ impl Edge {
     ) -> Result<Response<Body>, Failure> {
         let upload = request.body().progress();
         let begun = Instant::now();
+        let counting = held.counts.as_ref();
+        let counting = counting.map(|counts| counts.begin((way.place, way.pool), way.cohort));
         let answer = self.send(way, request, again).await;
         let took = begun.elapsed();
         let status = answer.as_ref().ok().map(Response::status);
@@ -177,12 +180,15 @@ impl Edge {
         let outcome = match &answer {
             Ok(answer) if !GONE.contains(&answer.status()) => Outcome::Answered,
             // The client has not sent what it began: that says nothing about the upstream.
-            Err(_) if upload.is_some_and(|upload| upload.broken()) => return answer,
+            Err(_) if upload.is_some_and(|upload| upload.broken()) => {
+                counting.into_iter().for_each(Counting::void);
+                return answer;
+            }
             _ => Outcome::Failed,
         };
-        if let Some(counts) = &held.counts {
+        if let Some(counting) = counting {
             let failed = status.is_none_or(|status| status.is_server_error());
-            counts.count((way.place, way.pool), way.cohort, failed, took);
+            counting.ended(failed, took);
         }
         self.breaker.record(held, way, outcome, took);
         answer

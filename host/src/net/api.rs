@@ -114,26 +114,45 @@ impl Api {
         patience: Duration,
         ask: &Ask<'_>,
     ) -> Result<Reply, String> {
+        self.ask_for(patience, LONGEST, ask).await
+    }
+
+    /// The same, for an answer of so many bytes at most.
+    ///
+    /// # Errors
+    /// As [`Api::ask`].
+    pub(crate) async fn ask_for(
+        &self,
+        patience: Duration,
+        most: usize,
+        ask: &Ask<'_>,
+    ) -> Result<Reply, String> {
         let stage = Stage::default();
-        let asked = timeout(patience, self.converse(ask, &stage)).await;
+        let asked = timeout(patience, self.converse(ask, most, &stage)).await;
         asked.unwrap_or_else(|_| {
             let ms = patience.as_millis();
             Err(format!("timeout: {ms} ms passed while {}", stage.name()))
         })
     }
 
-    async fn converse(&self, ask: &Ask<'_>, stage: &Stage) -> Result<Reply, String> {
+    async fn converse(&self, ask: &Ask<'_>, most: usize, stage: &Stage) -> Result<Reply, String> {
         let stream = connect::tcp(&self.at, stage).await?;
         match self.at.scheme() {
             Scheme::Https => {
                 let stream = connect::tls(self.tls.clone(), &self.at, stream, stage).await?;
-                self.exchange(stream, ask, stage).await
+                self.exchange(stream, ask, most, stage).await
             }
-            Scheme::Http | Scheme::Tcp => self.exchange(stream, ask, stage).await,
+            Scheme::Http | Scheme::Tcp => self.exchange(stream, ask, most, stage).await,
         }
     }
 
-    async fn exchange<S>(&self, stream: S, ask: &Ask<'_>, stage: &Stage) -> Result<Reply, String>
+    async fn exchange<S>(
+        &self,
+        stream: S,
+        ask: &Ask<'_>,
+        most: usize,
+        stage: &Stage,
+    ) -> Result<Reply, String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -175,7 +194,7 @@ impl Api {
         stage.enter("reading the answer");
         Ok(Reply {
             status: head.status.as_u16(),
-            body: body::read(&mut content, LONGEST).await?,
+            body: body::read(&mut content, most).await?,
         })
     }
 }

@@ -1,23 +1,48 @@
 //! The traffic of one release, step by step: what its steps are judged by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use halcyon_core::release::{Judgement, Limits, Weight};
+use halcyon_core::release::{Judgement, Limits, RegionTraffic, Traffic, Weight};
 use halcyon_core::telemetry::{Cell, ReleaseOf, Tally};
 use serde::Serialize;
 
 use super::ring::Pool;
 
-/// What was counted under the tables of one release.
+/// The release that is being judged, as the journal has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct ReleaseIs {
+    /// Its id.
+    pub(crate) id: String,
+    /// The last record that changed it.
+    pub(crate) revision: u64,
+    /// What green's traffic must keep to.
+    pub(crate) limits: Limits,
+    /// The steps of its plan; of none where a person gives every command.
+    pub(crate) weights: Vec<Weight>,
+}
+
+/// What was counted under the tables of one release. Its size is bounded by plan and configuration, whatever edges
+/// send.
 #[derive(Default)]
 pub(super) struct Evidence {
-    release: String,
-    /// By the weight in the table, then by region: what green got.
-    green: BTreeMap<Weight, BTreeMap<u16, Tally>>,
-    /// By the weight in the table: what blue got.
-    blue: BTreeMap<Weight, Tally>,
+    release: ReleaseIs,
+    steps: BTreeMap<Weight, Step>,
     /// By cohort: what blue got while nobody was on green.
     before: BTreeMap<u8, Tally>,
+}
+
+/// What was counted while a step was in force.
+#[derive(Default)]
+struct Step {
+    /// By region: what green got.
+    regions: BTreeMap<u16, Traffic>,
+    green: Tally,
+    blue: Tally,
+    /// By edge and region: requests to green that waited when it last told.
+    open: HashMap<String, BTreeMap<u16, u64>>,
+    /// Up to when green has been reported.
+    newest: Duration,
 }
 
 /// What is known of a step.
@@ -63,60 +88,94 @@ impl Figures {
 }
 
 impl Evidence {
-    /// Forgets what is about another release than this one.
-    pub(super) fn begin(&mut self, release: Option<&str>) {
-        let release = release.unwrap_or_default();
-        if self.release != release {
+    /// Forgets what is about another release than this one, if this one is not an older one.
+    pub(super) fn begin(&mut self, release: &ReleaseIs) {
+        let known = &mut self.release;
+        if known.id == release.id {
+            known.revision = known.revision.max(release.revision);
+        } else if known.revision <= release.revision {
             *self = Self {
-                release: release.to_owned(),
+                release: release.clone(),
                 ..Self::default()
             };
         }
     }
 
-    pub(super) fn add(&mut self, release: &ReleaseOf, pool: Pool, cell: &Cell) {
-        if self.release.is_empty() || release.id != self.release {
+    /// Whether a batch under this table is about it: of this release, and of a step that it has.
+    fn is_of(&self, table: &ReleaseOf) -> bool {
+        let planned = &self.release.weights;
+        let weight = table.weight;
+        let known = weight == Weight::ZERO || planned.is_empty() || planned.contains(&weight);
+        !table.id.is_empty() && table.id == self.release.id && known
+    }
+
+    /// Begins a batch of an edge, which ended at this time.
+    pub(super) fn edge(&mut self, edge: &str, table: &ReleaseOf, ended: Duration) {
+        if self.is_of(table) {
+            let step = self.steps.entry(table.weight).or_default();
+            step.open.insert(edge.to_owned(), BTreeMap::new());
+            step.newest = step.newest.max(ended);
+        }
+    }
+
+    pub(super) fn add(&mut self, edge: &str, table: &ReleaseOf, pool: Pool, cell: &Cell) {
+        if !self.is_of(table) {
             return;
         }
+        let step = self.steps.entry(table.weight).or_default();
         if pool.green {
-            let regions = self.green.entry(release.weight).or_default();
-            regions.entry(pool.place).or_default().merge(&cell.tally);
+            let counted = self.release.limits.count(&cell.tally);
+            step.regions.entry(pool.place).or_default().merge(&counted);
+            step.green.merge(&cell.tally);
+            if cell.open > 0
+                && let Some(open) = step.open.get_mut(edge)
+            {
+                open.insert(pool.place, cell.open);
+            }
             return;
         }
-        self.blue
-            .entry(release.weight)
-            .or_default()
-            .merge(&cell.tally);
+        step.blue.merge(&cell.tally);
         if let Some(cohort) = cell.cohort
-            && release.weight == Weight::ZERO
+            && table.weight == Weight::ZERO
         {
             self.before.entry(cohort).or_default().merge(&cell.tally);
         }
     }
 
-    /// Green's traffic at a step, by region.
-    fn at<'e>(
-        &'e self,
-        release: &str,
-        weight: Weight,
-        regions: &'e [String],
-    ) -> Vec<(&'e str, &'e Tally)> {
-        let step = self.green.get(&weight).filter(|_| release == self.release);
-        let named = step.into_iter().flatten().filter_map(|(place, tally)| {
-            let name = regions.get(usize::from(*place))?;
-            Some((name.as_str(), tally))
-        });
-        named.collect()
+    fn step(&self, release: &str, weight: Weight) -> Option<&Step> {
+        self.steps
+            .get(&weight)
+            .filter(|_| release == self.release.id)
     }
 
+    /// What green's traffic says of a step; with `baked`, whether it was told of up to the end of that.
     pub(super) fn judge(
         &self,
-        release: &str,
-        weight: Weight,
+        (release, weight): (&str, Weight),
         limits: &Limits,
         regions: &[String],
+        baked: Option<Duration>,
     ) -> Judgement {
-        limits.judge(&self.at(release, weight, regions))
+        let step = self.step(release, weight);
+        let found = step.into_iter().flat_map(|step| &step.regions);
+        let found = found.filter_map(|(place, seen)| {
+            let open = step.into_iter().flat_map(|step| step.open.values());
+            let open = open.filter_map(|edge| edge.get(place)).sum();
+            Some(RegionTraffic {
+                region: regions.get(usize::from(*place))?,
+                seen: *seen,
+                open,
+            })
+        });
+        let found: Vec<RegionTraffic<'_>> = found.collect();
+        let newest = step.map_or(Duration::ZERO, |step| step.newest);
+        match limits.judge(&found, regions.len()) {
+            Judgement::Good(_) if baked.is_some_and(|end| newest < end) => {
+                let why = "it has baked, and no edge has reported since";
+                Judgement::Inconclusive(why.to_owned())
+            }
+            other => other,
+        }
     }
 
     pub(super) fn shown(
@@ -126,11 +185,11 @@ impl Evidence {
         limits: Option<&Limits>,
         regions: &[String],
     ) -> Shown {
-        let ours = release == self.release;
-        let at = self.at(release, weight, regions);
-        let limits = limits.filter(|_| weight > Weight::ZERO);
-        let (verdict, why) = match limits.map(|limits| limits.judge(&at)) {
+        let ours = release == self.release.id;
+        let judged = limits.map(|limits| self.judge((release, weight), limits, regions, None));
+        let (verdict, why) = match judged {
             None => (None, None),
+            Some(Judgement::Inconclusive(_)) if weight == Weight::ZERO => (None, None),
             Some(Judgement::Good(_)) => (Some("good"), None),
             Some(Judgement::Inconclusive(why)) => (Some("inconclusive"), Some(why)),
             Some(Judgement::Bad(found)) => {
@@ -138,19 +197,17 @@ impl Evidence {
                 (Some("bad"), Some(found.join("; ")))
             }
         };
-        let merged = |tallies: &mut dyn Iterator<Item = &Tally>| {
-            let mut all = Tally::default();
-            tallies.for_each(|tally| all.merge(tally));
-            Figures::of(&all)
-        };
+        let nothing = Step::default();
+        let step = self.step(release, weight).unwrap_or(&nothing);
+        let mut before = Tally::default();
         let same = self.before.range(..=weight.percent()).filter(|_| ours);
-        let blue = self.blue.get(&weight).filter(|_| ours);
+        same.for_each(|(_, tally)| before.merge(tally));
         Shown {
             verdict,
             why,
-            green: merged(&mut at.iter().map(|(_, tally)| *tally)),
-            blue: merged(&mut blue.into_iter()),
-            before: merged(&mut same.map(|(_, tally)| tally)),
+            green: Figures::of(&step.green),
+            blue: Figures::of(&step.blue),
+            before: Figures::of(&before),
         }
     }
 }

@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use halcyon_core::placement::Slot;
 use halcyon_core::release::{Judgement, Limits, Weight};
 use halcyon_core::telemetry::{Batch, Report, Tally};
+use halcyon_core::text::printable;
 
 use crate::driver::Judge;
 use evidence::Evidence;
-pub(crate) use evidence::{Figures, Shown};
+pub(crate) use evidence::{Figures, ReleaseIs, Shown};
 use ring::Ring;
 pub(crate) use ring::{Pool, Span};
 use senders::Senders;
@@ -106,12 +107,15 @@ impl Traffic {
         now.saturating_duration_since(self.begun) + BEFORE
     }
 
-    /// Takes up what an edge has sent. `release` is the release under way, else the last one.
-    pub(crate) fn take(&self, report: &Report, release: Option<&str>, now: Instant) -> Taken {
+    /// Takes up what an edge has sent. `release` is the one under way, else the last one; `None` where the journal
+    /// cannot be read, and nothing of it is forgotten.
+    pub(crate) fn take(&self, report: &Report, release: Option<&ReleaseIs>, now: Instant) -> Taken {
         let time = self.time(now);
         let mut state = self.state();
         let mut taken = Taken::default();
-        state.evidence.begin(release);
+        if let Some(release) = release {
+            state.evidence.begin(release);
+        }
         for batch in &report.batches {
             if !state.senders.is_new(&report.edge, batch.seq, now) {
                 taken.again += 1;
@@ -119,17 +123,27 @@ impl Traffic {
             }
             taken.batches += 1;
             state.version += 1;
-            self.put(&mut state, batch, time);
+            self.put(&mut state, &report.edge, batch, time);
         }
         taken
     }
 
-    fn put(&self, state: &mut State, batch: &Batch, now: Duration) {
+    fn put(&self, state: &mut State, edge: &str, batch: &Batch, now: Duration) {
+        let ended = now.saturating_sub(Duration::from_millis(batch.age_ms));
+        if let Some(release) = &batch.release {
+            state.evidence.edge(edge, release, ended);
+        }
         let ago = Duration::from_millis(batch.age_ms.saturating_add(batch.lasted_ms / 2));
         let at = now.saturating_sub(ago);
         for cell in &batch.cells {
             let place = self.regions.iter().position(|name| *name == cell.region);
             let Some(place) = place.and_then(|place| u16::try_from(place).ok()) else {
+                if state.unknown == 0 {
+                    let region = printable(&cell.region);
+                    tracing::warn!(
+                        "an edge reports region {region}, which is none here; its counts are left out"
+                    );
+                }
                 state.unknown += 1;
                 continue;
             };
@@ -140,7 +154,7 @@ impl Traffic {
             state.fine.add(at, pool, &cell.tally);
             state.coarse.add(at, pool, &cell.tally);
             if let Some(release) = &batch.release {
-                state.evidence.add(release, pool, cell);
+                state.evidence.add(edge, release, pool, cell);
             }
         }
     }
@@ -194,9 +208,16 @@ impl Traffic {
 }
 
 impl Judge for Traffic {
-    fn judge(&self, release: &str, weight: Weight, limits: &Limits) -> Judgement {
-        let state = self.state();
-        state.evidence.judge(release, weight, limits, &self.regions)
+    fn judge(
+        &self,
+        release: &str,
+        weight: Weight,
+        limits: &Limits,
+        baked: Option<Instant>,
+    ) -> Judgement {
+        let baked = baked.map(|end| self.time(end));
+        let (state, step) = (self.state(), (release, weight));
+        state.evidence.judge(step, limits, &self.regions, baked)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The past in spans of one width, the oldest of which are forgotten.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use halcyon_core::telemetry::Tally;
@@ -20,8 +21,14 @@ pub(crate) struct Span {
     /// How long ago it began.
     pub(crate) ago: Duration,
     /// Pools without traffic are not there.
-    pub(crate) pools: BTreeMap<Pool, Tally>,
+    pub(crate) pools: Pools,
 }
+
+/// What was counted of each pool. Whoever reads it holds up nobody who counts more.
+pub(crate) type Pools = Arc<BTreeMap<Pool, Tally>>;
+
+/// The most counts that are kept, whatever edges send: 16 bytes each.
+const COUNTS: usize = 2_000_000;
 
 /// The past.
 pub(super) struct Ring {
@@ -29,7 +36,9 @@ pub(super) struct Ring {
     kept: usize,
     /// The number of the newest span, which is the last one.
     newest: u64,
-    spans: VecDeque<BTreeMap<Pool, Tally>>,
+    spans: VecDeque<Pools>,
+    /// How many counts are in them.
+    counts: usize,
 }
 
 impl Ring {
@@ -39,6 +48,7 @@ impl Ring {
             kept,
             newest: 0,
             spans: VecDeque::new(),
+            counts: 0,
         }
     }
 
@@ -62,25 +72,38 @@ impl Ring {
         let number = self.number(at);
         if self.spans.is_empty() {
             self.newest = number;
-            self.spans.push_back(BTreeMap::new());
+            self.spans.push_back(Pools::default());
         }
         let new = number.saturating_sub(self.newest);
         for _ in 0..new.min(self.kept as u64) {
-            self.spans.push_back(BTreeMap::new());
+            self.spans.push_back(Pools::default());
         }
         self.newest = self.newest.max(number);
         while self.spans.len() > self.kept {
-            self.spans.pop_front();
+            self.forget();
         }
         let older = self.newest.saturating_sub(number);
         while (self.spans.len() as u64) <= older && self.spans.len() < self.kept {
-            self.spans.push_front(BTreeMap::new());
+            self.spans.push_front(Pools::default());
         }
         if let Some(place) = self.place(number)
             && let Some(span) = self.spans.get_mut(place)
         {
-            span.entry(pool).or_default().merge(tally);
+            let known = Arc::make_mut(span).entry(pool).or_default();
+            let before = known.latency.counts().len();
+            known.merge(tally);
+            self.counts += known.latency.counts().len() - before;
         }
+        while self.counts > COUNTS {
+            self.forget();
+        }
+    }
+
+    /// Forgets the oldest span.
+    fn forget(&mut self) {
+        let oldest = self.spans.pop_front().unwrap_or_default();
+        let counts = oldest.values().map(|tally| tally.latency.counts().len());
+        self.counts -= counts.sum::<usize>();
     }
 
     /// What was counted since a time, by pool.

@@ -15,8 +15,25 @@ fn cell(region: &str, slot: Slot, cohort: Option<u8>, tally: Tally) -> Cell {
         slot,
         cohort,
         tally,
+        open: 0,
     }
 }
+
+/// A release with these limits, and steps of 2, 10 and 50 %.
+fn release(id: &str, revision: u64) -> ReleaseIs {
+    let weights = [0, 2, 10, 50].map(|percent| Weight::new(percent).unwrap());
+    ReleaseIs {
+        id: id.into(),
+        revision,
+        limits: LIMITS,
+        weights: weights.into(),
+    }
+}
+
+const LIMITS: Limits = Limits {
+    max_errors_ppm: Some(10_000),
+    max_p95_ms: None,
+};
 
 fn batch(seq: u64, age_s: u64, release: Option<(&str, i64)>, cells: Vec<Cell>) -> Batch {
     Batch {
@@ -149,10 +166,6 @@ fn with_many_regions_the_same_memory_holds_wider_spans() {
 #[test]
 fn a_step_is_judged_by_what_green_got_under_its_own_weight() {
     let (traffic, now) = (traffic(), Instant::now());
-    let limits = Limits {
-        max_errors_ppm: Some(10_000),
-        max_p95_ms: None,
-    };
     let green = |requests, errors| {
         vec![cell(
             "us-west",
@@ -162,24 +175,28 @@ fn a_step_is_judged_by_what_green_got_under_its_own_weight() {
         )]
     };
     let weight = |percent| Weight::new(percent).unwrap();
-    let judge = |percent| traffic.judge("r1", weight(percent), &limits);
+    let judge = |percent| traffic.judge("r1", weight(percent), &LIMITS, None);
     assert!(matches!(judge(10), Judgement::Inconclusive(_)));
     // Of another release, and of the step before.
     let other = batch(1, 0, Some(("r0", 10)), green(100, 100));
     let before = batch(2, 0, Some(("r1", 2)), green(100, 0));
-    traffic.take(&report("a", vec![other, before]), Some("r1"), now);
+    traffic.take(
+        &report("a", vec![other, before]),
+        Some(&release("r1", 1)),
+        now,
+    );
     assert!(matches!(judge(10), Judgement::Inconclusive(_)));
     assert!(matches!(judge(2), Judgement::Good(_)));
     traffic.take(
         &report("a", vec![batch(3, 0, Some(("r1", 10)), green(100, 60))]),
-        Some("r1"),
+        Some(&release("r1", 1)),
         now,
     );
     assert!(matches!(judge(10), Judgement::Bad(found) if found[0].region == "us-west"));
     // The next release begins without any of it.
-    traffic.take(&report("a", Vec::new()), Some("r2"), now);
+    traffic.take(&report("a", Vec::new()), Some(&release("r2", 9)), now);
     assert!(matches!(judge(10), Judgement::Inconclusive(_)));
-    let shown = serde_json::to_value(traffic.shown("r1", weight(10), Some(&limits))).unwrap();
+    let shown = serde_json::to_value(traffic.shown("r1", weight(10), Some(&LIMITS))).unwrap();
     assert_eq!(
         (&shown["green"]["requests"], &shown["verdict"]),
         (&0.into(), &"inconclusive".into())
@@ -203,7 +220,7 @@ fn the_control_of_a_canary_is_the_same_tenants_before() {
         batch(1, 5, Some(("r1", 0)), cells),
         batch(2, 0, Some(("r1", 10)), canary),
     ];
-    traffic.take(&report("a", batches), Some("r1"), now);
+    traffic.take(&report("a", batches), Some(&release("r1", 1)), now);
     let shown = traffic.shown("r1", Weight::new(10).unwrap(), None);
     let shown = serde_json::to_value(shown).unwrap();
     assert_eq!(shown["before"]["requests"], 100);
@@ -211,4 +228,97 @@ fn the_control_of_a_canary_is_the_same_tenants_before() {
     assert_eq!(shown["green"]["requests"], 30);
     assert_eq!(shown["blue"]["requests"], 9);
     assert_eq!(shown["verdict"], serde_json::Value::Null);
+}
+
+fn green(requests: u64, errors: u64) -> Vec<Cell> {
+    vec![cell("us-west", Slot::Green, None, tally(requests, errors))]
+}
+
+#[test]
+fn a_step_is_good_only_when_edges_have_told_of_all_of_its_bake() {
+    let (traffic, now) = (traffic(), Instant::now());
+    let (r1, ten) = (release("r1", 1), Weight::new(10).unwrap());
+    let early = batch(1, 30, Some(("r1", 10)), green(500, 0));
+    traffic.take(&report("a", vec![early]), Some(&r1), now);
+    assert!(matches!(
+        traffic.judge("r1", ten, &LIMITS, None),
+        Judgement::Good(_)
+    ));
+    let end = now.checked_sub(Duration::from_secs(5)).unwrap();
+    let judged = traffic.judge("r1", ten, &LIMITS, Some(end));
+    assert!(
+        matches!(&judged, Judgement::Inconclusive(why) if why.contains("no edge has reported since")),
+        "{judged:?}"
+    );
+    // A report without a request on green says as much: nothing failed.
+    let late = batch(2, 0, Some(("r1", 10)), Vec::new());
+    traffic.take(&report("a", vec![late]), Some(&r1), now);
+    assert!(matches!(
+        traffic.judge("r1", ten, &LIMITS, Some(end)),
+        Judgement::Good(_)
+    ));
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_and_an_older_release_take_no_evidence_away() {
+    let (traffic, now) = (traffic(), Instant::now());
+    let one = |seq| report("a", vec![batch(seq, 0, Some(("r2", 10)), green(30, 0))]);
+    traffic.take(&one(1), Some(&release("r2", 9)), now);
+    traffic.take(&one(2), None, now);
+    traffic.take(&one(3), Some(&release("r1", 3)), now);
+    let ten = Weight::new(10).unwrap();
+    match traffic.judge("r2", ten, &LIMITS, None) {
+        Judgement::Good(seen) => assert_eq!(seen.requests, 90),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn requests_that_wait_are_told_anew_by_each_edge_and_weaken_a_proof() {
+    let (traffic, now) = (traffic(), Instant::now());
+    let (r1, ten) = (release("r1", 1), Weight::new(10).unwrap());
+    let waiting = |edge, seq, open| {
+        let mut cells = green(4, 4);
+        cells[0].open = open;
+        report(edge, vec![batch(seq, 0, Some(("r1", 10)), cells)])
+    };
+    let bad =
+        |traffic: &Traffic| matches!(traffic.judge("r1", ten, &LIMITS, None), Judgement::Bad(_));
+    traffic.take(&waiting("a", 1, 900), Some(&r1), now);
+    traffic.take(&waiting("b", 1, 900), Some(&r1), now);
+    assert!(!bad(&traffic));
+    traffic.take(&waiting("a", 2, 0), Some(&r1), now);
+    assert!(!bad(&traffic), "those of the other one wait still");
+    traffic.take(&waiting("b", 2, 0), Some(&r1), now);
+    assert!(bad(&traffic));
+}
+
+#[test]
+fn a_share_that_no_step_has_is_no_evidence() {
+    let (traffic, now) = (traffic(), Instant::now());
+    let odd = batch(1, 0, Some(("r1", 11)), green(500, 500));
+    traffic.take(&report("a", vec![odd]), Some(&release("r1", 1)), now);
+    let judged = traffic.judge("r1", Weight::new(11).unwrap(), &LIMITS, None);
+    assert!(matches!(judged, Judgement::Inconclusive(_)), "{judged:?}");
+}
+
+#[test]
+fn whatever_edges_send_no_more_than_so_many_counts_are_kept() {
+    let mut ring = Ring::new(Duration::from_secs(60), 1_440);
+    let mut all = Tally::default();
+    for bucket in 0..halcyon_core::telemetry::BUCKETS {
+        all.latency.add_to(bucket, 1);
+    }
+    for minute in 0..1_440_u64 {
+        for place in 0..8 {
+            let pool = Pool { place, green: true };
+            ring.add(Duration::from_secs(minute * 60), pool, &all);
+        }
+    }
+    let end = Duration::from_secs(1_440 * 60);
+    let spans = ring.spans(end, end);
+    let tallies = spans.iter().flat_map(|span| span.pools.values());
+    let kept: usize = tallies.map(|tally| tally.latency.counts().len()).sum();
+    assert!((1_900_000..=2_000_000).contains(&kept), "{kept}");
+    assert!(!spans[spans.len() - 2].pools.is_empty(), "the newest stay");
 }

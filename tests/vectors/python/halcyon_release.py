@@ -217,8 +217,10 @@ class Release:
             names = [region["name"] for region in plan["regions"]]
             if not names or len(set(names)) < len(names):
                 invalid("the plan's regions must be at least one, each once")
-            if plan.get("limits") and not plan["abort_on_err"]:
-                invalid("limits need abort_on_err")
+            limited = plan.get("limits") is not None
+            limits = [one for one in (plan.get("limits") or {}).values() if one is not None]
+            if limited and not (limits and plan["abort_on_err"] and weights[-1] > 0):
+                invalid("limits need abort_on_err and a step above 0")
             event["plan"] = written_plan(plan)
         return [("provision_green", event)]
 

@@ -71,6 +71,12 @@ pub(super) fn stories() -> Vec<(&'static str, Vec<String>)> {
                     &[EAST],
                     r#""bake_ms":0,"abort_on_err":false,"limits":{"max_p95_ms":250}"#,
                 ),
+                planned("[0]", &[EAST], LIMITED),
+                planned(
+                    "[10]",
+                    &[EAST],
+                    r#""bake_ms":0,"abort_on_err":true,"limits":{}"#,
+                ),
                 planned("[0,10]", &[EAST], LIMITED),
                 start(0),
                 with_traffic(0, ""),

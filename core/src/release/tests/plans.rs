@@ -161,7 +161,10 @@ fn a_plan_with_limits_passes_no_step_without_traffic_that_keeps_to_them() {
     assert_eq!(at.release.phase(), Phase::GreenLive);
     // A breach must not be a warning.
     let why = bench().refusal(provision_with(tolerant(limited)));
-    assert!(why.contains("limits need abort_on_err"), "{why}");
+    assert!(
+        why.contains("limits need abort_on_err and a step above 0"),
+        "{why}"
+    );
 }
 
 #[test]

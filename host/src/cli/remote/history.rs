@@ -17,6 +17,8 @@ pub(in crate::cli) struct History {
     driver: bool,
     /// Why a rollback there does not come to an end.
     stuck: Option<String>,
+    /// What the traffic of the step in force says of it, where it is not good.
+    traffic: Option<String>,
     regions: Vec<Seen>,
     /// What has been read and not returned: an answer may have been missing after it.
     new: Vec<Entry>,
@@ -33,7 +35,15 @@ struct Page {
 struct Snapshot {
     release: Driven,
     stuck: Option<String>,
+    /// Of an older control plane there is none.
+    #[serde(default)]
+    traffic: Option<Traffic>,
     regions: Vec<Seen>,
+}
+
+#[derive(Deserialize)]
+struct Traffic {
+    why: Option<String>,
 }
 
 /// A region as the control plane sees it.
@@ -75,6 +85,7 @@ impl History {
             ledger: Ledger::default(),
             driver: false,
             stuck: None,
+            traffic: None,
             regions: Vec::new(),
             new: Vec::new(),
             away: false,
@@ -96,6 +107,11 @@ impl History {
     /// Why a rollback there does not come to an end, while it does not.
     pub(super) fn stuck(&self) -> Option<&str> {
         self.stuck.as_deref()
+    }
+
+    /// What the traffic of the step in force says of it, where it is not good.
+    pub(in crate::cli) fn traffic(&self) -> Option<&str> {
+        self.traffic.as_deref()
     }
 
     /// How its regions are.
@@ -148,6 +164,7 @@ impl History {
         let snapshot: Snapshot = self.get("/api/v1/state").await?;
         self.driver = snapshot.release.driver;
         self.stuck = snapshot.stuck;
+        self.traffic = snapshot.traffic.and_then(|traffic| traffic.why);
         self.regions = snapshot.regions;
         Ok(std::mem::take(&mut self.new))
     }

@@ -1,24 +1,34 @@
 //! Counting under one table.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use halcyon_core::placement::Slot;
 use halcyon_core::table::Table;
 use halcyon_core::telemetry::{Cell, ReleaseOf, Tally};
 
-/// A pool's tallies by cohort; `None` is that of tenants without one.
-type ByCohort = BTreeMap<Option<u8>, Tally>;
+/// A request whose client has left was an error of the pool if it had waited so long for an answer; before, the
+/// client may have had any reason.
+const GIVEN_UP: Duration = Duration::from_millis(500);
 
 /// What is counted under one table.
 pub(in crate::edge) struct Counts {
     release: Option<ReleaseOf>,
     regions: Vec<String>,
     /// Blue and green of each region.
-    pools: Vec<[Mutex<ByCohort>; 2]>,
+    pools: Vec<[Mutex<Pool>; 2]>,
     /// Since when what is there has been counted.
     since: Mutex<Instant>,
+}
+
+/// What is counted of a pool.
+#[derive(Default)]
+struct Pool {
+    /// By cohort; `None` is that of tenants without one.
+    tallies: BTreeMap<Option<u8>, Tally>,
+    /// Requests that wait for an answer.
+    open: u64,
 }
 
 /// What has been counted under one table.
@@ -27,6 +37,40 @@ pub(super) struct Taken {
     pub(super) since: Instant,
     pub(super) until: Instant,
     pub(super) cells: Vec<Cell>,
+}
+
+/// A request that is under way. It is counted when this is dropped at the latest: whoever waits for the answer may
+/// stop waiting at any time, and what hangs is never counted otherwise.
+pub(in crate::edge) struct Counting {
+    counts: Arc<Counts>,
+    at: (usize, usize),
+    cohort: Option<u8>,
+    begun: Instant,
+    over: bool,
+}
+
+impl Counting {
+    /// Counts how it ended.
+    pub(in crate::edge) fn ended(mut self, failed: bool, took: Duration) {
+        self.over = true;
+        self.counts.end(self.at, Some((self.cohort, failed, took)));
+    }
+
+    /// Counts nothing: it says nothing about the pool.
+    pub(in crate::edge) fn void(mut self) {
+        self.over = true;
+        self.counts.end(self.at, None);
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        if !self.over {
+            let took = self.begun.elapsed();
+            let ended = (self.cohort, took >= GIVEN_UP, took);
+            self.counts.end(self.at, Some(ended));
+        }
+    }
 }
 
 impl Counts {
@@ -45,20 +89,39 @@ impl Counts {
         }
     }
 
-    /// Counts a request that went to a region's blue or green pool.
-    pub(in crate::edge) fn count(
-        &self,
-        (place, pool): (usize, usize),
+    fn pool(&self, (place, pool): (usize, usize)) -> Option<MutexGuard<'_, Pool>> {
+        let pool = self.pools.get(place)?.get(pool)?;
+        Some(pool.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Begins to count a request that goes to a region's blue or green pool.
+    pub(in crate::edge) fn begin(
+        self: &Arc<Self>,
+        at: (usize, usize),
         cohort: Option<u8>,
-        failed: bool,
-        took: Duration,
-    ) {
-        let Some(pool) = self.pools.get(place).and_then(|pools| pools.get(pool)) else {
+    ) -> Counting {
+        if let Some(mut pool) = self.pool(at) {
+            pool.open += 1;
+        }
+        Counting {
+            counts: self.clone(),
+            at,
+            cohort,
+            begun: Instant::now(),
+            over: false,
+        }
+    }
+
+    fn end(&self, at: (usize, usize), ended: Option<(Option<u8>, bool, Duration)>) {
+        let Some(mut pool) = self.pool(at) else {
             return;
         };
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let mut tallies = pool.lock().unwrap_or_else(PoisonError::into_inner);
-        tallies.entry(cohort).or_default().count(failed, micros);
+        pool.open = pool.open.saturating_sub(1);
+        if let Some((cohort, failed, took)) = ended {
+            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            let tally = pool.tallies.entry(cohort).or_default();
+            tally.count(failed, micros);
+        }
     }
 
     /// Takes what has been counted, and begins anew. `None` where nothing has.
@@ -66,16 +129,22 @@ impl Counts {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         let since = std::mem::replace(&mut *since, now);
         let mut cells = Vec::new();
-        for (region, pools) in self.regions.iter().zip(&self.pools) {
-            for (pool, slot) in pools.iter().zip(Slot::ALL) {
-                let mut tallies = pool.lock().unwrap_or_else(PoisonError::into_inner);
-                let taken = std::mem::take(&mut *tallies);
-                drop(tallies);
+        for (place, region) in self.regions.iter().enumerate() {
+            for (which, slot) in Slot::ALL.into_iter().enumerate() {
+                let Some(mut pool) = self.pool((place, which)) else {
+                    continue;
+                };
+                let (mut taken, mut open) = (std::mem::take(&mut pool.tallies), pool.open);
+                drop(pool);
+                if taken.is_empty() && open > 0 {
+                    taken.insert(None, Tally::default());
+                }
                 cells.extend(taken.into_iter().map(|(cohort, tally)| Cell {
                     region: region.clone(),
                     slot,
                     cohort,
                     tally,
+                    open: std::mem::take(&mut open),
                 }));
             }
         }

@@ -9,8 +9,8 @@ use halcyon_core::telemetry::{
 
 use super::counts::Taken;
 
-/// The most cells that are kept: some twenty megabytes.
-const KEPT_CELLS: usize = 50_000;
+/// The most bytes that are kept, as they would be sent: they take about as much here.
+const KEPT_BYTES: usize = 16 * 1024 * 1024;
 
 /// The most bytes of one report, of the 1 MiB that a control plane reads.
 const REPORT_BYTES: usize = 768 * 1024;
@@ -31,7 +31,7 @@ pub(super) struct Outbox {
     edge: String,
     seq: u64,
     waiting: VecDeque<Waiting>,
-    cells: usize,
+    bytes: usize,
     /// Batches that were given up.
     pub(super) dropped: u64,
 }
@@ -42,7 +42,7 @@ impl Outbox {
             edge,
             seq: 0,
             waiting: VecDeque::new(),
-            cells: 0,
+            bytes: 0,
             dropped: 0,
         }
     }
@@ -54,24 +54,25 @@ impl Outbox {
         while !cells.is_empty() {
             let rest = cells.split_off(cells.len().min(CELLS_MAX));
             self.seq += 1;
-            self.cells += cells.len();
+            let bytes = 200 + cells.iter().map(bytes_of).sum::<usize>();
+            self.bytes += bytes;
             self.waiting.push_back(Waiting {
                 seq: self.seq,
                 until: taken.until,
                 lasted: lasted.min(Duration::from_millis(LASTED_MAX_MS)),
                 release: taken.release.clone(),
-                bytes: 200 + cells.iter().map(bytes_of).sum::<usize>(),
+                bytes,
                 cells: std::mem::replace(&mut cells, rest),
             });
         }
-        while self.cells > KEPT_CELLS {
+        while self.bytes > KEPT_BYTES {
             self.drop_oldest();
         }
     }
 
     fn drop_oldest(&mut self) {
         if let Some(oldest) = self.waiting.pop_front() {
-            self.cells -= oldest.cells.len();
+            self.bytes -= oldest.bytes;
             self.dropped += 1;
         }
     }
@@ -143,6 +144,7 @@ mod tests {
             slot: Slot::Blue,
             cohort: None,
             tally: tally.clone(),
+            open: 0,
         };
         Taken {
             release: None,
@@ -204,10 +206,10 @@ mod tests {
         for second in 0..2_000_u64 {
             outbox.put(taken(60, begin + Duration::from_secs(second)));
         }
-        assert!(outbox.cells <= KEPT_CELLS);
+        assert!(outbox.bytes <= KEPT_BYTES && outbox.dropped > 0);
         assert_eq!(outbox.dropped as usize + outbox.len(), 2_000);
         let late = begin + Duration::from_millis(KEPT_MS) + Duration::from_secs(2_100);
         assert!(outbox.report(late).is_none());
-        assert_eq!((outbox.dropped, outbox.cells), (2_000, 0));
+        assert_eq!((outbox.dropped, outbox.bytes), (2_000, 0));
     }
 }

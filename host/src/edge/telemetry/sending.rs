@@ -15,6 +15,9 @@ use crate::net::api::{Api, Ask};
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The most bytes of an answer: what is wrong with a report, if something is.
+const ANSWER: usize = 64 * 1024;
+
 /// How long the last report may take, when the edge ends.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -96,7 +99,7 @@ impl Sender {
                 key: None,
                 body: Some(body),
             };
-            let answer = answer(self.api.ask_within(patience, &ask).await);
+            let answer = answer(self.api.ask_for(patience, ANSWER, &ask).await);
             let failed = match answer {
                 Answer::Taken => {
                     self.outbox.forget(last, true);
