@@ -38,7 +38,7 @@ impl Elsewhere {
             .collect()
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         let ran = self.store.run_with(arguments, &self.variables());
         assert!(!self.store.logs().exists(), "nothing is written here");
         ran

@@ -306,6 +306,23 @@ fn no_data_holds_a_step_and_traffic_that_is_good_lets_it_pass() {
             .starts_with("no requests on green so far")
     );
     assert!(world.control.server.stderr().contains("waits for traffic"));
+    let viewer = Elsewhere::of(&world.control, "Viewer");
+    let status = viewer.run(&["status"]).exits(0);
+    assert!(
+        status.stdout.contains("traffic   no requests on green"),
+        "{}",
+        status.stdout
+    );
+    let watching = Elsewhere::of(&world.control, "Deployer");
+    let watching = watching.start(&["release", "--resume"]);
+    thread::sleep(Duration::from_secs(2));
+    assert!(
+        watching
+            .stderr()
+            .contains("step 50 % has baked and waits for traffic"),
+        "{}",
+        watching.stderr()
+    );
     let _crowd = world.crowd();
     world
         .control

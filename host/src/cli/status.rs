@@ -54,6 +54,14 @@ impl Source {
         }
     }
 
+    /// What green's traffic says of the step in force, where somebody knows that.
+    fn traffic(&self) -> Option<&str> {
+        match self {
+            Source::Here(_) => None,
+            Source::There(_, history) => history.traffic(),
+        }
+    }
+
     fn place(&self) -> String {
         match self {
             Source::Here(journal) => prose::short(&journal.dir().display().to_string()),
@@ -144,7 +152,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         let last = reached && !(args.watch && until.is_none());
         if (args.watch || last) && shown.as_ref() != Some(&answer) {
             invocation.answer(
-                || human(&answer, source.release(), &source.place()),
+                || human(&answer, source.release(), &source.place(), source.traffic()),
                 &answer,
             )?;
         }
@@ -174,7 +182,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
     }
 }
 
-fn human(answer: &StatusReport, release: &Release, store: &str) -> String {
+fn human(answer: &StatusReport, release: &Release, store: &str, traffic: Option<&str>) -> String {
     let status = &answer.status;
     let mut text = String::new();
     let image = |image: &Option<String>| image.as_deref().map_or("-".to_owned(), prose::short);
@@ -223,6 +231,9 @@ fn human(answer: &StatusReport, release: &Release, store: &str) -> String {
                 "over in"
             };
             let _ = writeln!(text, "{what}   {left}");
+        }
+        if let Some(why) = traffic {
+            let _ = writeln!(text, "traffic   {}", prose::short(why));
         }
         if let Some(reason) = &status.paused {
             let _ = writeln!(

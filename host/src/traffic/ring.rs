@@ -28,7 +28,7 @@ pub(crate) struct Span {
 pub(crate) type Pools = Arc<BTreeMap<Pool, Tally>>;
 
 /// The most counts that are kept, whatever edges send: 16 bytes each.
-const COUNTS: usize = 2_000_000;
+const COUNTS: usize = 1_500_000;
 
 /// The past.
 pub(super) struct Ring {

@@ -101,7 +101,7 @@ pub(super) async fn bad(
     let tenants = broke.tenants;
     let verdict = if failed == 0 { GOOD } else { WARN };
     stage.line(&format!(
-        "   In {} app:v3 began to answer 503, with {tenants} tenants on it. {DIM}{tried} requests\n   went on to the next region, then the edge passed over it:{DIM:#} {verdict}{failed} requests failed{verdict:#}.",
+        "   In {} app:v3 began to answer 503, with {tenants} tenants on it. {DIM}{tried} requests\n   went on to the next region:{DIM:#} {verdict}{failed} requests failed{verdict:#}.",
         sick.name
     ));
     stage.fact(

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use halcyon_core::release::{Phase, Plan, Step};
+use halcyon_core::release::{Phase, Plan, Step, Weight};
+use halcyon_core::text::printable;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -178,6 +179,8 @@ struct Attached {
     history: History,
     observer: Arc<dyn Observer>,
     signals: watch::Receiver<Option<Signal>>,
+    /// The step of which it has been said that it waits.
+    waits: Option<Weight>,
 }
 
 impl Attached {
@@ -190,6 +193,7 @@ impl Attached {
             history: History::read(api).await?,
             observer: show::observer_there(invocation),
             signals,
+            waits: None,
         })
     }
 
@@ -206,6 +210,18 @@ impl Attached {
         let until =
             until.map(|until| Instant::now() + Duration::from_millis(until.since(clock::now())));
         self.observer.state(release, until);
+        let due = match release.next_step() {
+            Step::Bake { weight, until } if clock::now() >= until => Some(weight),
+            _ => None,
+        };
+        if let (Some(weight), Some(why)) = (due, self.history.traffic())
+            && self.waits != Some(weight)
+        {
+            let why = printable(why);
+            let text = format!("step {weight} % has baked and waits for traffic: {why}");
+            self.observer.warn(&text);
+            self.waits = Some(weight);
+        }
         let plan = release.plan().filter(|_| release.under_way());
         let ours = plan.map(|plan| plan.regions.as_slice()).unwrap_or_default();
         for seen in self.history.regions() {

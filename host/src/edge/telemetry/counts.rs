@@ -124,7 +124,7 @@ impl Counts {
         }
     }
 
-    /// Takes what has been counted, and begins anew. `None` where nothing has.
+    /// Takes what has been counted, and begins anew. `None` where that is nothing, and nobody asks.
     pub(super) fn take(&self, now: Instant) -> Option<Taken> {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         let since = std::mem::replace(&mut *since, now);
@@ -148,7 +148,8 @@ impl Counts {
                 }));
             }
         }
-        (!cells.is_empty()).then(|| Taken {
+        // While a release is under way no request is worth telling too: nothing failed.
+        (!cells.is_empty() || self.release.is_some()).then(|| Taken {
             release: self.release.clone(),
             since,
             until: now,

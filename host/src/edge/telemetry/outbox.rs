@@ -51,7 +51,7 @@ impl Outbox {
     pub(super) fn put(&mut self, taken: Taken) {
         let lasted = taken.until.duration_since(taken.since);
         let mut cells = taken.cells;
-        while !cells.is_empty() {
+        loop {
             let rest = cells.split_off(cells.len().min(CELLS_MAX));
             self.seq += 1;
             let bytes = 200 + cells.iter().map(bytes_of).sum::<usize>();
@@ -64,6 +64,9 @@ impl Outbox {
                 bytes,
                 cells: std::mem::replace(&mut cells, rest),
             });
+            if cells.is_empty() {
+                break;
+            }
         }
         while self.bytes > KEPT_BYTES {
             self.drop_oldest();
