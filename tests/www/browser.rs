@@ -100,6 +100,28 @@ impl Browser {
         tools.ask("Page.navigate", json!({ "url": url }));
     }
 
+    /// Answers nothing that is asked for at these addresses, from now on.
+    pub(crate) fn block(&self, addresses: &[&str]) {
+        let mut tools = self.tools.borrow_mut();
+        tools.ask("Network.enable", json!({}));
+        tools.ask("Network.setBlockedURLs", json!({ "urls": addresses }));
+    }
+
+    /// Has the page believe that this is what its user prefers: `prefers-color-scheme` and the like.
+    pub(crate) fn prefers(&self, name: &str, value: &str) {
+        let features = json!({ "features": [{ "name": name, "value": value }] });
+        self.tools
+            .borrow_mut()
+            .ask("Emulation.setEmulatedMedia", features);
+    }
+
+    /// The value that a promise comes to.
+    pub(crate) fn awaited(&self, expression: &str) -> Value {
+        let asked = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
+        let answer = self.tools.borrow_mut().ask("Runtime.evaluate", asked);
+        answer["result"]["value"].clone()
+    }
+
     /// What the page or the browser wrote to the console since the page was opened.
     pub(crate) fn console(&self) -> Vec<String> {
         self.evaluate("0");

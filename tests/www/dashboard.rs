@@ -342,3 +342,140 @@ fn what_is_vendored_is_what_the_packages_have() {
     }
     assert_eq!(files, 12);
 }
+
+#[test]
+fn a_journal_that_was_edited_on_disk_raises_an_alarm_in_the_browser() {
+    let Some(world) = World::start() else { return };
+    world.begin("app:v2");
+    world.open();
+    world.until(
+        "document.querySelector('.chain')?.textContent.includes('Verified by this browser')",
+    );
+    assert_eq!(world.text(".alarm"), "");
+    // In place and of the same length: only the chain can tell.
+    let log = std::fs::read_to_string(world.store.log()).unwrap();
+    std::fs::write(world.store.log(), log.replacen("app:v1", "app:v9", 1)).unwrap();
+    world.press("Verify again");
+    world.until("document.querySelector('.alarm') !== null");
+    let alarm = world.text(".alarm");
+    assert!(alarm.contains("The audit chain"), "{alarm}");
+}
+
+#[test]
+fn without_webassembly_the_page_shows_what_the_server_says_and_that_nobody_checked() {
+    let Some(world) = World::start() else { return };
+    world.browser.block(&["*halcyon_bg.wasm"]);
+    world.open();
+    world.kinds(["good", "good", "good"]);
+    world.until("document.querySelector('#lookup .lead')?.textContent.includes('WebAssembly could not be loaded')");
+    world.types("tenant", "acme");
+    world.press("Look up");
+    world.until("document.querySelector('[data-agrees=unknown]') !== null");
+    assert!(world.text(".steps").contains("hash: SipHash-1-3"));
+}
+
+#[test]
+fn the_page_is_worked_by_keys_unless_somebody_has_switched_them_off() {
+    let Some(world) = World::start() else { return };
+    world.open();
+    world.until("document.querySelector('dialog') !== null");
+    let press = |key: &str| {
+        world.browser.evaluate(&format!(
+            "(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', {{ key: {key:?}, bubbles: true, cancelable: true }}))"
+        ));
+    };
+    press("g");
+    press("e");
+    assert_eq!(
+        world.browser.evaluate("document.activeElement.id"),
+        "timeline-title"
+    );
+    press("?");
+    world.until("document.querySelector('dialog').open");
+    world.press("Single keys: on");
+    world.press("Close");
+    world.until("!document.querySelector('dialog').open");
+    world.browser.evaluate("document.activeElement.blur()");
+    press("/");
+    assert_eq!(
+        world.browser.evaluate("document.activeElement.tagName"),
+        "BODY"
+    );
+}
+
+/// The rules of axe-core, fetched once for all tests.
+fn axe() -> Option<String> {
+    let home = tempfile::tempdir().unwrap();
+    let packed = std::process::Command::new("npm")
+        .args(["pack", "--silent", "axe-core@4.14.1"])
+        .current_dir(home.path())
+        .output();
+    if !packed.is_ok_and(|packed| packed.status.success()) {
+        assert!(
+            std::env::var_os("HALCYON_TEST_PEERS").is_none(),
+            "axe-core cannot be had"
+        );
+        eprintln!("not tested: axe-core cannot be had");
+        return None;
+    }
+    let unpacked = std::process::Command::new("tar")
+        .args(["-xzf", "axe-core-4.14.1.tgz", "package/axe.min.js"])
+        .current_dir(home.path())
+        .status();
+    assert!(unpacked.unwrap().success());
+    Some(std::fs::read_to_string(home.path().join("package/axe.min.js")).unwrap())
+}
+
+#[test]
+fn axe_finds_nothing_in_any_state_of_the_page_in_either_theme() {
+    let Some(world) = World::start() else { return };
+    let Some(axe) = axe() else { return };
+    let check = |state: &str| {
+        for theme in ["light", "dark"] {
+            world.browser.prefers("prefers-color-scheme", theme);
+            world.browser.evaluate(&axe);
+            let rules = "['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']";
+            let found = world.browser.awaited(&format!(
+                "axe.run(document, {{ runOnly: {rules} }}).then(({{ violations, passes }}) => JSON.stringify([passes.length, violations.map(({{ id, nodes }}) => [id, nodes[0].html])]))"
+            ));
+            let found: Value = serde_json::from_str(found.as_str().unwrap_or_default()).unwrap();
+            assert!(found[0].as_u64() > Some(15), "{state}: {found}");
+            assert_eq!(found[1], json!([]), "{state}, {theme}");
+        }
+    };
+    world.open();
+    world.until("document.querySelector('#form') !== null");
+    check("all is well, and nothing has happened");
+    world.begin("app:v2");
+    world.types("tenant", "acme");
+    world.press("Look up");
+    world.until("document.querySelector('[data-agrees=yes]') !== null");
+    world.types("token", &world.secret("Deployer"));
+    world.press("Use it");
+    world.until(
+        "[...document.querySelectorAll('button')].some((one) => one.textContent === 'Roll back')",
+    );
+    world.press("Roll back");
+    world.until("document.querySelector('.confirm') !== null");
+    check("a release, and a question");
+    world.regions[2].answer(Answer::Close);
+    world.kinds(["good", "good", "bad"]);
+    check("a region is lost");
+    let cell = json!({"region": "us-east", "slot": "blue", "requests": 9, "errors": 1, "latency": [[160, 9]]});
+    let report =
+        json!({"edge": "e", "batches": [{"seq": 1, "age_ms": 0, "lasted_ms": 0, "cells": [cell]}]});
+    world.post("Edge", "/api/v1/telemetry", &report);
+    world.press("1 h");
+    world.until("document.querySelectorAll('.plot canvas').length === 2");
+    check("charts");
+    world.press("As a table");
+    world.until("document.querySelectorAll('figure tbody tr').length > 0");
+    check("charts as tables");
+    world.press("?");
+    world.until("document.querySelector('dialog').open");
+    check("help");
+    world.press("Close");
+    world.server.signal(Signal::KILL);
+    world.until("document.querySelector('.link').dataset.link === 'stale'");
+    check("nothing is heard");
+}

@@ -37,7 +37,7 @@ async function lookUp(asked) {
 function Compared({ here, there }) {
   const rows = MEMBERS.filter(([name]) => name !== "error" || here.error || there.error);
   return html`<div class="scroll"><table>
-    <thead><tr><th scope="col"></th><th scope="col">This browser</th><th scope="col">Server</th></tr></thead>
+    <thead><tr><th scope="col">Member</th><th scope="col">This browser</th><th scope="col">Server</th></tr></thead>
     <tbody>
       ${rows.map(([name, label]) => {
         const differs = (here[name] ?? null) !== (there[name] ?? null);

@@ -74,7 +74,7 @@ export function Timeline() {
     ${
       found.length === 0
         ? html`<p class="none">Nothing has happened yet.</p>`
-        : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="timeline-title">
+        : html`<div class="scroll" tabindex="0" role="region" aria-label="What has happened">
             <table>
               <thead><tr><th scope="col">When</th><th scope="col">Who or where</th><th scope="col">What</th><th scope="col" class="number">Audit</th></tr></thead>
               <tbody>${found.slice(0, many.value).map((entry) => html`<${Entry} key=${entry.kind + (entry.record.seq ?? entry.number)} entry=${entry} />`)}</tbody>
