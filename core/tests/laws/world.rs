@@ -20,7 +20,7 @@ pub(crate) fn weight(percent: u8) -> Weight {
 /// said last, said again.
 #[derive(Debug, Clone)]
 pub(crate) enum Move {
-    Give(Command),
+    Give(Box<Command>),
     Follow,
     Again,
 }
@@ -119,7 +119,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Command> {
 }
 
 pub(crate) fn moves() -> impl Strategy<Value = Move> {
-    prop_oneof![2 => commands().prop_map(Move::Give), 4 => Just(Move::Follow), 1 => Just(Move::Again)]
+    prop_oneof![2 => commands().prop_map(|command| Move::Give(Box::new(command))), 4 => Just(Move::Follow), 1 => Just(Move::Again)]
 }
 
 pub(crate) fn actors() -> impl Strategy<Value = Actor> {
@@ -245,7 +245,7 @@ impl World {
     ) -> Option<(Command, Result<Vec<Event>, Rejection>)> {
         self.now = Timestamp(self.now.0.saturating_add_signed(*later));
         let command = match what {
-            Move::Give(command) => command.clone(),
+            Move::Give(command) => (**command).clone(),
             Move::Follow => followed(self.release())?,
             Move::Again => self.last.clone()?,
         };
