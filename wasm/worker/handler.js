@@ -105,8 +105,7 @@ export function edge(env, { send, client = () => null, log = console.warn }) {
       return { placement, gone: GONE.includes(response.status), response };
     } catch (why) {
       const late = watch.late;
-      // A client that has gone says nothing about the upstream.
-      if (late || !request.signal?.aborted) count?.(true);
+      count?.(late || !request.signal?.aborted ? true : null);
       const code = late ? "upstream_timeout" : "upstream_unreachable";
       const how = late ? `did not answer within ${settings.upstreamTimeoutMs} ms` : "cannot be reached";
       if (!late && !request.signal?.aborted) log(`halcyon: ${region} ${slot}: ${said(why)}`);

@@ -21,6 +21,12 @@ const LAST = 1_000;
 /** How long to wait at most before a control plane is asked again that took nothing, in milliseconds. */
 const REST_MAX = 60_000;
 
+/**
+ * A request whose client has left was an error of the pool if it had waited so long for an answer, in milliseconds;
+ * before, the client may have had any reason.
+ */
+const GIVEN_UP = 500;
+
 /** It will never take the report. */
 const REFUSES = [400, 413, 422];
 
@@ -51,11 +57,15 @@ export class Telemetry {
     this.#wait();
   }
 
-  /** Begins to take the time of a request; what it answers counts it, when its answer has begun or none will come. */
+  /**
+   * Begins to take the time of a request; what it answers counts it, when its answer has begun or none will come, and
+   * whether it has failed: null where its client has left.
+   */
   begin(of, placement) {
     const begun = clock();
     return (failed) => {
-      this.#counts.count(of, placement, failed, begun, clock());
+      const now = clock();
+      this.#counts.count(of, placement, failed ?? now - begun >= GIVEN_UP, begun, now);
       if (this.#counts.full) this.#cut();
     };
   }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::edge::{Edge, Runtime, request};
 use crate::http::Client;
 use crate::upstream;
-use crate::world::{FAST, World, native, now, tenants};
+use crate::world::{FAST, REGIONS, World, native, now, tenants};
 use reports::{Cells, Mode, Reports};
 
 in_every_edge_but_envoy! {
@@ -327,33 +327,25 @@ fn what_is_new_is_told_before_a_process_ends() {
 
 /// Node ends it; the others wait for its answer, and count what comes of that.
 #[test]
-fn a_request_that_is_ended_with_its_client_says_nothing_about_a_pool() {
-    let Some((world, reports, sent)) = world(Runtime::Node, Mode::Take) else {
+fn a_request_whose_client_has_left_is_an_error_if_it_had_waited_for_long() {
+    let Some((world, reports, mut sent)) = world(Runtime::Node, Mode::Take) else {
         return;
     };
     for upstream in world.upstreams.values() {
         upstream.mode(upstream::Mode::Hang);
     }
-    let before: usize = crate::world::REGIONS
-        .iter()
-        .map(|region| world.asked(region))
-        .sum();
-    let mut client = Client::to(world.edge.address);
-    client.write(request("GET", "/", &[("x-tenant", "tenant1")]));
-    world.wait_until("the upstream to be asked", || {
-        crate::world::REGIONS
-            .iter()
-            .map(|region| world.asked(region))
-            .sum::<usize>()
-            > before
-    });
-    drop(client);
-    // It would have been too late by then.
-    thread::sleep(Duration::from_millis(1_500));
-    nudge(&world.edge);
+    let asked = || -> usize { REGIONS.iter().map(|region| world.asked(region)).sum() };
+    let tenant = "tenant1";
+    let (region, slot, _) = native(&world.table, &[], tenant);
+    for (waits, failed) in [(0, false), (700, true)] {
+        let before = asked();
+        let mut client = Client::to(world.edge.address);
+        client.write(request("GET", "/", &[("x-tenant", tenant)]));
+        world.wait_until("the upstream to be asked", || asked() > before);
+        thread::sleep(Duration::from_millis(waits));
+        drop(client);
+        sent.add(&world.table, tenant, (&region, &slot), failed);
+    }
     wait_for(&world, &reports, &sent);
-    thread::sleep(Duration::from_millis(500));
-    nudge(&world.edge);
-    thread::sleep(Duration::from_millis(200));
-    assert_eq!(reports.taken(), sent.0);
+    assert_eq!(asked(), 3, "and nothing is asked twice for nobody");
 }

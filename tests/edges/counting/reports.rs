@@ -97,7 +97,9 @@ impl Reports {
     pub(super) fn taken(&self) -> Cells {
         let mut all = Cells::new();
         for (_, batch) in self.batches(Mode::Take) {
-            for cell in batch.cells {
+            // Some say only that something waits.
+            let counted = batch.cells.into_iter();
+            for cell in counted.filter(|cell| cell.tally.requests > 0) {
                 let name = (cell.region, cell.slot.name(), cell.cohort);
                 let (requests, errors) = all.entry(name).or_default();
                 *requests += cell.tally.requests;
