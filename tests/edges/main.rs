@@ -59,6 +59,7 @@ macro_rules! in_every_runtime {
     };
 }
 
+mod counting;
 mod fetching;
 mod headers;
 mod retrying;

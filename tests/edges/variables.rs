@@ -96,6 +96,8 @@ fn every_wrong_variable_is_named_with_its_value_and_what_is_allowed(runtime: Run
             ("TABLE_REFRESH_MS", "0".into()),
             ("TABLE_TIMEOUT_MS", "1e3".into()),
             ("UPSTREAM_TIMEOUT_MS", (-1).into()),
+            ("EDGE_TELEMETRY_MS", 60_001.into()),
+            ("EDGE_TELEMETRY", "https://joe:s3cr3t@halcyon.test/".into()),
         ],
     )
     .unwrap();
@@ -108,6 +110,8 @@ fn every_wrong_variable_is_named_with_its_value_and_what_is_allowed(runtime: Run
         "TABLE_REFRESH_MS: \"0\" is no number in range; allowed: 100 to 3600000".into(),
         "TABLE_TIMEOUT_MS: \"1e3\" is no number in range; allowed: 10 to 25000".into(),
         "UPSTREAM_TIMEOUT_MS: \"-1\" is no number in range; allowed: 10 to 600000".into(),
+        "EDGE_TELEMETRY_MS: \"60001\" is no number in range; allowed: 100 to 60000".into(),
+        "EDGE_TELEMETRY: \"https://***@halcyon.test\" carries credentials, which would end up in logs; allowed: TABLE_TOKEN; or off".into(),
     ]);
     assert!(!answer.to_string().contains("s3cr3t"));
 
@@ -124,6 +128,10 @@ fn every_wrong_variable_is_named_with_its_value_and_what_is_allowed(runtime: Run
         (
             vec![("TABLE_URL", json!("ftp://joe:s3cr3t@x/"))],
             format!("TABLE_URL: \"ftp://***@x/\" is no HTTP address; {urls}"),
+        ),
+        (
+            vec![url.clone(), ("EDGE_TELEMETRY", json!("no"))],
+            format!("EDGE_TELEMETRY: \"no\" is no HTTP address; {urls}; or off"),
         ),
         (
             vec![url.clone(), ("TABLE", json!("{"))],
@@ -154,6 +162,8 @@ fn an_empty_variable_counts_as_unset(runtime: Runtime) {
         "HALCYON_DEPLOYMENT",
         "TABLE_REFRESH_MS",
         "UPSTREAM_TIMEOUT_MS",
+        "EDGE_TELEMETRY",
+        "EDGE_TELEMETRY_MS",
     ];
     let mut variables = vec![("TABLE", world.table.clone())];
     variables.extend(names.map(|name| (name, Value::from(""))));

@@ -88,7 +88,15 @@ impl Core {
         }
     }
 
-    // The same of `count` ids with a line feed between them: where the answers are, or 0 where one of them
+    // Its cohort, or 0 for none.
+    pub fn cohort(&self, length: usize, now: f64) -> u8 {
+        match &self.routing {
+            Some(routing) => routing.cohort(self.input(length), moment(now)),
+            None => 0,
+        }
+    }
+
+    // The same as `route` of `count` ids with a line feed between them: where the answers are, or 0 where one of them
     // has a line feed itself.
     #[wasm_bindgen(js_name = routeMany)]
     pub fn route_many(&mut self, length: usize, count: usize, now: f64) -> *const u32 {

@@ -242,6 +242,14 @@ impl Routing {
         }
     }
 
+    /// The tenant's cohort at `now`, 1 to 100; 0 where no release draws one, as for what is no id.
+    pub fn cohort(&self, tenant: &[u8], now: Timestamp) -> u8 {
+        let tenant = core::str::from_utf8(tenant).ok().and_then(TenantId::of);
+        let cohort = self.table().zip(tenant);
+        let cohort = cohort.and_then(|(table, tenant)| table.cohort(tenant, now));
+        cohort.unwrap_or(0)
+    }
+
     /// What is wrong where [`packed`](Self::packed) said so.
     pub fn failure(&self, tenant: &str, now: Timestamp) -> Failure {
         match checked(tenant) {

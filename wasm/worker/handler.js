@@ -4,6 +4,7 @@ import { back, hasBody, isHost, onward, stamp } from "./headers.js";
 import { problem, seen } from "./problem.js";
 import { read } from "./settings.js";
 import { said, Tables } from "./table.js";
+import { Telemetry } from "./telemetry.js";
 
 // Whoever repeats them changes nothing (RFC 9110, section 9.2.1).
 const SAFE = ["GET", "HEAD", "OPTIONS"];
@@ -18,7 +19,8 @@ const GONE = [502, 503, 504];
  * following redirects; `watch.signal` ends it, and `watch.moved()` is called as its body goes. `client(request)`
  * is the client's address, if the runtime knows it. `log(line)` is told of tables that are not taken.
  *
- * The answer is `handle(request, background)`; `background(promise)` keeps the runtime awake.
+ * The answer is `handle(request, background)`; `background(promise)` keeps the runtime awake. `handle.finish()` tells
+ * what has been counted and not been told, before a process ends.
  */
 export function edge(env, { send, client = () => null, log = console.warn }) {
   const { settings, problems } = read(env);
@@ -27,8 +29,18 @@ export function edge(env, { send, client = () => null, log = console.warn }) {
     log(`halcyon: ${problems.join("; ")}`);
     return async () => problem(500, "bad_config", problems);
   }
-  return async function handle(request, background) {
+  const telemetry = settings.telemetryUrl === undefined ? null : new Telemetry(settings, log);
+  handle.finish = async () => telemetry?.finish();
+  return handle;
+
+  async function handle(request, background) {
     tables.refresh(background);
+    const answer = await answered(request);
+    telemetry?.tell(background);
+    return answer;
+  }
+
+  async function answered(request) {
     // Some runtimes make the URL out of whatever the Host is.
     if (!isHost(request.headers.get("host") ?? "-") || !URL.canParse(request.url)) {
       return problem(400, "bad_request", "no valid Host; allowed: host[:port]");
@@ -47,7 +59,7 @@ export function edge(env, { send, client = () => null, log = console.warn }) {
     const headers = onward(request, url, client(request));
     headers.set("x-halcyon-tenant", encodeURIComponent(tenant));
     return forward({ request, url, headers, tenant });
-  };
+  }
 
   async function forward(asked) {
     let placement;
@@ -76,8 +88,11 @@ export function edge(env, { send, client = () => null, log = console.warn }) {
   /** One region: its response, or what is wrong, and whether another one may be asked. */
   async function attempt({ request, url, headers, tenant }, placement) {
     const { region, slot } = placement;
+    // Now, by the table that has placed it: the next one may be of another release.
+    const count = telemetry?.begin(tables.counted(tenant), placement);
     const address = tables.address(placement);
     if (address === undefined || !URL.canParse(address)) {
+      count?.(true);
       const why = `region ${region} has no address for ${slot} in the table`;
       return { placement, gone: true, status: 503, code: "no_upstream", why };
     }
@@ -86,9 +101,11 @@ export function edge(env, { send, client = () => null, log = console.warn }) {
     const watch = new Watch(settings.upstreamTimeoutMs, request.signal);
     try {
       const response = await send(request, join(address, url), headers, watch);
+      count?.(response.status >= 500);
       return { placement, gone: GONE.includes(response.status), response };
     } catch (why) {
       const late = watch.late;
+      count?.(late || !request.signal?.aborted ? true : null);
       const code = late ? "upstream_timeout" : "upstream_unreachable";
       const how = late ? `did not answer within ${settings.upstreamTimeoutMs} ms` : "cannot be reached";
       if (!late && !request.signal?.aborted) log(`halcyon: ${region} ${slot}: ${said(why)}`);

@@ -16,7 +16,7 @@ const BODILESS = [101, 103, 204, 205, 304];
 /** A server that has yet to listen, over variables. */
 export function serve(env) {
   let handle;
-  return createServer(async (incoming, outgoing) => {
+  const server = createServer(async (incoming, outgoing) => {
     // A client that goes away takes its request along.
     const gone = new AbortController();
     outgoing.on("close", () => outgoing.writableFinished || gone.abort());
@@ -31,6 +31,7 @@ export function serve(env) {
       else await write(problem(500, "internal", "the edge failed"), incoming, outgoing).catch(() => outgoing.destroy());
     }
   });
+  return server.on("close", () => handle?.finish?.());
 }
 
 // The addresses of clients, by request.

@@ -13,7 +13,7 @@ export function read(env) {
   const settings = {
     tenantIn,
     tenantFrom: tenantFrom(tenantIn, problems),
-    tableUrl: tableUrl(text(env, "TABLE_URL"), problems),
+    tableUrl: address(env, "TABLE_URL", problems),
     tableToken: token(text(env, "TABLE_TOKEN"), problems),
     tableKeys: readKeys(text(env, "TABLE_KEYS"), problems),
     // The JSON of a table, or the table itself, as a variable of Workers may be.
@@ -22,7 +22,9 @@ export function read(env) {
     refreshMs: number(env, "TABLE_REFRESH_MS", 10_000, 100, 3_600_000, problems),
     tableTimeoutMs: number(env, "TABLE_TIMEOUT_MS", 5_000, 10, 25_000, problems),
     upstreamTimeoutMs: number(env, "UPSTREAM_TIMEOUT_MS", 10_000, 10, 600_000, problems),
+    telemetryMs: number(env, "EDGE_TELEMETRY_MS", 10_000, 100, 60_000, problems),
   };
+  settings.telemetryUrl = telemetryUrl(env, settings.tableUrl, problems);
   if (text(env, "TABLE_URL") === undefined && settings.table === undefined) {
     problems.push(`TABLE_URL: is not set, and TABLE neither; ${URL_FORMS}`);
   }
@@ -90,16 +92,24 @@ function fromPath(path, place) {
   }
 }
 
-function tableUrl(value, problems) {
+function address(env, name, problems, or = "") {
+  const value = text(env, name);
   if (value === undefined) return undefined;
   const url = URL.canParse(value) ? new URL(value) : null;
   if (url === null || !["http:", "https:"].includes(url.protocol)) {
-    problems.push(`TABLE_URL: ${seen(value.replace(/\/\/.*@/s, "//***@"))} is no HTTP address; ${URL_FORMS}`);
+    problems.push(`${name}: ${seen(value.replace(/\/\/.*@/s, "//***@"))} is no HTTP address; ${URL_FORMS}${or}`);
   } else if (url.username !== "" || url.password !== "") {
-    problems.push(`TABLE_URL: ${seen(`${url.protocol}//***@${url.host}`)} carries credentials, which would end up in logs; allowed: TABLE_TOKEN`);
+    problems.push(`${name}: ${seen(`${url.protocol}//***@${url.host}`)} carries credentials, which would end up in logs; allowed: TABLE_TOKEN${or}`);
   } else {
     return url.href;
   }
+}
+
+/** Without a word, the control plane that the table is from. */
+function telemetryUrl(env, tableUrl, problems) {
+  const value = text(env, "EDGE_TELEMETRY");
+  if (value === undefined) return /\/api\/v1\/table$/.test(tableUrl) ? tableUrl.replace(/table$/, "telemetry") : undefined;
+  return value.toLowerCase() === "off" ? undefined : address(env, "EDGE_TELEMETRY", problems, "; or off");
 }
 
 function token(value, problems) {

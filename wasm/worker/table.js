@@ -16,6 +16,7 @@ export class Tables {
   #router;
   #addresses = new Map(); // by region: { blue, green }
   #without = new Map(); // by region: the router that takes it for down
+  #release = ""; // as JSON
   #etag = null;
   #next = 0; // when the next fetch may begin
   #busyUntil = 0; // a fetch is under way, or its request was cancelled and it will never come back
@@ -57,6 +58,11 @@ export class Tables {
   /** The address of a placement's pool, if the table has one. */
   address({ region, slot }) {
     return this.#addresses.get(region)?.[slot];
+  }
+
+  /** By what a tenant's requests are counted: the table's release as JSON, empty without one, and the cohort in it. */
+  counted(tenant) {
+    return { release: this.#release, cohort: this.#router.cohort(tenant) };
   }
 
   /**
@@ -111,6 +117,8 @@ export class Tables {
     this.#router.update(table);
     this.#addresses = new Map(table.regions.map((region) => [region.name, region]));
     this.#without = new Map();
+    const { release } = table;
+    this.#release = release ? ascii(JSON.stringify({ id: release.id, weight: release.weight })) : "";
   }
 }
 

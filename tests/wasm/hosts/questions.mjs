@@ -29,7 +29,7 @@ function byTable(api, { table, tenants }) {
     const again = one[0] === "!" ? one : said(router.route(tenant));
     if (one !== together[index] || one !== again) return `${one}, ${together[index]} and ${again}`;
     if (one[0] !== "!" && router.preferredRegion(tenant) !== one.split(" ")[1]) return `${one}, not preferred`;
-    return one;
+    return `${one} ${router.cohort(tenant)}`;
   });
 }
 

@@ -34,10 +34,11 @@ const router: Router = new Router(table).withHealth("us-east", "draining");
 const found: Placement = router.route("acme");
 const slot: Slot = found.slot;
 const many: (Placement | NoPlacement)[] = router.routeMany(new Set(["acme"]));
+const cohort: number | null = router.cohort("acme");
 const epoch: number | null = Router.fromEnv(env).epoch;
 try {
   router.update("{}");
 } catch (error) {
   if (error instanceof HalcyonError) console.log(error.code === "bad_table", error.problems.length);
 }
-console.log(names, name, report.valid, slot, many.length, epoch, router.regions.length, router.preferredRegion("a"));
+console.log(names, name, report.valid, slot, many.length, cohort, epoch, router.regions.length, router.preferredRegion("a"));

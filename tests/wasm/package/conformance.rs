@@ -2,9 +2,12 @@
 
 use std::fmt::Debug;
 use std::io::Write;
+use std::time::SystemTime;
 
+use halcyon_core::hash::TenantId;
 use halcyon_core::regions;
 use halcyon_core::table::Table;
+use halcyon_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::runtimes::Runtime;
@@ -23,8 +26,14 @@ fn question(group: &Group, epoch: usize) -> Value {
     json!({ "table": table, "tenants": tenants })
 }
 
-/// Whether an answer (`region preferred slot reason`, or `!code`) is another one than the core's.
-fn differs(answer: &str, expected: &Expected) -> bool {
+/// Whether an answer (`region preferred slot reason`, or `!code`, and the cohort) is another one than the core's.
+fn differs(answer: &str, expected: &Expected, cohort: Option<u8>) -> bool {
+    let Some((answer, found)) = answer.rsplit_once(' ') else {
+        return true;
+    };
+    if found != cohort.map_or("null".into(), |cohort| cohort.to_string()) {
+        return true;
+    }
     let Ok(region) = &expected.region else {
         return answer != "!residency_unavailable";
     };
@@ -188,6 +197,11 @@ fn bad_table(dice: &mut Dice) -> (Value, Value) {
     (json!({ "bad": table }), expected)
 }
 
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp(since.unwrap().as_millis() as u64)
+}
+
 #[test]
 fn every_runtime_answers_with_the_package_what_the_core_answers() {
     compare(&Runtime::here(), |runtime, questions| {
@@ -227,24 +241,32 @@ pub(crate) fn compare<P: Debug>(packages: &[P], ask: impl Fn(&P, &str) -> Value)
         let answers = ask(runtime, &questions);
         let answers = answers.as_array().unwrap();
         assert_eq!(answers.len(), groups.len() + others.len());
-        let (mut compared, mut differences) = (0, 0);
+        let (mut compared, mut differences, mut drawn) = (0, 0, 0);
         for (answers, group) in answers.iter().zip(&groups) {
             let answers = answers
                 .as_array()
                 .unwrap_or_else(|| panic!("{answers} under {}", group.table));
             assert_eq!(answers.len(), group.asks.len());
+            let table = Table::from_json(&group.table.to_string()).unwrap();
             for (answer, (id, expected)) in answers.iter().zip(&group.asks) {
                 compared += 1;
-                if differs(answer.as_str().unwrap(), expected) {
+                let cohort = TenantId::new(id).ok();
+                let cohort = cohort.and_then(|id| table.cohort(id, now()));
+                drawn += usize::from(cohort.is_some());
+                if differs(answer.as_str().unwrap(), expected, cohort) {
                     differences += 1;
                     eprintln!(
-                        "{runtime:?}: {answer} for {id:?}, expected {expected:?}, under {}",
+                        "{runtime:?}: {answer} for {id:?}, expected {expected:?} of cohort {cohort:?}, under {}",
                         group.table
                     );
                 }
             }
         }
         assert_eq!(compared, of_vectors + RANDOM);
+        assert!(
+            (RANDOM / 10..compared).contains(&drawn),
+            "{drawn} with a cohort"
+        );
         for (answer, (asked, expected)) in answers[groups.len()..].iter().zip(&others) {
             // Of a day ahead of the clock: a table, and not one for an edge.
             let far = expected.as_u64().is_some_and(|epoch| epoch > 1 << 52);

@@ -249,8 +249,17 @@ export class Router {
     }
   }
 
+  cohort(tenant) {
+    return this.#core.cohort(this.#put(text(tenant)), Date.now()) || null;
+  }
+
   // What the module answers for a tenant.
   #ask(tenant, now) {
+    return this.#core.route(this.#put(tenant), now);
+  }
+
+  // Puts in a tenant; answers how many bytes.
+  #put(tenant) {
     let bytes = this.#bytes;
     if (bytes.length === 0) bytes = this.#view();
     const length = tenant.length;
@@ -261,10 +270,10 @@ export class Router {
         if (code > 127) break;
         bytes[at] = code;
       }
-      if (at === length) return this.#core.route(length, now);
+      if (at === length) return length;
     }
-    if (3 * length > BUFFER) return this.#core.route(put(this.#core, encoder.encode(tenant)), now);
-    return this.#core.route(encoder.encodeInto(tenant, bytes).written, now);
+    if (3 * length > BUFFER) return put(this.#core, encoder.encode(tenant));
+    return encoder.encodeInto(tenant, bytes).written;
   }
 
   #answer(packed, tenant, now) {

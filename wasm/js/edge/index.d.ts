@@ -110,6 +110,11 @@ export class Router {
   preferredRegion(tenant: string): string;
   /** Where many tenants go, in their order. What `route` would throw stands in its place. */
   routeMany(tenants: Iterable<string>): (Placement | NoPlacement)[];
+  /**
+   * The smallest weight in percent, 1 to 100, at which the release of its table has this tenant on green; null where
+   * no release draws tenants, a rule gives this one its slot, or it is no id.
+   */
+  cohort(tenant: string): number | null;
   /** Another router with what this edge knows of a region; a next table's word holds again. Throws. */
   withHealth(region: string, status: Status): Router;
   /** Takes a newer table, or throws `bad_table` or `refused_table` and keeps the one it has. */
