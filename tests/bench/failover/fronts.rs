@@ -31,6 +31,7 @@ impl Haproxy {
             format!(" server {name} {pool} check port {}\n", health.port())
         });
         let servers: String = servers.collect();
+        // A check's time ends with the shorter of its interval and `timeout connect`, whatever `timeout check` says.
         // As an edge does: one second try on another server, and what may have been acted on is not sent twice.
         let configuration = format!(
             "global
@@ -39,10 +40,10 @@ impl Haproxy {
  stats socket {} mode 600 level admin
 defaults
  mode http
- timeout connect {upstream}ms
+ timeout connect {timeout}ms
  timeout client 75s
  timeout server {upstream}ms
- timeout check {}ms
+ timeout check {timeout}ms
  retries 1
  option redispatch 1
  retry-on conn-failure empty-response response-timeout
@@ -58,8 +59,8 @@ backend be
  default-server inter {}ms fall 3 rise 2
 {servers}",
             dir.path().join("admin.sock").display(),
-            case.timeout_ms(),
             case.interval_ms,
+            timeout = case.timeout_ms(),
             upstream = super::UPSTREAM_TIMEOUT_MS,
         );
         let file = dir.path().join("haproxy.cfg");

@@ -2,7 +2,8 @@
 //! table says so, when an edge holds that table, and when the last request goes there; beside HAProxy, whose own
 //! checks ask the same `/ready` as often, in front of the same pools, in the same rounds.
 //!
-//! `cargo bench -p halcyon-tests --bench failover`. It needs `haproxy`. The figures are in docs/performance.md.
+//! `cargo bench -p halcyon-tests --bench failover`, or with `-- killed` or `-- silent` one of the two. It needs
+//! `haproxy`; `ROUNDS` says how many there are. The figures are in docs/performance.md.
 
 #![allow(missing_docs)]
 
@@ -53,6 +54,7 @@ impl Case {
 fn main() {
     // `cargo test --benches` passes no --bench: then everything once, briefly.
     let whole = std::env::args().any(|arg| arg == "--bench");
+    let only = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
     let rounds = std::env::var("ROUNDS").ok().and_then(|n| n.parse().ok());
     let rounds: u32 = rounds.unwrap_or(if whole { 15 } else { 1 });
     println!(
@@ -72,6 +74,11 @@ fn main() {
         .expect("a runtime");
     for (interval_ms, refresh_ms, share) in paces {
         for loss in [Loss::Killed, Loss::Silent] {
+            if let Some(wanted) = &only
+                && !format!("{loss:?}").eq_ignore_ascii_case(wanted)
+            {
+                continue;
+            }
             let case = Case {
                 loss,
                 interval_ms: *interval_ms,
