@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod client;
 mod command_line;
+mod fleet;
 mod limits;
 mod metrics;
 mod overrides;
