@@ -37,8 +37,9 @@ pub(crate) fn plans() -> impl Strategy<Value = Plan> {
         any::<bool>(),
         limits,
     )
-        .prop_map(
-            |(weights, regions, bake, abort_on_err, hook, limits)| Plan {
+        .prop_map(|(weights, regions, bake, abort_on_err, hook, limits)| {
+            let limits = limits.filter(|_| weights.last() > Some(&0));
+            Plan {
                 weights: weights.into_iter().map(weight).collect(),
                 regions: regions
                     .into_iter()
@@ -59,8 +60,8 @@ pub(crate) fn plans() -> impl Strategy<Value = Plan> {
                 }),
                 by_server: false,
                 deadline: None,
-            },
-        )
+            }
+        })
 }
 
 fn traffic() -> impl Strategy<Value = Traffic> {
