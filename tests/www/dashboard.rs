@@ -403,6 +403,60 @@ fn the_page_is_worked_by_keys_unless_somebody_has_switched_them_off() {
     );
 }
 
+#[test]
+fn what_if_moves_whom_the_command_line_moves_and_changes_nothing() {
+    let Some(world) = World::start() else { return };
+    world.open();
+    world.kinds(["good", "good", "good"]);
+    world.until("document.getElementById('whatif-title') !== null");
+    world.press("Try something");
+    let section = "document.querySelector('section[aria-labelledby=whatif-title]')";
+    world.until(&format!("{section}.querySelector('.waits')?.textContent.startsWith('0 % of all tenants move. Of 100,000 made-up ones 0 move') === true"));
+    world.browser.evaluate(&format!(
+        "(() => {{ const status = {section}.querySelector('[aria-label=\"Status of us-west\"]'); status.value = 'down'; status.dispatchEvent(new Event('change', {{ bubbles: true }})); }})()"
+    ));
+    world.until(&format!(
+        "!{section}.querySelector('.waits').textContent.startsWith('0 %')"
+    ));
+    let said = world.text("section[aria-labelledby=whatif-title] .waits");
+    let tenants: String = (0..100_000)
+        .map(|number| format!("tenant-{number}\n"))
+        .collect();
+    let places = |down: &[&str]| {
+        let file = world.store.dir().join("tenants");
+        std::fs::write(&file, &tenants).unwrap();
+        let mut command = world.store.command(
+            &[&["route", "-", "-o", "jsonl"], down].concat(),
+            &[
+                ("REGIONS", "us-east,us-west,eu-west"),
+                ("PRIMARY_REGION", "us-east"),
+                ("TENANT_STICKY", "hash"),
+            ],
+        );
+        let ran = command
+            .stdin(std::fs::File::open(&file).unwrap())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(ran.stdout).unwrap();
+        let regions = text.lines().map(|line| {
+            let answer: Value = serde_json::from_str(line).unwrap();
+            answer["region"].as_str().unwrap().to_owned()
+        });
+        regions.collect::<Vec<_>>()
+    };
+    let (now, then) = (places(&[]), places(&["--down", "us-west"]));
+    let moved = now.iter().zip(&then).filter(|(was, is)| was != is).count();
+    let shown: String = said.chars().filter(|letter| *letter != ',').collect();
+    assert!(
+        moved > 30_000 && shown.contains(&format!("made-up ones {moved} move")),
+        "{said}: {moved}"
+    );
+    let losses = world.text("section[aria-labelledby=whatif-title] h3 + ul");
+    assert!(losses.contains("without us-east: load of"), "{losses}");
+    world.kinds(["good", "good", "good"]);
+    assert_eq!(world.store.records().len(), 0, "nothing is changed");
+}
+
 /// The rules of axe-core, fetched once for all tests.
 fn axe() -> Option<String> {
     let home = tempfile::tempdir().unwrap();
@@ -446,6 +500,9 @@ fn axe_finds_nothing_in_any_state_of_the_page_in_either_theme() {
     world.open();
     world.until("document.querySelector('#form') !== null");
     check("all is well, and nothing has happened");
+    world.press("Try something");
+    world.until("document.querySelector('.flows') !== null");
+    check("what if");
     world.begin("app:v2");
     world.types("tenant", "acme");
     world.press("Look up");

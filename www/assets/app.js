@@ -14,6 +14,7 @@ import { Regions } from "/regions.js";
 import { Release } from "/release.js";
 import { Timeline } from "/timeline.js";
 import { Verdict } from "/verdict.js";
+import { WhatIf } from "/whatif.js";
 
 /** Why there is nothing to show, where nothing was ever heard. */
 function Silence() {
@@ -44,5 +45,5 @@ render(
 );
 follow();
 await load();
-render(html`<${Lookup} /><${Help} />`, at("decided"));
+render(html`<${Lookup} /><${WhatIf} /><${Help} />`, at("decided"));
 if (core.value.ready) check();
