@@ -19,7 +19,7 @@ use crate::upstream;
 use crate::world::{FAST, REGIONS, World, native, now, tenants};
 use reports::{Cells, Mode, Reports};
 
-in_every_edge_but_envoy! {
+in_every_edge! {
     what_an_edge_counts_is_what_was_sent,
     a_latency_is_the_time_until_an_answer_began_or_none_would_come,
     a_second_try_counts_for_the_region_that_it_came_to,
@@ -56,6 +56,7 @@ fn world(runtime: Runtime, mode: Mode) -> Option<(World, Reports, Sent)> {
         ("TABLE_TOKEN", "s3cr3t-t0k3n"),
     ];
     let world = World::with(runtime, &variables, |_| ())?;
+    world.tables.posts(reports.answering());
     let mut sent = Sent::default();
     // The one that has found a table.
     let (region, slot, _) = native(&world.table, &[], "acme");
@@ -290,6 +291,10 @@ fn unset_it_goes_beside_the_table_and_off_nowhere(runtime: Runtime) {
             ("TABLE_URL", Value::from(reports.at("/under/api/v1/table"))),
             ("EDGE_TELEMETRY_MS", "100".into()),
         ];
+        if runtime == Runtime::Envoy {
+            // Its configuration says where the pools are.
+            variables.push(("POOLS", world.table.clone()));
+        }
         variables.extend(setting.map(|setting| ("EDGE_TELEMETRY", setting.into())));
         let edge = Edge::start(runtime, &variables).unwrap();
         let begin = Instant::now();
