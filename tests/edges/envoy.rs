@@ -216,6 +216,8 @@ mod tests {
             ("TABLE_TOKEN", "s3cr3t t0k3n".into()),
             ("TABLE_REFRESH_MS", 1.into()),
             ("TABLE_TIMEOUT_MS", "1e3".into()),
+            ("EDGE_TELEMETRY", "halcyon".into()),
+            ("EDGE_TELEMETRY_MS", 99.into()),
             ("HALCYON_DEPLOYMENT", json!(["shop"])),
             ("TENANT_FORM", "path:1".into()),
         ]);
@@ -225,6 +227,8 @@ mod tests {
             "TABLE_TOKEN: (not shown) is no bearer token; allowed: printable ASCII without blanks",
             "TABLE_REFRESH_MS: \"1\"",
             "TABLE_TIMEOUT_MS: \"1e3\"",
+            "EDGE_TELEMETRY: \"halcyon\" has no scheme",
+            "EDGE_TELEMETRY_MS: \"99\" is no number in range; allowed: 100 to 60000",
             "HALCYON_DEPLOYMENT: a list of 1; allowed: text or a number",
             "unknown key \"TENANT_FORM\"; did you mean \"TENANT_FROM\"?",
         ] {
@@ -244,6 +248,12 @@ mod tests {
             found[0].starts_with("TABLE_URL: is not set, and TABLE_CLUSTER is"),
             "{found:#?}"
         );
+        let found = refused(&[
+            ("TABLE", world.table.clone()),
+            ("EDGE_TELEMETRY", "http://halcyon.internal/".into()),
+        ]);
+        let by = "EDGE_TELEMETRY: is set, and TABLE_CLUSTER, by which it would go, is not; allowed: both or off";
+        assert_eq!(found, [by]);
         let found = refused(&[("TABLE", "{".into())]);
         assert!(
             found[0].contains("TABLE: ") && found[0].contains("JSON"),

@@ -2,6 +2,8 @@
 
 mod arithmetic;
 mod control;
+mod filter;
+mod relay;
 mod reports;
 
 use std::thread;
@@ -330,10 +332,16 @@ fn what_is_new_is_told_before_a_process_ends() {
     }
 }
 
-/// Node ends it; the others wait for its answer, and count what comes of that.
+/// These two end it; the others wait for its answer, and count what comes of that.
 #[test]
 fn a_request_whose_client_has_left_is_an_error_if_it_had_waited_for_long() {
-    let Some((world, reports, mut sent)) = world(Runtime::Node, Mode::Take) else {
+    for runtime in [Runtime::Node, Runtime::Envoy] {
+        a_client_leaves(runtime);
+    }
+}
+
+fn a_client_leaves(runtime: Runtime) {
+    let Some((world, reports, mut sent)) = world(runtime, Mode::Take) else {
         return;
     };
     for upstream in world.upstreams.values() {
