@@ -102,7 +102,13 @@ pub(crate) fn command(folder: &Path, variables: &[(&str, Value)]) -> Option<Comm
         let more = format!("use_remote_address: true\n          {trusted}");
         put("use_remote_address: true", &more);
     }
-    let others = ["POOLS", "UPSTREAM_TIMEOUT_MS", "CONCURRENCY", "INTERNAL"];
+    let others = [
+        "POOLS",
+        "UPSTREAM_TIMEOUT_MS",
+        "CONCURRENCY",
+        "INTERNAL",
+        "HOSTLESS",
+    ];
     let settings = variables.iter().filter(|(name, _)| !others.contains(name));
     let mut settings: serde_json::Map<String, Value> = settings
         .map(|(name, value)| (String::from(*name), value.clone()))
@@ -116,6 +122,21 @@ pub(crate) fn command(folder: &Path, variables: &[(&str, Value)]) -> Option<Comm
         let at = "{address: halcyon.internal, port_value: 8080}";
         put(at, &format!("{{address: 127.0.0.1, port_value: {port}}}"));
         settings.insert("TABLE_CLUSTER".into(), "control-plane".into());
+    }
+    if let Some((_, region)) = find("HOSTLESS") {
+        // As where nobody is found under its pools' names.
+        let of = format!(
+            "load_assignment: {{cluster_name: {}/",
+            region.as_str().unwrap()
+        );
+        let lines = template.lines().map(|line| match line.split_once(&of) {
+            Some((indent, rest)) => {
+                let slot = rest.split(',').next().unwrap();
+                format!("{indent}{of}{slot}, endpoints: []}}\n")
+            }
+            None => format!("{line}\n"),
+        });
+        template = lines.collect();
     }
     let begin = template.find("                    {\n").unwrap();
     let end = begin + template[begin..].find("}\n").unwrap() + 2;

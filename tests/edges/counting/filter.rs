@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::reports::{Mode, Reports};
-use super::{Sent, wait_for, world};
+use super::{Sent, wait_for, world, world_with};
 use crate::edge::{Edge, Runtime, request};
 use crate::http::Client;
 use crate::upstream;
@@ -145,6 +145,26 @@ fn what_envoy_sent_nowhere_is_an_error_of_the_pool_it_was_for() {
         }
         wait_for(&world, &reports, &sent);
     }
+}
+
+#[test]
+fn what_envoy_finds_no_host_for_is_an_error_of_its_pool() {
+    let hostless = [("HOSTLESS", "us-west")];
+    let Some((world, reports, mut sent)) = world_with(Runtime::Envoy, Mode::Take, &hostless) else {
+        return;
+    };
+    for tenant in tenants(20) {
+        let (region, slot, _) = native(&world.table, &[], &tenant);
+        let answer = world.edge.send("POST", &tenant, b"x");
+        let failed = region == "us-west";
+        match failed {
+            true => assert_eq!(answer.problem(502), "upstream_unreachable"),
+            false => assert_eq!(answer.status(), 200, "{answer}"),
+        }
+        sent.add(&world.table, &tenant, (&region, &slot), failed);
+    }
+    assert!(sent.0.values().any(|(_, errors)| *errors > 0));
+    wait_for(&world, &reports, &sent);
 }
 
 #[test]

@@ -50,6 +50,15 @@ impl Sent {
 
 /// A world whose edge reports every 200 ms.
 fn world(runtime: Runtime, mode: Mode) -> Option<(World, Reports, Sent)> {
+    world_with(runtime, mode, &[])
+}
+
+/// The same with more variables.
+fn world_with(
+    runtime: Runtime,
+    mode: Mode,
+    more: &[(&str, &str)],
+) -> Option<(World, Reports, Sent)> {
     let reports = Reports::start(mode, Value::Null);
     let at = reports.at("/counted");
     let variables = [
@@ -57,6 +66,7 @@ fn world(runtime: Runtime, mode: Mode) -> Option<(World, Reports, Sent)> {
         ("EDGE_TELEMETRY_MS", "200"),
         ("TABLE_TOKEN", "s3cr3t-t0k3n"),
     ];
+    let variables = [&variables, more].concat();
     let world = World::with(runtime, &variables, |_| ())?;
     world.tables.posts(reports.answering());
     let mut sent = Sent::default();

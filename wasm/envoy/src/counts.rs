@@ -184,12 +184,12 @@ impl Flight {
         })
     }
 
-    /// The answer to the client begins: Envoy's own, or that of an attempt.
-    pub(crate) fn answered(&self, by_envoy: bool, by_second: bool) {
+    /// The answer to the client begins: that of an attempt, or Envoy's own, for which there is no attempt where the
+    /// last pool was `nowhere` to be found.
+    pub(crate) fn answered(&self, nowhere: bool, by_second: bool) {
         self.answered.set(true);
-        // Envoy has given up before anything was sent there.
         let expected = if by_second { 2 } else { 1 };
-        if by_envoy && self.attempts.get() < expected {
+        if nowhere && self.attempts.get() < expected {
             let at = if by_second {
                 self.second
             } else {

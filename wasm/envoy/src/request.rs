@@ -44,6 +44,13 @@ const UNANSWERED: &str = "connect-failure,gateway-error,reset";
 /// They are Envoy's own affair by the time the filter sees them, and it needs them for an upgrade.
 const LEFT: [&str; 3] = ["connection", "transfer-encoding", "upgrade"];
 
+/// What Envoy says of a request that it has sent nowhere: there is no cluster for the pool, or no host of it.
+const NOWHERE: [&[u8]; 3] = [
+    b"cluster_not_found",
+    b"no_healthy_upstream",
+    b"route_not_found",
+];
+
 pub(crate) struct Request {
     /// Envoy's, for as long as it is under way.
     number: u32,
@@ -381,10 +388,12 @@ impl HttpContext for Request {
         self.set_http_response_header(SLOT, Some(way.slot));
         self.set_http_response_header(REASON, Some(way.reason));
         let details = property(&["response", "code_details"]);
-        let by_envoy = details.is_some_and(|details| details != b"via_upstream");
+        let details = details.as_deref();
         if let Some(flight) = &self.flight {
-            flight.answered(by_envoy, by_second);
+            let nowhere = details.is_some_and(|details| NOWHERE.contains(&details));
+            flight.answered(nowhere, by_second);
         }
+        let by_envoy = details.is_some_and(|details| details != b"via_upstream");
         let is_problem = || self.get_http_response_header("content-type");
         if by_envoy && is_problem().as_deref() == Some("application/problem+json") {
             self.says = true;
