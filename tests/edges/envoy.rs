@@ -102,7 +102,13 @@ pub(crate) fn command(folder: &Path, variables: &[(&str, Value)]) -> Option<Comm
         let more = format!("use_remote_address: true\n          {trusted}");
         put("use_remote_address: true", &more);
     }
-    let others = ["POOLS", "UPSTREAM_TIMEOUT_MS", "CONCURRENCY", "INTERNAL"];
+    let others = [
+        "POOLS",
+        "UPSTREAM_TIMEOUT_MS",
+        "CONCURRENCY",
+        "INTERNAL",
+        "HOSTLESS",
+    ];
     let settings = variables.iter().filter(|(name, _)| !others.contains(name));
     let mut settings: serde_json::Map<String, Value> = settings
         .map(|(name, value)| (String::from(*name), value.clone()))
@@ -116,6 +122,21 @@ pub(crate) fn command(folder: &Path, variables: &[(&str, Value)]) -> Option<Comm
         let at = "{address: halcyon.internal, port_value: 8080}";
         put(at, &format!("{{address: 127.0.0.1, port_value: {port}}}"));
         settings.insert("TABLE_CLUSTER".into(), "control-plane".into());
+    }
+    if let Some((_, region)) = find("HOSTLESS") {
+        // As where nobody is found under its pools' names.
+        let of = format!(
+            "load_assignment: {{cluster_name: {}/",
+            region.as_str().unwrap()
+        );
+        let lines = template.lines().map(|line| match line.split_once(&of) {
+            Some((indent, rest)) => {
+                let slot = rest.split(',').next().unwrap();
+                format!("{indent}{of}{slot}, endpoints: []}}\n")
+            }
+            None => format!("{line}\n"),
+        });
+        template = lines.collect();
     }
     let begin = template.find("                    {\n").unwrap();
     let end = begin + template[begin..].find("}\n").unwrap() + 2;
@@ -216,6 +237,8 @@ mod tests {
             ("TABLE_TOKEN", "s3cr3t t0k3n".into()),
             ("TABLE_REFRESH_MS", 1.into()),
             ("TABLE_TIMEOUT_MS", "1e3".into()),
+            ("EDGE_TELEMETRY", "halcyon".into()),
+            ("EDGE_TELEMETRY_MS", 99.into()),
             ("HALCYON_DEPLOYMENT", json!(["shop"])),
             ("TENANT_FORM", "path:1".into()),
         ]);
@@ -225,6 +248,8 @@ mod tests {
             "TABLE_TOKEN: (not shown) is no bearer token; allowed: printable ASCII without blanks",
             "TABLE_REFRESH_MS: \"1\"",
             "TABLE_TIMEOUT_MS: \"1e3\"",
+            "EDGE_TELEMETRY: \"halcyon\" has no scheme",
+            "EDGE_TELEMETRY_MS: \"99\" is no number in range; allowed: 100 to 60000",
             "HALCYON_DEPLOYMENT: a list of 1; allowed: text or a number",
             "unknown key \"TENANT_FORM\"; did you mean \"TENANT_FROM\"?",
         ] {
@@ -244,6 +269,12 @@ mod tests {
             found[0].starts_with("TABLE_URL: is not set, and TABLE_CLUSTER is"),
             "{found:#?}"
         );
+        let found = refused(&[
+            ("TABLE", world.table.clone()),
+            ("EDGE_TELEMETRY", "http://halcyon.internal/".into()),
+        ]);
+        let by = "EDGE_TELEMETRY: is set, and TABLE_CLUSTER, by which it would go, is not; allowed: both or off";
+        assert_eq!(found, [by]);
         let found = refused(&[("TABLE", "{".into())]);
         assert!(
             found[0].contains("TABLE: ") && found[0].contains("JSON"),

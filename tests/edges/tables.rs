@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::http::Head;
-use crate::server::{Server, hang, lock};
+use crate::server::{Answering, Server, hang, lock};
 
 /// What it answers.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ struct Shared {
     now: AtomicUsize,
     most: AtomicUsize,
     not_modified: AtomicUsize,
+    /// What answers a POST, which asks for no table.
+    posts: Mutex<Option<Arc<Answering>>>,
 }
 
 impl Tables {
@@ -55,9 +57,15 @@ impl Tables {
             now: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             not_modified: AtomicUsize::new(0),
+            posts: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
         let server = Server::start(Arc::new(move |head, stream| {
+            if head.start.starts_with("POST ") {
+                // Until somebody does, nobody is there.
+                let posts = lock(&serving.posts).clone();
+                return posts.is_some_and(|answering| answering(head, stream));
+            }
             let now = serving.now.fetch_add(1, Ordering::SeqCst) + 1;
             serving.most.fetch_max(now, Ordering::SeqCst);
             let goes_on = answer(&serving, head, stream).unwrap_or(false);
@@ -69,6 +77,11 @@ impl Tables {
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}/api/v1/table?edge=1", self.server.address)
+    }
+
+    /// What answers a POST from now on: one cluster is all that Envoy's filter knows of a control plane.
+    pub(crate) fn posts(&self, answering: Arc<Answering>) {
+        *lock(&self.shared.posts) = Some(answering);
     }
 
     /// Answers otherwise from now on.

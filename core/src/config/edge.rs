@@ -94,7 +94,7 @@ impl EdgeSettings {
             keys: read_keys(lookup, problems),
             token: read_token(lookup, problems),
             state_dir: value(lookup, "EDGE_STATE_DIR"),
-            telemetry: read_telemetry(lookup, problems),
+            telemetry: read_telemetry(lookup, "EDGE_TABLE", problems),
             telemetry_ms,
             refresh_ms,
             table_timeout_ms,
@@ -133,10 +133,14 @@ fn read_table(lookup: Lookup<'_>, problems: &mut Problems) -> Option<TableSource
 const TABLE_PATH: &str = "/api/v1/table";
 const TELEMETRY_PATH: &str = "/api/v1/telemetry";
 
-/// Without a word, to the control plane that the table is from.
-fn read_telemetry(lookup: Lookup<'_>, problems: &mut Problems) -> Option<Endpoint> {
+/// Without a word, to the control plane that the table is from, by the variable with its address.
+pub(super) fn read_telemetry(
+    lookup: Lookup<'_>,
+    table: &str,
+    problems: &mut Problems,
+) -> Option<Endpoint> {
     let Some(text) = value(lookup, "EDGE_TELEMETRY") else {
-        let table = value(lookup, "EDGE_TABLE")?;
+        let table = value(lookup, table)?;
         let beside = table.strip_suffix(TABLE_PATH)?;
         return Endpoint::parse_http(&format!("{beside}{TELEMETRY_PATH}")).ok();
     };

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::Problems;
-use super::edge::{read_deployment, read_keys, read_tenant_from, read_token};
+use super::edge::{read_deployment, read_keys, read_telemetry, read_tenant_from, read_token};
 use super::settings::read_number;
 use crate::document::{Document, Members};
 use crate::endpoint::Endpoint;
@@ -13,7 +13,9 @@ use crate::table::{Table, TableError};
 use crate::tenant::TenantFrom;
 
 /// Its members: the names of the variables that other edges read, and `TABLE_CLUSTER`.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 11] = [
+    "EDGE_TELEMETRY",
+    "EDGE_TELEMETRY_MS",
     "HALCYON_DEPLOYMENT",
     "TABLE",
     "TABLE_CLUSTER",
@@ -53,6 +55,11 @@ pub struct FilterSettings {
     pub refresh_ms: u64,
     /// Milliseconds an answer with a table may take, 10 to 25,000.
     pub table_timeout_ms: u64,
+    /// `EDGE_TELEMETRY`: what the servers of tables are asked to take what is counted by; `None` where it goes
+    /// nowhere.
+    pub telemetry: Option<Endpoint>,
+    /// `EDGE_TELEMETRY_MS`: milliseconds between two reports, 100 to 60,000.
+    pub telemetry_ms: u64,
 }
 
 impl FilterSettings {
@@ -110,6 +117,8 @@ impl FilterSettings {
             |name, default, least, most| read_number(lookup, name, default, least..=most, problems);
         let refresh_ms = milliseconds("TABLE_REFRESH_MS", 10_000, 100, 3_600_000);
         let table_timeout_ms = milliseconds("TABLE_TIMEOUT_MS", 5_000, 10, 25_000);
+        let telemetry_ms = milliseconds("EDGE_TELEMETRY_MS", 10_000, 100, 60_000);
+        let telemetry = read_telemetry(lookup, "TABLE_URL", problems);
         let url = lookup("TABLE_URL").and_then(|url| read_url(&url, problems));
         let cluster = lookup("TABLE_CLUSTER");
         for (name, set, other) in [
@@ -120,6 +129,11 @@ impl FilterSettings {
                 let what = format!("is not set, and {other} is; allowed: both or neither");
                 problems.error(name, what.as_str());
             }
+        }
+        if telemetry.is_some() && cluster.is_none() && lookup("TABLE_URL").is_none() {
+            let what =
+                "is set, and TABLE_CLUSTER, by which it would go, is not; allowed: both or off";
+            problems.error("EDGE_TELEMETRY", what);
         }
         if cluster.is_none() && url.is_none() && lookup("TABLE_URL").is_none() {
             let begins = texts
@@ -141,6 +155,8 @@ impl FilterSettings {
             token: read_token(lookup, problems),
             refresh_ms,
             table_timeout_ms,
+            telemetry,
+            telemetry_ms,
         })
     }
 }

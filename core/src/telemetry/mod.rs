@@ -5,9 +5,11 @@
 //! for a canary is the same tenants before they were green, and no tenant is ever named.
 
 mod histogram;
+mod outbox;
 mod report;
 
 pub use histogram::{BUCKETS, Histogram};
+pub use outbox::{Kept, Outbox, Taken};
 pub use report::{BATCHES_MAX, Batch, CELLS_MAX, Cell, KEPT_MS, LASTED_MAX_MS, ReleaseOf, Report};
 
 use serde::Serialize;

@@ -2,6 +2,8 @@
 
 mod arithmetic;
 mod control;
+mod filter;
+mod relay;
 mod reports;
 
 use std::thread;
@@ -19,7 +21,7 @@ use crate::upstream;
 use crate::world::{FAST, REGIONS, World, native, now, tenants};
 use reports::{Cells, Mode, Reports};
 
-in_every_edge_but_envoy! {
+in_every_edge! {
     what_an_edge_counts_is_what_was_sent,
     a_latency_is_the_time_until_an_answer_began_or_none_would_come,
     a_second_try_counts_for_the_region_that_it_came_to,
@@ -48,6 +50,15 @@ impl Sent {
 
 /// A world whose edge reports every 200 ms.
 fn world(runtime: Runtime, mode: Mode) -> Option<(World, Reports, Sent)> {
+    world_with(runtime, mode, &[])
+}
+
+/// The same with more variables.
+fn world_with(
+    runtime: Runtime,
+    mode: Mode,
+    more: &[(&str, &str)],
+) -> Option<(World, Reports, Sent)> {
     let reports = Reports::start(mode, Value::Null);
     let at = reports.at("/counted");
     let variables = [
@@ -55,7 +66,9 @@ fn world(runtime: Runtime, mode: Mode) -> Option<(World, Reports, Sent)> {
         ("EDGE_TELEMETRY_MS", "200"),
         ("TABLE_TOKEN", "s3cr3t-t0k3n"),
     ];
+    let variables = [&variables, more].concat();
     let world = World::with(runtime, &variables, |_| ())?;
+    world.tables.posts(reports.answering());
     let mut sent = Sent::default();
     // The one that has found a table.
     let (region, slot, _) = native(&world.table, &[], "acme");
@@ -290,6 +303,10 @@ fn unset_it_goes_beside_the_table_and_off_nowhere(runtime: Runtime) {
             ("TABLE_URL", Value::from(reports.at("/under/api/v1/table"))),
             ("EDGE_TELEMETRY_MS", "100".into()),
         ];
+        if runtime == Runtime::Envoy {
+            // Its configuration says where the pools are.
+            variables.push(("POOLS", world.table.clone()));
+        }
         variables.extend(setting.map(|setting| ("EDGE_TELEMETRY", setting.into())));
         let edge = Edge::start(runtime, &variables).unwrap();
         let begin = Instant::now();
@@ -325,10 +342,16 @@ fn what_is_new_is_told_before_a_process_ends() {
     }
 }
 
-/// Node ends it; the others wait for its answer, and count what comes of that.
+/// These two end it; the others wait for its answer, and count what comes of that.
 #[test]
 fn a_request_whose_client_has_left_is_an_error_if_it_had_waited_for_long() {
-    let Some((world, reports, mut sent)) = world(Runtime::Node, Mode::Take) else {
+    for runtime in [Runtime::Node, Runtime::Envoy] {
+        a_client_leaves(runtime);
+    }
+}
+
+fn a_client_leaves(runtime: Runtime) {
+    let Some((world, reports, mut sent)) = world(runtime, Mode::Take) else {
         return;
     };
     for upstream in world.upstreams.values() {

@@ -11,7 +11,7 @@ use halcyon_core::telemetry::{Batch, Report};
 use serde_json::Value;
 
 use crate::http::Head;
-use crate::server::{Server, hang, lock};
+use crate::server::{Answering, Server, hang, lock};
 
 /// What it answers to a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +51,13 @@ impl Reports {
             now: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
         });
-        let serving = Arc::clone(&shared);
-        let server = Server::start(Arc::new(move |head, stream| {
-            answer(&serving, head, stream).unwrap_or(false)
-        }));
+        let server = Server::start(answering(&shared));
         Self { shared, server }
+    }
+
+    /// What takes reports, for another server.
+    pub(super) fn answering(&self) -> Arc<Answering> {
+        answering(&self.shared)
     }
 
     pub(super) fn at(&self, path: &str) -> String {
@@ -108,6 +110,11 @@ impl Reports {
         }
         all
     }
+}
+
+fn answering(shared: &Arc<Shared>) -> Arc<Answering> {
+    let shared = Arc::clone(shared);
+    Arc::new(move |head, stream| answer(&shared, head, stream).unwrap_or(false))
 }
 
 fn answer(

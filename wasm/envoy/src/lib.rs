@@ -3,7 +3,8 @@
 //! One module, in two places of Envoy's configuration. Before the router (`plugin.rs`, `request.rs`) it puts
 //! each request where the core says and names the cluster; in front of each cluster (`attempt.rs`) it says to an
 //! upstream where the request has come, which is another region on a second attempt. It holds a table and
-//! fetches the next one in the background (`tables.rs`). No rule is its own.
+//! fetches the next one in the background (`tables.rs`), and counts attempts (`counts.rs`) and tells it
+//! (`telemetry.rs`). No rule is its own.
 #![cfg_attr(
     not(target_arch = "wasm32"),
     allow(dead_code, reason = "nobody calls it but Envoy")
@@ -11,9 +12,13 @@
 
 mod answers;
 mod attempt;
+mod call;
+mod counts;
 mod plugin;
 mod request;
+mod runtime;
 mod tables;
+mod telemetry;
 
 /// What Envoy calls first.
 #[cfg(target_arch = "wasm32")]

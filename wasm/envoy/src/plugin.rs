@@ -13,6 +13,7 @@ use proxy_wasm::types::{ContextType, LogLevel};
 use crate::attempt::Attempt;
 use crate::request::Request;
 use crate::tables::Tables;
+use crate::telemetry::Telemetry;
 
 /// The `root_id` of a filter in front of a cluster; any other one stands before the router.
 const OF_A_CLUSTER: &str = "cluster";
@@ -29,6 +30,8 @@ pub(crate) enum Plugin {
     Edge {
         tables: Rc<RefCell<Tables>>,
         refused: Rc<Refused>,
+        /// `None` where nothing is told, and nothing counted.
+        telemetry: Option<Rc<RefCell<Telemetry>>>,
     },
 }
 
@@ -45,7 +48,10 @@ impl Refused {
 
 impl Context for Plugin {
     fn on_http_call_response(&mut self, token: u32, headers: usize, length: usize, _: usize) {
-        let Plugin::Edge { tables, .. } = &*self else {
+        let Plugin::Edge {
+            tables, telemetry, ..
+        } = &*self
+        else {
             return;
         };
         // Without a single header the call has failed.
@@ -54,6 +60,9 @@ impl Context for Plugin {
             _ => self.get_http_call_response_headers_bytes(),
         };
         tables.borrow_mut().answered(token, &head, length, now());
+        if let Some(telemetry) = telemetry {
+            telemetry.borrow_mut().answered(token, &head, length);
+        }
     }
 }
 
@@ -79,17 +88,30 @@ impl RootContext for Plugin {
     }
 
     fn on_tick(&mut self) {
-        if let Plugin::Edge { tables, .. } = self {
-            tables.borrow_mut().look(now());
+        let Plugin::Edge {
+            tables, telemetry, ..
+        } = self
+        else {
+            return;
+        };
+        tables.borrow_mut().look(now());
+        if let Some(telemetry) = telemetry {
+            telemetry.borrow_mut().tell(tables.borrow().held());
         }
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+    fn create_http_context(&self, number: u32) -> Option<Box<dyn HttpContext>> {
         match self {
             Plugin::New => None,
-            Plugin::OfACluster => Some(Box::new(Attempt)),
-            Plugin::Edge { tables, refused } => {
-                Some(Box::new(Request::new(tables.clone(), refused.clone())))
+            Plugin::OfACluster => Some(Box::new(Attempt::default())),
+            Plugin::Edge {
+                tables,
+                refused,
+                telemetry,
+            } => {
+                let (tables, refused) = (tables.clone(), refused.clone());
+                let request = Request::new(number, tables, refused, telemetry.clone());
+                Some(Box::new(request))
             }
         }
     }
@@ -104,8 +126,12 @@ fn configured(given: &[u8]) -> Result<(Plugin, Duration), Vec<String>> {
     let text = std::str::from_utf8(given);
     let text = text.map_err(|_| vec!["the configuration is no UTF-8".to_owned()])?;
     let settings = FilterSettings::from_json(text)?;
+    let (telemetry, telemetry_ms) = (Telemetry::new(&settings), settings.telemetry_ms);
     let tables = Tables::new(settings, now())?;
-    let tick = tables.tick();
+    let tick = match telemetry {
+        Some(_) => tables.tick().min(tick_of(telemetry_ms)),
+        None => tables.tick(),
+    };
     let refused = hostcalls::define_metric(
         proxy_wasm::types::MetricType::Counter,
         "halcyon_edge_refused_total",
@@ -113,8 +139,14 @@ fn configured(given: &[u8]) -> Result<(Plugin, Duration), Vec<String>> {
     let plugin = Plugin::Edge {
         tables: Rc::new(RefCell::new(tables)),
         refused: Rc::new(Refused(refused.ok())),
+        telemetry: telemetry.map(|telemetry| Rc::new(RefCell::new(telemetry))),
     };
     Ok((plugin, tick))
+}
+
+/// How often to look whether what is due so often is due.
+pub(crate) fn tick_of(interval_ms: u64) -> Duration {
+    Duration::from_millis(interval_ms.div_euclid(4).max(25))
 }
 
 /// A line in Envoy's log, which is printable ASCII already.

@@ -13,8 +13,10 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, Bytes};
 
 use crate::answers::Refusal;
+use crate::counts::{Flight, Place};
 use crate::plugin::{Refused, now, property};
 use crate::tables::Tables;
+use crate::telemetry::Telemetry;
 
 /// Where a request was put, for whoever sees it next.
 pub(crate) const REGION: &str = "x-halcyon-region";
@@ -42,9 +44,21 @@ const UNANSWERED: &str = "connect-failure,gateway-error,reset";
 /// They are Envoy's own affair by the time the filter sees them, and it needs them for an upgrade.
 const LEFT: [&str; 3] = ["connection", "transfer-encoding", "upgrade"];
 
+/// What Envoy says of a request that it has sent nowhere: there is no cluster for the pool, or no host of it.
+const NOWHERE: [&[u8]; 3] = [
+    b"cluster_not_found",
+    b"no_healthy_upstream",
+    b"route_not_found",
+];
+
 pub(crate) struct Request {
+    /// Envoy's, for as long as it is under way.
+    number: u32,
     tables: Rc<RefCell<Tables>>,
     refused: Rc<Refused>,
+    telemetry: Option<Rc<RefCell<Telemetry>>>,
+    /// What is counted of it, where anything is.
+    flight: Option<Rc<Flight>>,
     /// Where it was sent, once it is.
     ways: Option<Ways>,
     /// Envoy answers by itself, and says so in a body to come.
@@ -59,6 +73,7 @@ struct Ways {
 
 /// A placement, in words.
 struct Way {
+    at: Place,
     region: String,
     slot: &'static str,
     reason: &'static str,
@@ -77,18 +92,27 @@ struct Head<'h> {
 }
 
 impl Request {
-    pub(crate) fn new(tables: Rc<RefCell<Tables>>, refused: Rc<Refused>) -> Self {
+    pub(crate) fn new(
+        number: u32,
+        tables: Rc<RefCell<Tables>>,
+        refused: Rc<Refused>,
+        telemetry: Option<Rc<RefCell<Telemetry>>>,
+    ) -> Self {
         Self {
+            number,
             tables,
             refused,
+            telemetry,
+            flight: None,
             ways: None,
             says: false,
         }
     }
 
-    fn place(&self, fields: &[(String, Bytes)], bodiless: bool) -> Result<Ways, Refusal> {
+    fn place(&mut self, fields: &[(String, Bytes)], bodiless: bool) -> Result<Ways, Refusal> {
         let head = read(fields)?;
-        let tables = self.tables.borrow();
+        let tables = self.tables.clone();
+        let tables = tables.borrow();
         let from = tables.tenant_from();
         let header = from.header();
         let values = fields
@@ -115,8 +139,24 @@ impl Request {
         let no_table = || Refusal::new(503, "no_table", "no routing table yet");
         let table = tables.held().ok_or_else(no_table)?;
         let id = TenantId::of(&tenant).ok_or_else(no_id)?;
-        let ways = Ways::of(table, id, now())
+        let now = now();
+        let ways = Ways::of(table, id, now)
             .map_err(|why| Refusal::new(503, "residency_unavailable", why.text()))?;
+        let unreachable = ways.first.address.is_empty().then_some(ways.first.at);
+        let second = ways.second.as_ref().map(|way| way.at);
+        if let Some(telemetry) = &self.telemetry {
+            // Of a first pool without an address the first attempt is the second way.
+            let first = if unreachable.is_some() {
+                second
+            } else {
+                Some(ways.first.at)
+            };
+            let (counts, cohort) = (telemetry.borrow_mut().of(table), table.cohort(id, now));
+            let places = (first.unwrap_or(ways.first.at), second);
+            let flight = Flight::begin(self.number, counts, cohort, places);
+            unreachable.into_iter().for_each(|at| flight.unsent(at));
+            self.flight = Some(flight);
+        }
         let ways = ways.reachable()?;
         self.clean(fields);
         self.say(&head, &tenant);
@@ -235,6 +275,7 @@ impl Way {
             Slot::Green => green,
         });
         Self {
+            at: (found.region, found.slot),
             region: region.map_or_else(String::new, |name| name.as_str().to_owned()),
             slot: found.slot.name(),
             reason: found.reason.name(),
@@ -289,7 +330,12 @@ fn read(fields: &[(String, Bytes)]) -> Result<Head<'_>, Refusal> {
     Ok(head)
 }
 
-impl Context for Request {}
+impl Context for Request {
+    fn on_done(&mut self) -> bool {
+        self.flight.iter().for_each(|flight| flight.end());
+        true
+    }
+}
 
 impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _: usize, bodiless: bool) -> Action {
@@ -337,10 +383,16 @@ impl HttpContext for Request {
             }
         }
         let way = last(first, second.as_ref());
+        let by_second = second.as_ref().is_some_and(|second| second.at == way.at);
         self.set_http_response_header(REGION, Some(&way.region));
         self.set_http_response_header(SLOT, Some(way.slot));
         self.set_http_response_header(REASON, Some(way.reason));
         let details = property(&["response", "code_details"]);
+        let details = details.as_deref();
+        if let Some(flight) = &self.flight {
+            let nowhere = details.is_some_and(|details| NOWHERE.contains(&details));
+            flight.answered(nowhere, by_second);
+        }
         let by_envoy = details.is_some_and(|details| details != b"via_upstream");
         let is_problem = || self.get_http_response_header("content-type");
         if by_envoy && is_problem().as_deref() == Some("application/problem+json") {

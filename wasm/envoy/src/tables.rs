@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use halcyon_core::config::{FilterSettings, TableAt};
-use halcyon_core::endpoint::Scheme;
 use halcyon_core::hash::HashKey;
 use halcyon_core::table::{Gate, LONGEST, Table, TableKeys};
 use halcyon_core::tenant::TenantFrom;
@@ -16,7 +15,8 @@ use halcyon_core::time::Timestamp;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, Bytes, LogLevel, MetricType};
 
-use crate::plugin::log;
+use crate::call::{Field, call, field};
+use crate::plugin::{log, tick_of};
 
 /// How soon the next attempt is as long as there is no table at all, in milliseconds.
 const SOON: u64 = 1_000;
@@ -39,9 +39,6 @@ pub(crate) struct Tables {
     epoch: Option<u32>,
     refused: Option<u32>,
 }
-
-/// A header of an answer.
-type Field = (String, Bytes);
 
 impl Tables {
     /// Those of a filter with these settings.
@@ -89,7 +86,7 @@ impl Tables {
 
     /// How often [`look`](Self::look) wants to be called.
     pub(crate) fn tick(&self) -> Duration {
-        Duration::from_millis(self.refresh_ms.min(SOON).div_euclid(4).max(25))
+        tick_of(self.refresh_ms.min(SOON))
     }
 
     /// Takes what another thread has taken, and fetches the next table when it is time and nobody does.
@@ -105,28 +102,12 @@ impl Tables {
         if !self.shared.claim(until, version) {
             return;
         }
-        let authority = at.url.authority();
-        let scheme = match at.url.scheme() {
-            Scheme::Https => "https",
-            Scheme::Http | Scheme::Tcp => "http",
-        };
-        let mut headers = vec![
-            (":method", "GET"),
-            (":scheme", scheme),
-            (":authority", &authority),
-            (":path", at.url.path()),
-            ("accept", "application/json"),
-            ("user-agent", concat!("halcyon/", env!("CARGO_PKG_VERSION"))),
-        ];
-        let token = self.token.as_ref().map(|token| format!("Bearer {token}"));
-        if let Some(token) = &token {
-            headers.push(("authorization", token));
-        }
+        let mut more = vec![("accept", "application/json")];
         if let Some(etag) = &self.etag {
-            headers.push(("if-none-match", etag));
+            more.push(("if-none-match", etag));
         }
-        let timeout = Duration::from_millis(self.timeout_ms);
-        let call = hostcalls::dispatch_http_call(&at.cluster, headers, None, Vec::new(), timeout);
+        let (what, token) = (("GET", &at.url), self.token.as_deref());
+        let call = call(&at.cluster, what, token, &more, None, self.timeout_ms);
         match call {
             Ok(call) => self.call = Some(call),
             Err(_) => {
@@ -153,12 +134,7 @@ impl Tables {
     }
 
     fn judged(&mut self, head: &[Field], length: usize, now: Timestamp) -> Result<(), String> {
-        let field = |wanted: &str| {
-            let mut fields = head.iter();
-            fields
-                .find(|(name, _)| name == wanted)
-                .map(|(_, value)| value)
-        };
+        let field = |wanted| field(head, wanted);
         let status = field(":status").map(|status| String::from_utf8_lossy(status));
         match status.as_deref() {
             Some("200") => {}
@@ -247,10 +223,14 @@ impl Tables {
             Some(_) => self.refresh_ms,
             None => self.refresh_ms.min(SOON),
         };
-        let thousandths = dice().checked_rem(401).unwrap_or(0).saturating_add(800);
-        let wait = wait.saturating_mul(thousandths).div_euclid(1_000);
-        self.shared.rest(now.0.saturating_add(wait));
+        self.shared.rest(now.0.saturating_add(spread(wait)));
     }
+}
+
+/// A time, give or take a fifth.
+pub(crate) fn spread(time: u64) -> u64 {
+    let thousandths = dice().checked_rem(401).unwrap_or(0).saturating_add(800);
+    time.saturating_mul(thousandths).div_euclid(1_000)
 }
 
 /// Any number: the nanoseconds of Envoy's clock, mixed. It spreads a fleet and keeps no secret.

@@ -1,10 +1,9 @@
 //! What this edge counts, and how a control plane comes to know it.
 //!
 //! Counting takes one short lock of its pool; nothing of it waits for anybody. What has been counted is cut into
-//! batches (`outbox.rs`) and sent in the background (`sending.rs`), later where nobody answers now.
+//! batches (the core's `telemetry::Outbox`) and sent in the background (`sending.rs`), later where nobody answers now.
 
 mod counts;
-mod outbox;
 mod sending;
 
 use std::sync::{Arc, Mutex, PoisonError};

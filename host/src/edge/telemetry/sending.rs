@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::Method;
+use halcyon_core::telemetry::{Kept, Outbox, Taken};
 use tokio::time::sleep;
 
 use super::Telemetry;
-use super::outbox::Outbox;
+use super::counts;
 use crate::clock;
 use crate::edge::metrics::Metrics;
 use crate::net::api::{Api, Ask};
@@ -24,12 +25,20 @@ const LAST: Duration = Duration::from_secs(1);
 /// How long to wait at most before a control plane is asked again that took nothing.
 const REST_MAX: Duration = Duration::from_secs(60);
 
+/// What is kept while nobody takes it.
+const KEPT: Kept = Kept {
+    batches: usize::MAX,
+    bytes: 16 * 1024 * 1024,
+};
+
 /// What sends it.
 pub(in crate::edge) struct Sender {
     api: Api,
     telemetry: Arc<Telemetry>,
     metrics: Arc<Metrics>,
     outbox: Outbox,
+    /// From when on the outbox counts its milliseconds.
+    begun: Instant,
     interval: Duration,
     /// What was last said of a failure.
     said: String,
@@ -60,7 +69,8 @@ impl Sender {
             api,
             telemetry,
             metrics,
-            outbox: Outbox::new(edge),
+            outbox: Outbox::new(edge, KEPT),
+            begun: Instant::now(),
             interval,
             said: String::new(),
         }
@@ -85,13 +95,28 @@ impl Sender {
         let _ = tokio::time::timeout(LAST, self.send(LAST)).await;
     }
 
+    /// As the outbox counts time.
+    fn in_ms(&self, taken: counts::Taken) -> Taken {
+        Taken {
+            lasted_ms: ms(taken.until.saturating_duration_since(taken.since)),
+            until_ms: self.ms_of(taken.until),
+            release: taken.release,
+            cells: taken.cells,
+        }
+    }
+
+    fn ms_of(&self, at: Instant) -> u64 {
+        ms(at.saturating_duration_since(self.begun))
+    }
+
     /// Sends everything that waits. Says whether nothing waits any more.
     async fn send(&mut self, patience: Duration) -> bool {
         for taken in self.telemetry.take() {
+            let taken = self.in_ms(taken);
             self.outbox.put(taken);
         }
         let mut all = true;
-        while let Some((report, last)) = self.outbox.report(Instant::now()) {
+        while let Some((report, last)) = self.outbox.report(self.ms_of(Instant::now())) {
             let body = serde_json::to_string(&report).unwrap_or_default();
             let ask = Ask {
                 method: Method::POST,
@@ -123,13 +148,17 @@ impl Sender {
                 break;
             }
         }
-        let waiting = i64::try_from(self.outbox.len()).unwrap_or(i64::MAX);
+        let waiting = i64::try_from(self.outbox.waiting()).unwrap_or(i64::MAX);
         self.metrics.telemetry_waiting.set(waiting);
         let known = self.metrics.telemetry_dropped.get();
-        let new = self.outbox.dropped.saturating_sub(known);
+        let new = self.outbox.dropped().saturating_sub(known);
         self.metrics.telemetry_dropped.inc_by(new);
         all
     }
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn answer(reply: Result<crate::net::api::Reply, String>) -> Answer {
