@@ -179,7 +179,16 @@ impl Serving {
     /// # Panics
     /// When it has not said so.
     pub fn dashboard(&self) -> SocketAddr {
-        let port = listening_port(&self.stderr(), "dashboard on http://");
+        // It says so behind where its health server is.
+        let begin = Instant::now();
+        let port = loop {
+            match listening_port(&self.stderr(), "dashboard on http://") {
+                None if begin.elapsed() < Duration::from_secs(10) => {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                port => break port,
+            }
+        };
         (Ipv4Addr::LOCALHOST, port.expect("it says where")).into()
     }
 

@@ -270,6 +270,8 @@ fn nothing_that_somebody_has_put_into_a_name_is_ever_run() {
             &json!({ "reason": reason }),
         );
         world.post("Deployer", "/api/v1/release/resume", &Value::Null);
+        // No client may ask for more than twenty changes a second.
+        std::thread::sleep(Duration::from_millis(100));
     }
     world.open();
     world.until("document.querySelectorAll('tr[data-kind=release]').length >= 10");
