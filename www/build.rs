@@ -8,8 +8,11 @@ use std::env;
 use std::fmt::Write;
 use std::fs;
 use std::hash::Hasher;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use halcyon_wasm_build::build_page;
 
 /// A path, and the bytes.
@@ -135,12 +138,20 @@ fn list(files: &[File], out: &Path) -> Result<String, String> {
     for (number, (path, bytes)) in files.iter().enumerate() {
         let copy = out.join(format!("file{number}"));
         write(&copy, bytes)?;
+        let squeezed = gzip(bytes).map_err(|why| format!("{path}: {why}"))?;
+        let gzip = match squeezed.len() < bytes.len() {
+            true => {
+                let copy = out.join(format!("file{number}.gz"));
+                write(&copy, &squeezed)?;
+                format!("Some(include_bytes!({copy:?}))")
+            }
+            false => "None".to_owned(),
+        };
+        let (kind, tag) = (content_type(path)?, format!("\"{:016x}\"", hash(bytes)));
         // Writing to a String cannot fail.
         let _ = writeln!(
             list,
-            "    File {{ path: {path:?}, content_type: {:?}, etag: {:?}, bytes: include_bytes!({copy:?}) }},",
-            content_type(path)?,
-            format!("\"{:016x}\"", hash(bytes)),
+            "    File {{ path: {path:?}, content_type: {kind:?}, etag: {tag:?}, bytes: include_bytes!({copy:?}), gzip: {gzip} }},",
         );
     }
     list.push_str("];\n");
@@ -157,6 +168,13 @@ fn content_type(path: &str) -> Result<&'static str, String> {
         Some("wasm") => "application/wasm",
         _ => return Err(format!("{path}: of no known media type")),
     })
+}
+
+/// As small as it gets, and without a date: the same bytes each time.
+fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 /// Only to tell versions of a file apart: what it is need not be the same tomorrow.

@@ -12,7 +12,9 @@ use crate::client::{Answer, Control, head, new_token, send};
 fn may(operation: &str) -> &'static [&'static str] {
     match operation {
         "state" | "route" | "route_many" | "audit" | "audit_verify" | "region_events"
-        | "stream" | "release" | "metrics" | "series" => &["Viewer", "Deployer", "Admin"],
+        | "stream" | "release" | "metrics" | "series" | "probes" | "access" => {
+            &["Viewer", "Deployer", "Admin"]
+        }
         "telemetry" => &["Edge"],
         "table" => &["Viewer", "Edge", "Deployer", "Admin"],
         "begin_release" | "promote" | "pause" | "resume" | "rollback" => &["Deployer", "Admin"],
@@ -96,7 +98,7 @@ fn every_operation_is_for_those_whom_the_table_names_and_for_nobody_else() {
     let roles = ["Viewer", "Edge", "Deployer", "Admin"];
     let mut tried = BTreeMap::new();
     let (operations, _) = operations(open);
-    assert_eq!(operations.len(), 21);
+    assert_eq!(operations.len(), 23);
     for server in [open, closed] {
         let is_open = server.address() == open.address();
         for operation in &operations {
@@ -149,7 +151,7 @@ fn every_operation_is_for_those_whom_the_table_names_and_for_nobody_else() {
     }
     // So that a wrong turn of this test does not make it agree with everything.
     assert!(
-        tried.len() >= 5 && tried.values().sum::<i32>() == 2 * 21 * 8,
+        tried.len() >= 5 && tried.values().sum::<i32>() == 2 * 23 * 8,
         "{tried:?}"
     );
 }

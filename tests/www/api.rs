@@ -1,5 +1,7 @@
 //! What the dashboard's server answers, and to whom.
 
+use std::io::Read;
+
 use halcyon_tests::process::Serving;
 use halcyon_tests::store::Store;
 use serde_json::Value;
@@ -164,6 +166,43 @@ fn a_file_is_sent_again_only_when_it_is_another_one() {
             assert_eq!(answer.status, status, "{} {known}", file.path);
         }
     }
+}
+
+#[test]
+fn a_file_is_sent_in_gzip_to_whoever_takes_that_under_a_tag_of_its_own() {
+    let store = Store::new();
+    let server = serve(&store, &REGIONS);
+    let mut squeezed = 0;
+    for file in halcyon_www::FILES {
+        let takes = ("Accept-Encoding", "gzip, deflate, br");
+        let line = format!("GET {}", file.path);
+        let answer = send(server.dashboard(), &line, &[("Host", "localhost"), takes]);
+        let Some(gzip) = file.gzip else {
+            assert_eq!(answer.body, file.bytes, "{}", file.path);
+            continue;
+        };
+        squeezed += 1;
+        assert_eq!(answer.header("content-encoding"), Some("gzip"));
+        assert_eq!(answer.header("vary"), Some("accept-encoding"));
+        assert_eq!(answer.body, gzip, "{}", file.path);
+        let mut bytes = Vec::new();
+        flate2::read::GzDecoder::new(gzip)
+            .read_to_end(&mut bytes)
+            .unwrap();
+        assert_eq!(bytes, file.bytes, "{}", file.path);
+        let tag = answer.header("etag").unwrap();
+        assert_ne!(tag, file.etag);
+        // What is known in one encoding is not known in the other.
+        for (known, status) in [(tag, 304), (file.etag, 200)] {
+            let headers = [("Host", "localhost"), takes, ("If-None-Match", known)];
+            let again = send(server.dashboard(), &line, &headers);
+            assert_eq!(again.status, status, "{} {known}", file.path);
+        }
+        let plain = get(server.dashboard(), file.path);
+        assert_eq!(plain.header("vary"), Some("accept-encoding"));
+        assert_eq!(plain.header("content-encoding"), None);
+    }
+    assert!(squeezed > 20, "{squeezed}");
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct File {
     pub etag: &'static str,
     /// Its bytes.
     pub bytes: &'static [u8],
+    /// The same in gzip (RFC 1952), where that is less.
+    pub gzip: Option<&'static [u8]>,
 }
 
 include!(concat!(env!("OUT_DIR"), "/files.rs"));

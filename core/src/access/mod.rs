@@ -116,6 +116,20 @@ impl Ability {
         }
     }
 
+    /// Its name, as the control API says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ability::Read => "read",
+            Ability::Table => "table",
+            Ability::Telemetry => "telemetry",
+            Ability::Release => "release",
+            Ability::Drain => "drain",
+            Ability::Forbid => "forbid",
+            Ability::Force => "force",
+            Ability::Freeze => "freeze",
+        }
+    }
+
     /// What it is, as messages say it behind "may not".
     pub fn words(self) -> &'static str {
         match self {

@@ -83,6 +83,18 @@ impl Caller {
         }
     }
 
+    /// The tenant whose token it is.
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.token.as_ref()?.tenant.as_deref()
+    }
+
+    /// All that the caller may do here.
+    pub(super) fn abilities(&self) -> impl Iterator<Item = Ability> + '_ {
+        let may =
+            |ability: &Ability| self.check(*ability).is_ok() && self.check_scope(*ability).is_ok();
+        Ability::ALL.into_iter().filter(may)
+    }
+
     /// Refuses a tenant that is not the token's.
     pub(super) fn check_tenant(&self, tenant: &str) -> Result<(), Response> {
         match &self.token {

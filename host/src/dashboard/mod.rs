@@ -10,6 +10,7 @@ mod admission;
 mod answers;
 mod audit;
 mod body;
+mod lately;
 mod metrics;
 mod overrides;
 mod placement;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ALLOW, HOST};
+use axum::http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HOST, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -20,7 +20,9 @@ use utoipa_axum::routes;
 
 use super::admission::{self, Admission};
 use super::answers::{Problem, tagged};
-use super::{Dashboard, audit, metrics, overrides, placement, releases, state, stream, telemetry};
+use super::{
+    Dashboard, audit, lately, metrics, overrides, placement, releases, state, stream, telemetry,
+};
 use crate::health::answers::{method_not_allowed, problem};
 
 /// What the description says of the whole.
@@ -145,6 +147,8 @@ fn api(dashboard: &Dashboard) -> OpenApiRouter<Dashboard> {
     };
     let reads = OpenApiRouter::new()
         .routes(routes!(state::state))
+        .routes(routes!(lately::probes))
+        .routes(routes!(lately::access))
         .routes(routes!(placement::route, placement::route_many))
         .routes(routes!(audit::audit))
         .routes(routes!(audit::verify))
@@ -261,7 +265,7 @@ async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
         return method_not_allowed();
     }
     match halcyon_www::file(uri.path()) {
-        Some(file) => tagged(&headers, file.etag, file.content_type, file.bytes),
+        Some(file) => page_file(file, &headers),
         None => problem(
             StatusCode::NOT_FOUND,
             "there are /, /metrics, /openapi.json and the paths it names",
@@ -269,7 +273,73 @@ async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     }
 }
 
+/// A file of the page, in gzip for whoever takes that. Each encoding has a tag of its own (RFC 9110, 8.8.3).
+fn page_file(file: &'static halcyon_www::File, headers: &HeaderMap) -> Response {
+    let squeezed = file.gzip.filter(|_| takes_gzip(headers));
+    let mut answer = match squeezed {
+        Some(bytes) => {
+            let tag = format!("{}-gzip\"", file.etag.trim_end_matches('"'));
+            tagged(headers, &tag, file.content_type, bytes)
+        }
+        None => tagged(headers, file.etag, file.content_type, file.bytes),
+    };
+    let says = answer.headers_mut();
+    if squeezed.is_some() && says.contains_key(CONTENT_TYPE) {
+        says.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if file.gzip.is_some() {
+        says.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    answer
+}
+
+/// Whether `Accept-Encoding` names gzip, or everything, with a weight above 0 (RFC 9110, 12.5.3).
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT_ENCODING).iter();
+    let values = values.filter_map(|value| value.to_str().ok());
+    let codings = values.flat_map(|value| value.split(',')).map(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
+        (name.trim(), weight.trim().parse::<f32>().unwrap_or(0.0))
+    });
+    let mut anything = false;
+    for (name, weight) in codings {
+        match name {
+            _ if name.eq_ignore_ascii_case("gzip") => return weight > 0.0,
+            "*" => anything = weight > 0.0,
+            _ => {}
+        }
+    }
+    anything
+}
+
 async fn openapi(Extension(described): Extension<Described>, headers: HeaderMap) -> Response {
     let Described { json, etag } = described;
     tagged(&headers, &etag, "application/json", json).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_for_whoever_takes_it() {
+        for (says, takes) in [
+            ("gzip", true),
+            ("br, gzip;q=0.5", true),
+            ("deflate, GZIP", true),
+            ("*", true),
+            ("*, gzip;q=0", false),
+            ("gzip; q=0", false),
+            ("gzip;q=0.000", false),
+            ("gzip;q=x", false),
+            ("br", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(says));
+            assert_eq!(takes_gzip(&headers), takes, "{says}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
+    }
 }

@@ -2,6 +2,7 @@
 //! at once and each at its own pace; when it serves is the core's: [`Fleet`].
 
 mod events;
+mod history;
 mod metrics;
 mod overrides;
 mod words;
@@ -24,9 +25,11 @@ use tokio::time::sleep;
 use crate::clock;
 use crate::net::Client;
 use events::{Event, Events, Kind};
+use history::History;
 use metrics::Metrics;
 use overrides::{Kept, Said};
 
+pub use history::{Lately, Probe};
 pub(crate) use overrides::forced;
 pub use overrides::{Freeze, Override, OverrideState};
 pub use words::{Refused, Speaker, Wish};
@@ -52,6 +55,8 @@ pub struct Monitor {
 struct Known {
     fleet: Fleet,
     said: Said,
+    /// What each region has been, in the order of the configuration.
+    past: Vec<History>,
 }
 
 struct Watched {
@@ -101,11 +106,14 @@ impl Monitor {
         let mut known = Known {
             fleet: Fleet::new(settings.health, regions.len()),
             said: Said::default(),
+            past: vec![History::default(); regions.len()],
         };
         known.take_up(kept.read()?, &regions);
         let changes = watch::Sender::new(0);
         let telling = changes.clone();
         let tell = move || telling.send_modify(|number: &mut u64| *number = number.wrapping_add(1));
+        let events = Events::of(dir, tell);
+        known.remember(&events, &regions);
         Ok(Arc::new(Self {
             known: Mutex::new(known),
             regions,
@@ -114,7 +122,7 @@ impl Monitor {
             timeout: Duration::from_millis(settings.probe_timeout_ms),
             client: client.map(|client| client.guarded(settings.probe_networks.clone())),
             kept,
-            events: Events::of(dir, tell),
+            events,
             speaking: Mutex::default(),
             metrics: Metrics::default(),
             changes,
@@ -152,6 +160,19 @@ impl Monitor {
                 }
             });
         now.collect()
+    }
+
+    /// What each region has been lately, in the order of the configuration.
+    pub fn lately(&self) -> Vec<Lately> {
+        let (known, now) = (self.known(), clock::now());
+        let all = self.regions.iter().zip(&known.past);
+        all.map(|(region, past)| past.lately(&region.name, now))
+            .collect()
+    }
+
+    /// How often each region is asked.
+    pub fn interval(&self) -> Duration {
+        self.interval
     }
 
     /// Whether no region passes its probe, so that all count as up.
@@ -211,23 +232,28 @@ impl Monitor {
             let begun = Instant::now();
             let asked = client.probe_ready(endpoint, Some(&region.name), self.timeout);
             let outcome = asked.await.map(drop);
-            self.metrics
-                .probed(&region.name, outcome.is_ok(), begun.elapsed());
-            self.record(place, number, outcome);
+            let took = begun.elapsed();
+            self.metrics.probed(&region.name, outcome.is_ok(), took);
+            let probe = Probe::of(&outcome, took, clock::now());
+            self.record(place, number, outcome, probe);
             // Many monitors, or one's many regions, shall not ask at once.
             let rest = clock::spread(self.interval, 0.1).saturating_sub(begun.elapsed());
             sleep(rest).await;
         }
     }
 
-    fn record(&self, place: usize, number: u64, outcome: Result<(), String>) {
+    fn record(&self, place: usize, number: u64, outcome: Result<(), String>, probe: Probe) {
         let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut known = self.known();
+        if let Some(past) = known.past.get_mut(place) {
+            past.probed(probe);
+        }
         let fleet = &mut known.fleet;
         let (was_blind, was) = (fleet.is_blind(), fleet.real_condition(place));
         let changes = fleet.record(place, number, outcome.is_ok(), Timestamp(now));
         let blind = fleet.is_blind();
         let moved = was != fleet.real_condition(place) || blind != was_blind || !changes.is_empty();
+        known.note();
         // While nobody else can change anything, so that what is on record is in the order in which it held.
         for change in changes {
             let why = match (&outcome, blind || was_blind) {

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halcyon_core::health::Change;
+use halcyon_core::placement::RegionStatus;
 use halcyon_core::text::Seen;
 use tokio::time::sleep;
 
-use super::events::{Event, Kind};
+use super::events::{Event, Events, Kind};
+use super::history;
 use super::overrides::{Freeze, Override, OverrideState, Said};
 use super::{Known, Monitor, Watched};
 use crate::clock;
@@ -91,6 +93,36 @@ impl Known {
         }
         self.said = said;
         changes
+    }
+
+    /// Keeps what has been today before this server began.
+    pub(super) fn remember(&mut self, events: &Events, regions: &[Watched]) {
+        let from = |count: u64| count.saturating_sub(history::EVENTS);
+        let most = usize::try_from(history::EVENTS).unwrap_or(usize::MAX);
+        let read = events
+            .count()
+            .and_then(|count| events.lines(from(count), most));
+        match read {
+            Ok(lines) => history::replay(&lines, |name, down, at| {
+                let place = regions.iter().position(|region| region.name == name);
+                if let Some(past) = place.and_then(|place| self.past.get_mut(place)) {
+                    past.is(down, at);
+                }
+            }),
+            // It is for people to look at: nothing rests on it.
+            Err(why) => tracing::warn!(
+                "the downtime of today begins anew: region_events.jsonl cannot be read: {why}"
+            ),
+        }
+        self.note();
+    }
+
+    /// Keeps which regions are down now.
+    pub(super) fn note(&mut self) {
+        let (now, statuses) = (clock::now(), self.fleet.statuses());
+        for (past, status) in self.past.iter_mut().zip(statuses) {
+            past.is(status == RegionStatus::Down, now);
+        }
     }
 }
 
@@ -278,12 +310,12 @@ impl Monitor {
         let before = known.fleet.statuses();
         let changes = known.take_up(said, &self.regions);
         let after = known.fleet.statuses();
+        known.note();
         let own = event.as_ref().and_then(|event| event.region.as_deref());
         let own = own.and_then(|name| self.place(name).ok());
         if let Some(event) = event {
-            let name = |statuses: &[halcyon_core::placement::RegionStatus]| {
-                own.and_then(|place| Some(statuses.get(place)?.name()))
-            };
+            let name =
+                |statuses: &[RegionStatus]| own.and_then(|place| Some(statuses.get(place)?.name()));
             self.put(Event {
                 from: name(&before),
                 to: name(&after),
