@@ -157,3 +157,49 @@ impl Counts {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts() -> Arc<Counts> {
+        Arc::new(Counts {
+            release: None,
+            regions: vec!["us-east".into()],
+            pools: vec![Default::default()],
+            since: Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Requests, errors, and what waits.
+    fn taken(counts: &Counts) -> Option<(u64, u64, u64)> {
+        let taken = counts.take(Instant::now())?;
+        let [cell] = &taken.cells[..] else {
+            panic!("{} cells", taken.cells.len());
+        };
+        Some((cell.tally.requests, cell.tally.errors, cell.open))
+    }
+
+    #[test]
+    fn what_waits_when_its_connection_is_cut_is_an_error_if_it_had_waited_long() {
+        let counts = counts();
+        let mut hangs = counts.begin((0, 1), None);
+        let soon = counts.begin((0, 1), None);
+        assert_eq!(taken(&counts), Some((0, 0, 2)), "both wait");
+        hangs.begun = Instant::now().checked_sub(GIVEN_UP).unwrap();
+        drop(hangs);
+        drop(soon);
+        assert_eq!(taken(&counts), Some((2, 1, 0)));
+    }
+
+    #[test]
+    fn what_says_nothing_about_a_pool_is_not_counted_and_waits_no_more() {
+        let counts = counts();
+        counts.begin((0, 0), None).void();
+        assert_eq!(taken(&counts), None);
+        counts
+            .begin((0, 0), Some(1))
+            .ended(true, Duration::from_millis(3));
+        assert_eq!(taken(&counts), Some((1, 1, 0)));
+    }
+}
