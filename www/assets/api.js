@@ -13,14 +13,15 @@ const headers = (more) => {
 
 /** What is wrong, in the server's words where it has any. */
 function refused(path, { status }, text) {
-  let detail;
+  let said = {};
   try {
-    ({ detail } = JSON.parse(text));
+    said = JSON.parse(text);
   } catch {
     // Somebody between has answered.
   }
-  const why = new Error(detail ?? `${path}: HTTP ${status}`);
+  const why = new Error(said.detail ?? `${path}: HTTP ${status}`);
   why.status = status;
+  why.problems = said.problems;
   return why;
 }
 
@@ -36,12 +37,12 @@ export const getText = (path) => answered(path, { headers: headers() });
 
 export const get = async (path) => JSON.parse(await getText(path));
 
-/** Gives a command, once whatever happens to the answer. */
-export function give(path, body, more) {
+/** Changes something, once whatever happens to the answer. */
+export function change(method, path, body, more) {
   const key = crypto.randomUUID();
   const asked = { "content-type": "application/json", "idempotency-key": key, ...more };
   return answered(path, {
-    method: "POST",
+    method,
     headers: headers(asked),
     body: body === undefined ? undefined : JSON.stringify(body),
   });

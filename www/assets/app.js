@@ -10,6 +10,7 @@ import { html } from "/html.js";
 import { Help } from "/keys.js";
 import { follow, link, snapshot } from "/live.js";
 import { Lookup } from "/lookup.js";
+import { watch } from "/probes.js";
 import { Regions } from "/regions.js";
 import { Release } from "/release.js";
 import { Timeline } from "/timeline.js";
@@ -44,6 +45,7 @@ render(
   at("live"),
 );
 follow();
+watch();
 await load();
 render(html`<${Lookup} /><${WhatIf} /><${Help} />`, at("decided"));
 if (core.value.ready) check();

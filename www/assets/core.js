@@ -11,6 +11,9 @@ export const core = signal({ ready: false, why: null });
 /** Each region's share of all tenants by the table in force, 0 to 1; null before that is known. */
 export const shares = signal(null);
 
+/** Why they are not known, where they could not be had. */
+export const unshared = signal(null);
+
 let known = null;
 
 /** What the shares depend on: asked for again only when something in it is another. */
@@ -23,8 +26,10 @@ async function count() {
     // Nobody moves from a table to itself, so what each region has is what it has now.
     const { of, regions } = simulate(table, table);
     shares.value = new Map(regions.map(({ region, after }) => [region, after / of]));
-  } catch {
+    unshared.value = null;
+  } catch (why) {
     shares.value = null;
+    unshared.value = why.message;
   }
 }
 

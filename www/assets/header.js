@@ -1,7 +1,7 @@
 // The head of the page: whose it is, whether it is live, and how it is to look.
 
 import { signal } from "/vendor/signals.mjs";
-import { token } from "/api.js";
+import { access, changes } from "/access.js";
 import { html } from "/html.js";
 import { help } from "/keys.js";
 import { link, snapshot, stale } from "/live.js";
@@ -52,7 +52,7 @@ export function Header() {
       ${state && html`<p class="where">${state.region} · ${state.deployment} · ${state.version}</p>`}
       <div class="tools">
         <${Link} />
-        ${token.value === "" && html`<span class="badge">Read only</span>`}
+        <span class="badge">${changes() ? `${access.value.user}, ${access.value.role}` : "Read only"}</span>
         <button type="button" class="quiet" onClick=${switchZone} aria-label="Times in ${inUtc.value ? "UTC" : "local time"}; switch">
           ${inUtc.value ? "UTC" : "Local"}
         </button>

@@ -7,6 +7,8 @@ import { events, get } from "/api.js";
 export const snapshot = signal(null);
 /** Records of the audit log and events of regions, the newest first. */
 export const happened = signal([]);
+/** Why what was before the stream could not be had. */
+export const unread = signal(null);
 /** Whether the stream is open, and when something was last heard. */
 export const link = signal({ open: false, heard: null, why: null });
 /** The time, each second. */
@@ -60,6 +62,15 @@ async function pastOfRegions(count) {
   add(found.map((event, place) => ofRegion(event, from + place + 1)));
 }
 
+async function catchUp(records, regions) {
+  try {
+    await Promise.all([past(records), pastOfRegions(regions)]);
+    unread.value = null;
+  } catch (why) {
+    unread.value = why.message;
+  }
+}
+
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** Follows the stream for ever. */
@@ -86,7 +97,7 @@ export async function follow() {
         if (event === "region") add([ofRegion(JSON.parse(data), Number(id.split(".")[1]))]);
         if (id !== null && (first || event === "reset")) {
           const [records, regions] = id.split(".").map(Number);
-          Promise.all([past(records), pastOfRegions(regions)]).catch(() => {});
+          catchUp(records, regions);
         }
       }
       throw new Error("the server has ended the stream");

@@ -1,40 +1,46 @@
-// A tile for each region: how it is, and what it gets.
+// The regions, a tile for each.
 
-import { shares } from "/core.js";
+import { may } from "/access.js";
+import { change } from "/api.js";
+import { Commands } from "/ask.js";
+import { core, unshared } from "/core.js";
 import { html } from "/html.js";
 import { snapshot, stale } from "/live.js";
-import { kind, latency, percent, SHAPES, whole } from "/words.js";
+import { unheard } from "/probes.js";
+import { Tile } from "/tile.js";
+import { whole } from "/words.js";
 
-/** What edges have counted of it, or that they have not: never a figure that nobody has. */
-function Traffic({ traffic, all }) {
-  if (traffic === null) return html`<p class="none">No traffic data</p>`;
-  const figures = [
-    ["Requests", percent(traffic.requests, all)],
-    ["Errors", percent(traffic.errors, traffic.requests)],
-    ["P95", latency(traffic.p95_us)],
+/** Stopping everything automatic, and letting it go on. */
+function freezing({ freeze, watching }) {
+  if (!watching || !may("freeze")) return [];
+  if (freeze !== null) {
+    return [{ label: "Unfreeze", ask: "Let regions fail over and back by themselves again?", act: () => change("DELETE", "/api/v1/freeze") }];
+  }
+  return [
+    {
+      label: "Freeze",
+      ask: "Stop all automatic change? No region fails over or back until somebody takes that back.",
+      reason: "needed",
+      act: (reason) => change("PUT", "/api/v1/freeze", { reason }),
+    },
   ];
-  return html`<dl class="figures">
-    ${figures.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
-  </dl>`;
 }
 
-function Tile({ region, all, old }) {
-  // What is not heard of any more is unknown, and never stays green.
-  const state = old ? "unknown" : region.state;
-  const of = kind(state);
-  const share = shares.value?.get(region.name);
-  const forced = region.override && !old ? region.override : null;
-  return html`<li class="tile" data-kind=${of} data-region=${region.name}>
-    <h3>
-      ${region.name}
-      ${region.primary && html`<span class="tag">primary</span>`}
-      ${region.here && html`<span class="tag">here</span>`}
-    </h3>
-    <p class="state"><span class="shape" aria-hidden="true">${SHAPES[of]}</span> ${state}</p>
-    ${forced && html`<p class="forced">${forced.state} by ${forced.user}: ${forced.reason}. Its probes say: ${region.probed}.</p>`}
-    ${share !== undefined && html`<p class="tenants">${percent(share * 10_000, 10_000)} of all tenants</p>`}
-    <${Traffic} traffic=${region.traffic} all=${all} />
-  </li>`;
+/** What the tiles cannot show, and why. */
+function Missing({ state }) {
+  const all = [];
+  if (state.regions.length > 0 && !state.watching) {
+    all.push(
+      state.features.multi_region
+        ? "Regions are not watched: nobody knows where to ask them. Set REGION_ENDPOINTS."
+        : "Regions are not watched: FEATURE_MULTI_REGION is off.",
+    );
+  }
+  if (unheard.value !== null && stale.value === null) all.push(`What probes say could not be had: ${unheard.value}`);
+  if (core.value.ready && unshared.value !== null && stale.value === null) {
+    all.push(`Shares of tenants could not be had: ${unshared.value}`);
+  }
+  return all.map((text) => html`<p class="lead" key=${text}>${text}</p>`);
 }
 
 export function Regions() {
@@ -53,6 +59,8 @@ export function Regions() {
             ${state.regions.map((region) => html`<${Tile} key=${region.name} region=${region} all=${all} old=${stale.value !== null} />`)}
           </ul>`
     }
-    <p class="lead">Within the last minute; ${edges}.</p>
+    <${Missing} state=${state} />
+    <p class="lead">Traffic of the last minute; ${edges}.</p>
+    <${Commands} of="regions" commands=${freezing(state)} />
   </section>`;
 }

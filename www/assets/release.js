@@ -1,16 +1,14 @@
 // The release under way: blue beside green, the steps, why it waits, and what can be done about it.
 
-import { signal } from "/vendor/signals.mjs";
-import { give, token } from "/api.js";
+import { may } from "/access.js";
+import { change } from "/api.js";
+import { Commands } from "/ask.js";
+import { Begin } from "/begin.js";
+import { inUtc } from "/header.js";
 import { html } from "/html.js";
-import { now, snapshot } from "/live.js";
-import { countdown, latency, percent, whole } from "/words.js";
-
-/** What is being asked of somebody, before it is done: a command and its question. */
-const asked = signal(null);
-/** What came of the last command. */
-const came = signal(null);
-const reason = signal("");
+import { happened, now, snapshot } from "/live.js";
+import { words } from "/story.js";
+import { countdown, latency, moment, percent, whole } from "/words.js";
 
 const COMMANDS = {
   promote: {
@@ -26,7 +24,7 @@ const COMMANDS = {
   },
 };
 
-/** The commands that the release's state has an answer to. The server decides; a button only asks. */
+/** The commands that the release's state has an answer to. */
 function offered({ state, paused }) {
   if (state === "idle") return [];
   if (state === "green_live" || state === "rollback_in_progress") return ["rollback"];
@@ -34,60 +32,42 @@ function offered({ state, paused }) {
   return state === "canary" ? ["promote", steer, "rollback"] : [steer, "rollback"];
 }
 
-async function command(name, revision) {
-  const wish = COMMANDS[name];
-  const text = reason.value.trim();
-  const body = wish.reason && text !== "" ? { reason: text } : undefined;
+function act(name, revision) {
   const more = name === "rollback" ? {} : { "if-match": `"${revision}"` };
-  asked.value = null;
-  reason.value = "";
-  try {
-    await give(`/api/v1/release/${name}`, body, more);
-    came.value = { good: true, text: `${wish.label}: done.` };
-  } catch (why) {
-    came.value = { good: false, text: `${wish.label}: ${why.message}` };
-  }
+  return (reason) =>
+    change("POST", `/api/v1/release/${name}`, reason === undefined ? undefined : { reason }, more);
 }
 
-function Buttons({ release, revision }) {
-  const commands = offered(release);
-  const question = asked.value;
-  if (commands.length === 0) return null;
-  if (token.value === "") {
-    const typed = commands.map((name) => `halcyon ${name}${name === "rollback" ? " --reason …" : ""}`);
+function Steering({ release, revision, features }) {
+  const names = offered(release);
+  if (!may("release")) {
+    const typed = names.map((name) => `halcyon ${name}${name === "rollback" ? " --reason …" : ""}`);
+    if (typed.length === 0) return null;
     return html`<p class="typed">From a terminal: ${typed.map((text, place) => html`${place > 0 && ", "}<code>${text}</code>`)}</p>`;
   }
-  if (question !== null && commands.includes(question)) {
-    const wish = COMMANDS[question];
-    const missing = wish.reason === "needed" && reason.value.trim() === "";
-    return html`<form class="confirm" onSubmit=${(event) => {
-      event.preventDefault();
-      if (!missing) command(question, revision);
-    }}>
-      <p>${wish.ask(release)}</p>
-      ${
-        wish.reason &&
-        html`<label for="reason">Why ${wish.reason === "optional" && "(optional)"}</label>
-          <input id="reason" autocomplete="off" value=${reason} onInput=${(event) => {
-            reason.value = event.target.value;
-          }} />`
-      }
-      <div class="row">
-        <button type="submit" disabled=${missing}>${wish.label}</button>
-        <button type="button" class="quiet" onClick=${() => {
-          asked.value = null;
-        }}>Leave it</button>
-      </div>
-    </form>`;
-  }
-  return html`<div class="row">
-    ${commands.map(
-      (name) => html`<button type="button" class="quiet" onClick=${() => {
-        asked.value = name;
-        came.value = null;
-      }}>${COMMANDS[name].label}</button>`,
-    )}
-  </div>`;
+  const commands = names.map((name) => ({
+    ...COMMANDS[name],
+    ask: COMMANDS[name].ask(release),
+    act: act(name, revision),
+  }));
+  return html`
+    <${Commands} of="release" commands=${commands} />
+    ${!release.under_way && features.blue_green !== false && html`<${Begin} release=${release} />`}
+  `;
+}
+
+/** Who did what to it, the newest first. */
+function Done({ release }) {
+  const of = happened.value.filter(
+    ({ kind, record }) => kind === "release" && record.release_id === release.release_id,
+  );
+  if (release.release_id === null || of.length === 0) return null;
+  return html`<details>
+    <summary>Who did what</summary>
+    <ul class="flows">
+      ${of.slice(0, 12).map((entry) => html`<li key=${entry.record.seq}>${moment(entry.record.timestamp, inUtc.value)} <strong>${entry.record.user}</strong> ${words(entry)}</li>`)}
+    </ul>
+  </details>`;
 }
 
 /** Blue or green: what it is, what it should get, and what it gets. */
@@ -139,7 +119,7 @@ function waits({ release, traffic, stuck }) {
 export function Release() {
   const state = snapshot.value;
   if (state === null) return null;
-  const { release, traffic, revision } = state;
+  const { features, release, traffic, revision } = state;
   const all = (traffic?.green.requests ?? 0) + (traffic?.blue.requests ?? 0);
   const why = waits(state);
   const before = traffic?.before;
@@ -159,7 +139,8 @@ export function Release() {
       before && before.requests > 0 &&
       html`<p class="lead">The same tenants on blue before: ${percent(before.errors, before.requests)} errors, P95 ${latency(before.p95_us)}, of ${whole(before.requests)} requests.</p>`
     }
-    ${came.value && html`<p class=${came.value.good ? "done" : "problem"} role=${came.value.good ? "status" : "alert"}>${came.value.text}</p>`}
-    <${Buttons} release=${release} revision=${revision} />
+    ${features.blue_green === false && html`<p class="lead">Releases are switched off (FEATURE_BLUE_GREEN): rollback and pause work all the same.</p>`}
+    <${Done} release=${release} />
+    <${Steering} release=${release} revision=${revision} features=${features} />
   </section>`;
 }

@@ -4,7 +4,8 @@ import { signal } from "/vendor/signals.mjs";
 import { Chain } from "/chain.js";
 import { inUtc } from "/header.js";
 import { html } from "/html.js";
-import { happened } from "/live.js";
+import { happened, unread } from "/live.js";
+import { who, words } from "/story.js";
 import { moment } from "/words.js";
 
 const shown = signal("all");
@@ -16,38 +17,6 @@ const FILTERS = [
 /** How many are shown before somebody asks for more. */
 const FEW = 12;
 const many = signal(FEW);
-
-const list = (failures) => (failures ?? []).map(({ region, why }) => `${region}: ${why}`).join("; ");
-
-/** What a record says, in words. */
-const WORDS = {
-  provision_green: (r) => `began a release of ${r.image_tag}`,
-  start_canary: (r) => `canary of ${r.green_image} at ${r.weight} %`,
-  increase_weight: (r) => `raised from ${r.old_weight} % to ${r.new_weight} %`,
-  promote_green: (r) => `${r.new_blue} is live`,
-  rollback_to_blue: (r) => `rolled back from ${r.old_weight} %: ${r.reason}`,
-  rollback_complete: (r) => `${r.blue_image ?? "blue"} serves everybody`,
-  region_confirmed: (r) => `${r.region} confirmed ${r.change}`,
-  step_passed: (r) =>
-    r.traffic
-      ? `step ${r.weight} % passed: ${r.traffic.errors} of ${r.traffic.requests} requests failed`
-      : `step ${r.weight} % passed`,
-  step_failed: (r) => `went on though ${r.check} failed at ${r.weight} %: ${list(r.failures)}`,
-  pause: (r) => `paused: ${r.reason}`,
-  resume: () => "resumed",
-  attach_driver: () => "a driver took over",
-  detach_driver: (r) => `held: ${r.reason}`,
-  permission_denied: (r) => `refused ${r.attempted}: ${r.reason}`,
-};
-
-function words({ kind, record }) {
-  if (kind === "release") return (WORDS[record.action] ?? ((r) => r.action))(record);
-  const from = record.from && record.to ? `: ${record.from} → ${record.to}` : "";
-  return `${record.event}${from}${record.reason ? ` (${record.reason})` : ""}`;
-}
-
-const who = ({ kind, record }) =>
-  kind === "release" ? record.user : `${record.region}${record.user ? `, ${record.user}` : ""}`;
 
 function Entry({ entry }) {
   const { kind, record } = entry;
@@ -71,6 +40,7 @@ export function Timeline() {
         }}>${label}</button>`,
       )}
     </div>
+    ${unread.value !== null && html`<p class="problem" role="alert">What was before this page was opened could not be had: ${unread.value}</p>`}
     ${
       found.length === 0
         ? html`<p class="none">Nothing has happened yet.</p>`

@@ -47,6 +47,12 @@ pub(super) struct ReleaseWish {
     /// How long each step bakes, in seconds; 60 without.
     #[schema(required = false, minimum = 0, maximum = 604800)]
     timeout_s: u64,
+    /// The share of green's requests that may fail, in steps of 0.000001; only with `abort_on_err`.
+    #[schema(required = false, exclusive_minimum = 0.0, exclusive_maximum = 1.0)]
+    max_error_rate: f64,
+    /// The highest 95th percentile of green's latency, in milliseconds; only with `abort_on_err`.
+    #[schema(required = false, minimum = 1)]
+    max_p95_ms: u64,
 }
 
 /// What `pause` takes; it may be empty.
