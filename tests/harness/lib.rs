@@ -1,5 +1,6 @@
 //! What the tests of the whole program share.
 
+pub mod browser;
 pub mod process;
 pub mod region;
 pub mod store;

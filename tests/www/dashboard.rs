@@ -8,7 +8,7 @@ use halcyon_tests::region::{Answer, Region};
 use halcyon_tests::store::Store;
 use serde_json::{Value, json};
 
-use crate::browser::Browser;
+use halcyon_tests::browser::Browser;
 
 const NAMES: [&str; 3] = ["us-east", "us-west", "eu-west"];
 

@@ -2,7 +2,6 @@
 
 mod addresses;
 mod api;
-mod browser;
 mod dashboard;
 mod fake;
 mod monitor;

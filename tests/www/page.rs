@@ -8,8 +8,8 @@ use halcyon_tests::process::Serving;
 use halcyon_tests::store::Store;
 
 use crate::api::serve;
-use crate::browser::Browser;
 use crate::fake::fake;
+use halcyon_tests::browser::Browser;
 
 const RULES: &str = r#"{"residency":[{"tenant":"bank-*","regions":["eu-west"]},{"tenant":"nowhere","regions":[]}],"pins":[{"tenant":"acme","region":"us-west"}],"slots":[{"tenant":"staff-*","slot":"green"}]}"#;
 

@@ -21,7 +21,7 @@ const START: &str = r#"exec chromium --headless --no-sandbox --disable-gpu --dis
     --user-data-dir="$1" --remote-debugging-pipe about:blank 3<&0 4>&1 >/dev/null 2>&1"#;
 
 /// A running browser, ended when dropped.
-pub(crate) struct Browser {
+pub struct Browser {
     child: Child,
     tools: RefCell<Tools>,
     _profile: TempDir,
@@ -37,16 +37,16 @@ struct Tools {
 }
 
 /// What a page has become.
-pub(crate) struct Shown {
+pub struct Shown {
     /// Its elements as they are now.
-    pub(crate) dom: String,
+    pub dom: String,
     /// What the page or the browser wrote to the console.
-    pub(crate) console: Vec<String>,
+    pub console: Vec<String>,
 }
 
 impl Browser {
     /// Starts one. `None` where there is no Chromium, which fails in the full test run.
-    pub(crate) fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let found = Command::new("chromium").arg("--version").output();
         let found = found.is_ok_and(|output| output.status.success());
         assert!(
@@ -87,28 +87,40 @@ impl Browser {
     }
 
     /// Opens a page and waits until it has said whether the server agrees, or what its problem is.
-    pub(crate) fn open(&self, url: &str) -> Shown {
+    pub fn open(&self, url: &str) -> Shown {
         self.go(url);
         self.settle(r#"document.querySelector("[data-agrees]") !== null || document.querySelector("[role=alert]:not([hidden])") !== null"#)
     }
 
     /// Opens a page.
-    pub(crate) fn go(&self, url: &str) {
+    pub fn go(&self, url: &str) {
         let mut tools = self.tools.borrow_mut();
         tools.ask("Page.navigate", json!({"url": "about:blank"}));
         tools.console.clear();
         tools.ask("Page.navigate", json!({ "url": url }));
     }
 
+    /// Asks the developer tools for something: a method of their protocol, and its parameters.
+    pub fn tools(&self, method: &str, parameters: Value) -> Value {
+        self.tools.borrow_mut().ask(method, parameters)
+    }
+
+    /// Has the page take a window of this size, in CSS pixels.
+    pub fn sized(&self, width: u32, height: u32) {
+        let size =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.tools("Emulation.setDeviceMetricsOverride", size);
+    }
+
     /// Answers nothing that is asked for at these addresses, from now on.
-    pub(crate) fn block(&self, addresses: &[&str]) {
+    pub fn block(&self, addresses: &[&str]) {
         let mut tools = self.tools.borrow_mut();
         tools.ask("Network.enable", json!({}));
         tools.ask("Network.setBlockedURLs", json!({ "urls": addresses }));
     }
 
     /// Has the page believe that this is what its user prefers: `prefers-color-scheme` and the like.
-    pub(crate) fn prefers(&self, name: &str, value: &str) {
+    pub fn prefers(&self, name: &str, value: &str) {
         let features = json!({ "features": [{ "name": name, "value": value }] });
         self.tools
             .borrow_mut()
@@ -116,20 +128,20 @@ impl Browser {
     }
 
     /// The value that a promise comes to.
-    pub(crate) fn awaited(&self, expression: &str) -> Value {
+    pub fn awaited(&self, expression: &str) -> Value {
         let asked = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
         let answer = self.tools.borrow_mut().ask("Runtime.evaluate", asked);
         answer["result"]["value"].clone()
     }
 
     /// What the page or the browser wrote to the console since the page was opened.
-    pub(crate) fn console(&self) -> Vec<String> {
+    pub fn console(&self) -> Vec<String> {
         self.evaluate("0");
         self.tools.borrow().console.clone()
     }
 
     /// Waits until an expression is true of the page.
-    pub(crate) fn settle(&self, expression: &str) -> Shown {
+    pub fn settle(&self, expression: &str) -> Shown {
         let begin = Instant::now();
         while self.evaluate(expression) != Value::Bool(true) {
             let dom = self.evaluate("document.documentElement.outerHTML");
@@ -148,14 +160,14 @@ impl Browser {
     }
 
     /// The value of an expression in the page; null while there is none.
-    pub(crate) fn evaluate(&self, expression: &str) -> Value {
+    pub fn evaluate(&self, expression: &str) -> Value {
         let asked = json!({"expression": expression, "returnByValue": true});
         let answer = self.tools.borrow_mut().ask("Runtime.evaluate", asked);
         answer["result"]["value"].clone()
     }
 
     /// Writes text where the keyboard would, and presses a key behind it.
-    pub(crate) fn keys(&self, text: &str, key: &str) {
+    pub fn keys(&self, text: &str, key: &str) {
         let mut tools = self.tools.borrow_mut();
         tools.ask("Input.insertText", json!({ "text": text }));
         for kind in ["keyDown", "keyUp"] {
@@ -208,7 +220,7 @@ impl Drop for Browser {
 
 impl Shown {
     /// Whether the page says that the server agrees, or disagrees.
-    pub(crate) fn agrees(&self) -> Option<bool> {
+    pub fn agrees(&self) -> Option<bool> {
         let verdict = |word: &str| self.dom.contains(&format!("data-agrees=\"{word}\""));
         match (verdict("yes"), verdict("no")) {
             (true, false) => Some(true),
