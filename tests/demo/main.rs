@@ -6,7 +6,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use demo::{Demo, played, text};
+use demo::{played, text};
+use halcyon_tests::demo::Demo;
 use halcyon_tests::process::Signal;
 use serde_json::json;
 
@@ -117,7 +118,7 @@ fn a_seed_has_the_same_tenants_again() {
 
 #[test]
 fn a_port_that_somebody_took_meanwhile_ends_it_and_is_named() {
-    let demo = Demo::start(&[]);
+    let mut demo = Demo::start(&[]);
     let regions = demo.fact("regions");
     let url = text(&regions[1], "url");
     let address = url.strip_prefix("http://").unwrap();
@@ -143,7 +144,7 @@ fn a_port_that_somebody_took_meanwhile_ends_it_and_is_named() {
 #[test]
 fn ctrl_c_ends_every_process_and_removes_every_file() {
     for moment in ["regions", "placed", "start_canary"] {
-        let demo = Demo::start(&[]);
+        let mut demo = Demo::start(&[]);
         demo.wait_for(moment);
         let processes = demo.processes();
         assert!(processes.len() >= 3, "{processes:?}");
@@ -157,7 +158,7 @@ fn ctrl_c_ends_every_process_and_removes_every_file() {
 
 #[test]
 fn sigterm_ends_it_as_ctrl_c_does() {
-    let demo = Demo::start(&[]);
+    let mut demo = Demo::start(&[]);
     demo.wait_for("seed");
     let processes = demo.processes();
     demo.signal(Signal::TERM);

@@ -166,6 +166,41 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
+    /// The text of the first element that a selector finds; empty without one.
+    pub fn text(&self, selector: &str) -> String {
+        let text = self.evaluate(&format!(
+            "document.querySelector({selector:?})?.textContent ?? ''"
+        ));
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Presses a button by what stands on it.
+    ///
+    /// # Panics
+    /// When there is none, or it is disabled.
+    pub fn press(&self, label: &str) {
+        self.press_in("body", label);
+    }
+
+    /// Presses a button within the first element that a selector finds.
+    ///
+    /// # Panics
+    /// When there is none, or it is disabled.
+    pub fn press_in(&self, selector: &str, label: &str) {
+        let found = self.evaluate(&format!(
+            "(() => {{ const all = [...document.querySelector({selector:?}).querySelectorAll('button')]; const one = all.find((button) => button.textContent.trim() === {label:?} && !button.disabled); one?.click(); return one !== undefined; }})()"
+        ));
+        assert_eq!(found, Value::Bool(true), "{selector} has no button {label}");
+    }
+
+    /// Writes text into a field by its id, as the whole of it.
+    pub fn types(&self, field: &str, text: &str) {
+        let text = json!(text);
+        self.evaluate(&format!(
+            "(() => {{ const field = document.getElementById({field:?}); field.value = {text}; field.dispatchEvent(new Event('input', {{ bubbles: true }})); }})()"
+        ));
+    }
+
     /// Writes text where the keyboard would, and presses a key behind it.
     pub fn keys(&self, text: &str, key: &str) {
         let mut tools = self.tools.borrow_mut();

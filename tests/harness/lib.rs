@@ -1,6 +1,7 @@
 //! What the tests of the whole program share.
 
 pub mod browser;
+pub mod demo;
 pub mod process;
 pub mod region;
 pub mod store;

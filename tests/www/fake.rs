@@ -46,6 +46,14 @@ fn answer(stream: &TcpStream, table: &str, route: &dyn Fn(&str) -> String) {
             let none = br#"{"step_s":15,"edges":0,"at":[],"series":[]}"#;
             ("application/json", none.to_vec())
         }
+        ("/api/v1/probes", _) => {
+            let none = br#"{"interval_ms":1000,"regions":[]}"#;
+            ("application/json", none.to_vec())
+        }
+        ("/api/v1/access", _) => {
+            let nobody = br#"{"user":null,"role":null,"tenant":null,"abilities":["read","table"]}"#;
+            ("application/json", nobody.to_vec())
+        }
         ("/api/v1/table", _) => ("application/json", table.as_bytes().to_vec()),
         ("/api/v1/route", _) => {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));

@@ -7,4 +7,7 @@ mod fake;
 mod monitor;
 mod page;
 mod startup;
+mod states;
+mod steering;
 mod wire;
+mod world;

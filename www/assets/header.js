@@ -52,7 +52,7 @@ export function Header() {
       ${state && html`<p class="where">${state.region} · ${state.deployment} · ${state.version}</p>`}
       <div class="tools">
         <${Link} />
-        <span class="badge">${changes() ? `${access.value.user}, ${access.value.role}` : "Read only"}</span>
+        <a class="badge" href="#access-title">${changes() ? `${access.value.user}, ${access.value.role}` : "Read only"}</a>
         <button type="button" class="quiet" onClick=${switchZone} aria-label="Times in ${inUtc.value ? "UTC" : "local time"}; switch">
           ${inUtc.value ? "UTC" : "Local"}
         </button>

@@ -1,0 +1,292 @@
+//! The page says what is so: when nothing is heard, nothing is there, a part of it fails, or nobody can see it.
+
+use std::time::Duration;
+
+use halcyon_tests::process::Signal;
+use halcyon_tests::region::Answer;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+#[test]
+fn a_link_that_is_gone_is_stale_and_no_tile_stays_green() {
+    let Some(mut world) = World::start() else {
+        return;
+    };
+    world.open();
+    world.kinds(["good", "good", "good"]);
+    world.until("document.querySelector('.link').dataset.link === 'live'");
+    world.server.signal(Signal::KILL);
+    world.server.wait(Duration::from_secs(10)).unwrap();
+    world.until("document.querySelector('.link').dataset.link === 'stale'");
+    world.kinds(["unknown", "unknown", "unknown"]);
+    assert!(
+        world
+            .browser
+            .text(".verdict-line")
+            .contains("may not be so any more")
+    );
+}
+
+#[test]
+fn without_webassembly_the_page_shows_what_the_server_says_and_that_nobody_checked() {
+    let Some(world) = World::start() else { return };
+    world.browser.block(&["*halcyon_bg.wasm"]);
+    world.open();
+    world.kinds(["good", "good", "good"]);
+    world.until("document.querySelector('#lookup .lead')?.textContent.includes('WebAssembly could not be loaded')");
+    world.browser.types("tenant", "acme");
+    world.browser.press("Look up");
+    world.until("document.querySelector('[data-agrees=unknown]') !== null");
+    assert!(world.browser.text(".steps").contains("hash: SipHash-1-3"));
+}
+
+#[test]
+fn a_server_that_says_nothing_any_more_is_stale_too() {
+    let Some(world) = World::start() else { return };
+    world.open();
+    world.kinds(["good", "good", "good"]);
+    // It holds the connection, and is not there.
+    world.server.signal(Signal::STOP);
+    world.until("document.querySelector('.link').dataset.link === 'stale'");
+    world.kinds(["unknown", "unknown", "unknown"]);
+    world.server.signal(Signal::CONT);
+    world.until("document.querySelector('.link').dataset.link === 'live'");
+    world.kinds(["good", "good", "good"]);
+}
+
+#[test]
+fn a_part_that_fails_says_so_and_the_others_go_on() {
+    let Some(world) = World::start() else { return };
+    for (path, place, said) in [
+        (
+            "series",
+            "section[aria-labelledby=charts-title] .problem",
+            "",
+        ),
+        (
+            "probes",
+            "section[aria-labelledby=regions-title]",
+            "What probes say could not be had: ",
+        ),
+        (
+            "table",
+            "section[aria-labelledby=regions-title]",
+            "Shares of tenants could not be had: ",
+        ),
+        (
+            "audit?*",
+            "section[aria-labelledby=timeline-title] .problem",
+            "What was before this page was opened could not be had: ",
+        ),
+        ("audit?*", ".alarm", "The audit chain cannot be verified: "),
+    ] {
+        world.browser.block(&[&format!("*/api/v1/{path}")]);
+        world.open();
+        world.until(&format!(
+            "document.querySelector('{place}')?.textContent.includes('{said}') === true"
+        ));
+        world.kinds(["good", "good", "good"]);
+        world.until("document.querySelector('.link').dataset.link === 'live'");
+    }
+}
+
+#[test]
+fn what_is_off_or_not_there_is_said_and_not_drawn() {
+    let off = [
+        ("FEATURE_MULTI_REGION", "false"),
+        ("FEATURE_BLUE_GREEN", "false"),
+        ("REGION_ENDPOINTS", ""),
+    ];
+    let Some(world) = World::with(&off) else {
+        return;
+    };
+    world.open();
+    world.kinds(["unknown", "unknown", "unknown"]);
+    let regions = world.browser.text("section[aria-labelledby=regions-title]");
+    assert!(
+        regions.contains("Regions are not watched: FEATURE_MULTI_REGION is off."),
+        "{regions}"
+    );
+    let release = world.browser.text("section[aria-labelledby=release-title]");
+    assert!(release.contains("Releases are switched off"), "{release}");
+    assert_eq!(world.browser.text(".banner"), "", "of one region none");
+    let verdict = world.browser.text(".verdict-line");
+    assert!(
+        verdict.starts_with("3 regions, none of them watched."),
+        "{verdict}"
+    );
+
+    let none = [
+        ("REGIONS", ""),
+        ("PRIMARY_REGION", ""),
+        ("REGION_ENDPOINTS", ""),
+        ("FEATURE_MULTI_REGION", "false"),
+    ];
+    let Some(world) = World::with(&none) else {
+        return;
+    };
+    let url = format!("http://{}/", world.server.dashboard());
+    world.browser.go(&url);
+    world.until("document.querySelector('section[aria-labelledby=regions-title] .none')?.textContent.startsWith('No region is configured') === true");
+    assert_eq!(
+        world
+            .browser
+            .text("section[aria-labelledby=release-title] .none"),
+        "There has been no release yet."
+    );
+    world.until("document.querySelector('section[aria-labelledby=timeline-title] .none')?.textContent === 'Nothing has happened yet.'");
+}
+
+#[test]
+fn without_javascript_the_page_says_where_else_to_look() {
+    let Some(world) = World::start() else { return };
+    world.browser.tools(
+        "Emulation.setScriptExecutionDisabled",
+        json!({"value": true}),
+    );
+    world
+        .browser
+        .go(&format!("http://{}/", world.server.dashboard()));
+    world.until(
+        "document.querySelector('noscript')?.textContent.includes('halcyon status') === true",
+    );
+    let seen = world.browser.evaluate("document.body.innerText");
+    assert!(seen.as_str().unwrap().contains("halcyon status"), "{seen}");
+}
+
+#[test]
+fn nothing_is_cut_off_in_a_window_of_320_pixels() {
+    let Some(world) = World::start() else { return };
+    world.browser.sized(320, 640);
+    world.begin("registry.example/team/a-service-with-a-long-name:v2.14.0-rc.1");
+    let cell = json!({"region": "us-east", "slot": "blue", "requests": 9, "errors": 1, "latency": [[160, 9]]});
+    let report =
+        json!({"edge": "e", "batches": [{"seq": 1, "age_ms": 0, "lasted_ms": 0, "cells": [cell]}]});
+    world.post("Edge", "/api/v1/telemetry", &report);
+    world.open();
+    world.until("document.querySelectorAll('.plot canvas').length === 2");
+    world.until("document.querySelectorAll('.strip').length === 3");
+    world.browser.press("Try something");
+    world.browser.types("tenant", "a-tenant-whose-name-is-as-long-as-names-of-tenants-may-get-where-nobody-has-thought-of-people-with-narrow-windows");
+    world.browser.press("Look up");
+    world.until("document.querySelector('[data-agrees=yes]') !== null");
+    world
+        .browser
+        .evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })");
+    world.browser.types("token", &world.secret("Deployer"));
+    world.browser.press("Use it");
+    world.until("document.querySelector('.badge').textContent === 'Deployer, Deployer'");
+    let wide = "document.scrollingElement.scrollWidth";
+    assert!(world.browser.evaluate(wide).as_u64() <= Some(320));
+    // What is wider by its nature, as a table is, scrolls by itself.
+    let out = "[...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > 321 && one.closest('.scroll, .skip, .unseen') === null).map((one) => one.outerHTML.slice(0, 120))";
+    assert_eq!(world.browser.evaluate(out), json!([]));
+}
+
+#[test]
+fn nothing_moves_for_whoever_prefers_that_and_states_do_not_rest_on_colours() {
+    let Some(world) = World::start() else { return };
+    world.regions[1].answer(Answer::Close);
+    world.browser.prefers("prefers-reduced-motion", "reduce");
+    world.open();
+    world.begin("app:v2");
+    world.until("document.querySelector('progress') !== null");
+    let moving = "document.getAnimations().length + [...document.querySelectorAll('*')].filter((one) => getComputedStyle(one).transitionDuration.split(', ').some((time) => time !== '0s')).length";
+    assert_eq!(world.browser.evaluate(moving), 0);
+    world.browser.prefers("forced-colors", "active");
+    world.open();
+    world.kinds(["good", "bad", "good"]);
+    world
+        .until("document.querySelector('.tile[data-region=us-west] [data-probe=failed]') !== null");
+    let shapes =
+        "[...document.querySelectorAll('.tile .state')].map((one) => one.textContent).join('|')";
+    assert_eq!(world.browser.evaluate(shapes), "● healthy|■ down|● healthy");
+    // A bar that stands for a failed probe is lower, whatever its colour.
+    let heights = "['passed', 'failed'].map((one) => document.querySelector(`.strip [data-probe=${one}]`).getBoundingClientRect().height)";
+    let heights = world.browser.evaluate(heights);
+    assert!(
+        heights[1].as_f64() < heights[0].as_f64().map(|height| height * 0.6),
+        "{heights}"
+    );
+}
+
+/// The rules of axe-core, fetched once for all tests.
+fn axe() -> Option<String> {
+    let home = tempfile::tempdir().unwrap();
+    let packed = std::process::Command::new("npm")
+        .args(["pack", "--silent", "axe-core@4.14.1"])
+        .current_dir(home.path())
+        .output();
+    if !packed.is_ok_and(|packed| packed.status.success()) {
+        assert!(
+            std::env::var_os("HALCYON_TEST_PEERS").is_none(),
+            "axe-core cannot be had"
+        );
+        eprintln!("not tested: axe-core cannot be had");
+        return None;
+    }
+    let unpacked = std::process::Command::new("tar")
+        .args(["-xzf", "axe-core-4.14.1.tgz", "package/axe.min.js"])
+        .current_dir(home.path())
+        .status();
+    assert!(unpacked.unwrap().success());
+    Some(std::fs::read_to_string(home.path().join("package/axe.min.js")).unwrap())
+}
+
+#[test]
+fn axe_finds_nothing_in_any_state_of_the_page_in_either_theme() {
+    let Some(world) = World::start() else { return };
+    let Some(axe) = axe() else { return };
+    let check = |state: &str| {
+        for theme in ["light", "dark"] {
+            world.browser.prefers("prefers-color-scheme", theme);
+            world.browser.evaluate(&axe);
+            let rules = "['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']";
+            let found = world.browser.awaited(&format!(
+                "axe.run(document, {{ runOnly: {rules} }}).then(({{ violations, passes }}) => JSON.stringify([passes.length, violations.map(({{ id, nodes }}) => [id, nodes[0].html])]))"
+            ));
+            let found: Value = serde_json::from_str(found.as_str().unwrap_or_default()).unwrap();
+            assert!(found[0].as_u64() > Some(15), "{state}: {found}");
+            assert_eq!(found[1], json!([]), "{state}, {theme}");
+        }
+    };
+    world.open();
+    world.until("document.querySelector('#form') !== null");
+    check("all is well, and nothing has happened");
+    world.browser.press("Try something");
+    world.until("document.querySelector('.flows') !== null");
+    check("what if");
+    world.begin("app:v2");
+    world.browser.types("tenant", "acme");
+    world.browser.press("Look up");
+    world.until("document.querySelector('[data-agrees=yes]') !== null");
+    world.browser.types("token", &world.secret("Deployer"));
+    world.browser.press("Use it");
+    world.until(
+        "[...document.querySelectorAll('button')].some((one) => one.textContent === 'Roll back')",
+    );
+    world.browser.press("Roll back");
+    world.until("document.querySelector('.confirm') !== null");
+    check("a release, and a question");
+    world.regions[2].answer(Answer::Close);
+    world.kinds(["good", "good", "bad"]);
+    check("a region is lost");
+    let cell = json!({"region": "us-east", "slot": "blue", "requests": 9, "errors": 1, "latency": [[160, 9]]});
+    let report =
+        json!({"edge": "e", "batches": [{"seq": 1, "age_ms": 0, "lasted_ms": 0, "cells": [cell]}]});
+    world.post("Edge", "/api/v1/telemetry", &report);
+    world.browser.press("1 h");
+    world.until("document.querySelectorAll('.plot canvas').length === 2");
+    check("charts");
+    world.browser.press("As a table");
+    world.until("document.querySelectorAll('figure tbody tr').length > 0");
+    check("charts as tables");
+    world.browser.press("?");
+    world.until("document.querySelector('dialog').open");
+    check("help");
+    world.browser.press("Close");
+    world.server.signal(Signal::KILL);
+    world.until("document.querySelector('.link').dataset.link === 'stale'");
+    check("nothing is heard");
+}
