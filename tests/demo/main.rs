@@ -144,7 +144,7 @@ fn a_port_that_somebody_took_meanwhile_ends_it_and_is_named() {
 #[test]
 fn ctrl_c_ends_every_process_and_removes_every_file() {
     for moment in ["regions", "placed", "start_canary"] {
-        let mut demo = Demo::start(&[]);
+        let demo = Demo::start(&[]);
         demo.wait_for(moment);
         let processes = demo.processes();
         assert!(processes.len() >= 3, "{processes:?}");
@@ -158,7 +158,7 @@ fn ctrl_c_ends_every_process_and_removes_every_file() {
 
 #[test]
 fn sigterm_ends_it_as_ctrl_c_does() {
-    let mut demo = Demo::start(&[]);
+    let demo = Demo::start(&[]);
     demo.wait_for("seed");
     let processes = demo.processes();
     demo.signal(Signal::TERM);

@@ -1,9 +1,11 @@
 //! `halcyon demo` at work.
 
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -81,6 +83,59 @@ impl Demo {
         children.map(str::to_owned).collect()
     }
 
+    /// The process with this in its arguments or its environment.
+    fn process(&self, what: &str, is: impl Fn(&str) -> bool) -> Pid {
+        let has = |pid: &String| {
+            let read = |file| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            let all = [read("cmdline"), read("environ")].concat();
+            let mut parts = all.split(|byte| *byte == 0);
+            parts.any(|part| std::str::from_utf8(part).is_ok_and(&is))
+        };
+        let pid = self.processes().into_iter().find(has);
+        let pid = pid.unwrap_or_else(|| panic!("{what} has no process"));
+        let pid = pid.parse().ok().and_then(Pid::from_raw);
+        pid.expect("a process has a number")
+    }
+
+    /// Sends the control plane a signal.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn signal_control(&self, signal: Signal) {
+        let pid = self.process("the control plane", |part| {
+            part == "HALCYON_STORE=file:control"
+        });
+        kill_process(pid, signal).expect("it lives");
+    }
+
+    /// Kills the server of a region, so that it can be started again as it was.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn lose(&self, region: &str) -> Lost {
+        let variable = format!("CURRENT_REGION={region}");
+        let found = self.process(region, |part| part == variable);
+        let pid = found.as_raw_nonzero();
+        let parts = |what: &str| {
+            let bytes = std::fs::read(format!("/proc/{pid}/{what}")).expect("it lives");
+            let text = String::from_utf8(bytes).expect("it is text");
+            let parts = text.split('\0').filter(|part| !part.is_empty());
+            parts.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (arguments, variables) = (parts("cmdline"), parts("environ"));
+        let mut again = Command::new(&arguments[0]);
+        again
+            .args(&arguments[1..])
+            .env_clear()
+            .envs(variables.iter().filter_map(|one| one.split_once('=')))
+            .current_dir(std::fs::read_link(format!("/proc/{pid}/cwd")).expect("it lives"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        kill_process(found, Signal::KILL).expect("it lives");
+        Lost(again)
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         self.running().signal(signal);
@@ -112,6 +167,30 @@ impl Demo {
         let files = std::fs::read_dir(self.dir.path()).unwrap();
         assert_eq!(files.count(), 0, "{}", ran.stderr);
         ran
+    }
+}
+
+/// A region's server that was killed.
+pub struct Lost(Command);
+
+impl Lost {
+    /// Starts it again where it was.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn back(mut self) -> Back {
+        Back(self.0.spawn().expect("the program starts"))
+    }
+}
+
+/// A region's server that was started again. It is killed when dropped.
+pub struct Back(Child);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

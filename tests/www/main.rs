@@ -3,6 +3,7 @@
 mod addresses;
 mod api;
 mod dashboard;
+mod demo;
 mod fake;
 mod monitor;
 mod page;

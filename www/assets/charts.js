@@ -9,6 +9,7 @@ import { inUtc, theme } from "/header.js";
 import { latency, moment } from "/words.js";
 
 const RANGES = [
+  [300, "5 min"],
   [900, "15 min"],
   [3_600, "1 h"],
   [21_600, "6 h"],

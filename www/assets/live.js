@@ -35,14 +35,23 @@ const heard = (more) => {
   link.value = { ...link.value, heard: Date.now(), ...more };
 };
 
-const seqOf = (entry) => `${entry.kind}${entry.record.seq ?? entry.number}`;
+const number = ({ record, number: place }) => record.seq ?? place;
+
+/** The newest first. Of what happened in the same millisecond each kind has its own order. */
+function newer(a, b) {
+  const [one, other] = [a.record.timestamp, b.record.timestamp];
+  if (one !== other) return one < other ? 1 : -1;
+  return a.kind === b.kind ? number(b) - number(a) : 0;
+}
+
+const seqOf = (entry) => `${entry.kind}${number(entry)}`;
 
 function add(entries) {
   const known = new Set(happened.value.map(seqOf));
   const fresh = entries.filter((entry) => !known.has(seqOf(entry)));
   if (fresh.length === 0) return;
   const all = [...fresh, ...happened.value];
-  all.sort((a, b) => (a.record.timestamp < b.record.timestamp ? 1 : -1));
+  all.sort(newer);
   happened.value = all.slice(0, KEPT);
 }
 

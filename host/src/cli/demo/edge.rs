@@ -42,6 +42,8 @@ impl Edge {
             ("EDGE_TABLE", control.table_url()),
             ("TABLE_TOKEN", control.edge_token.clone()),
             ("TABLE_REFRESH_MS", "100".to_owned()),
+            // So that whoever looks at the dashboard sees soon what tenants get.
+            ("EDGE_TELEMETRY_MS", "1000".to_owned()),
             ("EDGE_PORT", "0".to_owned()),
             ("HEALTH_PORT", "0".to_owned()),
             ("DRAIN_MS", "0".to_owned()),
