@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Writes `DIR/NAME.png` for each of the states below; `docs/dashboard.png` is `canary.png`. Needs Chromium. Takes
-//! about two minutes, as charts are to have something to show.
+//! about four minutes, as charts are to have something to show.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use halcyon_tests::store::text;
 use serde_json::{Value, json};
 
 /// A window as people on call have it.
-const WIDE: (u32, u32) = (1280, 900);
+const WIDE: (u32, u32) = (1280, 1180);
 
 fn main() {
     let Some(dir) = std::env::args_os().nth(1) else {
@@ -52,17 +52,19 @@ impl Studio {
         let (url, token) = (text(&hold, "dashboard"), text(&hold, "admin_token_file"));
         let token = std::fs::read_to_string(token).expect("the demo has a token");
         self.browser.sized(WIDE.0, WIDE.1);
+        let hidden = json!({"hidden": true});
+        self.browser.tools("Emulation.setScrollbarsHidden", hidden);
         self.browser.go(&url);
         self.until("document.querySelectorAll('.strip').length === 3");
         self.until("document.querySelectorAll('.tile .figures').length === 3");
         self.press("5 min");
-        std::thread::sleep(Duration::from_secs(60));
+        std::thread::sleep(Duration::from_secs(100));
         self.shoot("healthy", "light", None);
 
         self.give(token.trim());
         self.begin("app:v4", "10, 50", "600");
         self.until("document.querySelector('[aria-current=step]')?.textContent === '10 %'");
-        std::thread::sleep(Duration::from_secs(30));
+        std::thread::sleep(Duration::from_secs(75));
         self.shoot("canary", "light", None);
         self.shoot("canary-dark", "dark", None);
 
@@ -75,7 +77,7 @@ impl Studio {
         let lost = self.demo.lose("us-west");
         self.until("document.querySelector('.tile[data-region=us-west]').dataset.kind === 'bad'");
         self.open("us-west");
-        std::thread::sleep(Duration::from_secs(8));
+        std::thread::sleep(Duration::from_secs(4));
         self.shoot("lost", "light", None);
         let _back = lost.back();
         self.until("document.querySelector('.tile[data-region=us-west]').dataset.kind === 'good'");
@@ -88,7 +90,7 @@ impl Studio {
         self.until("document.querySelector('[data-agrees=yes]') !== null");
         self.shoot("lookup", "light", Some("lookup-title"));
         self.press("Try something");
-        self.until("document.querySelector('.flows') !== null");
+        self.until("document.querySelector('[aria-labelledby=whatif-title] .flows') !== null");
         self.change("[aria-label=\"Status of us-west\"]", "down");
         std::thread::sleep(Duration::from_secs(2));
         self.shoot("what-if", "light", Some("whatif-title"));

@@ -255,7 +255,7 @@ fn axe_finds_nothing_in_any_state_of_the_page_in_either_theme() {
     world.until("document.querySelector('#form') !== null");
     check("all is well, and nothing has happened");
     world.browser.press("Try something");
-    world.until("document.querySelector('.flows') !== null");
+    world.until("document.querySelector('[aria-labelledby=whatif-title] .flows') !== null");
     check("what if");
     world.begin("app:v2");
     world.browser.types("tenant", "acme");

@@ -154,13 +154,17 @@ fn an_admin_forbids_a_region_and_stops_all_automatic_change() {
     world.browser.press_in(regions, "Freeze");
     world.browser.types("reason-regions", "an audit");
     world.until(
-        "document.querySelector('section > .confirm button[type=submit]').disabled === false",
+        "document.querySelector('section > .foot > .confirm button[type=submit]').disabled === false",
     );
-    world.browser.press_in("section > .confirm", "Freeze");
+    world
+        .browser
+        .press_in("section > .foot > .confirm", "Freeze");
     world.until("document.querySelector('.verdict-line').textContent.includes('Everything automatic is stopped by Admin: an audit.')");
     world.browser.press_in(regions, "Unfreeze");
-    world.until("document.querySelector('section > .confirm') !== null");
-    world.browser.press_in("section > .confirm", "Unfreeze");
+    world.until("document.querySelector('section > .foot > .confirm') !== null");
+    world
+        .browser
+        .press_in("section > .foot > .confirm", "Unfreeze");
     world.until("!document.querySelector('.verdict-line').textContent.includes('is stopped')");
 }
 

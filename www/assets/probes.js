@@ -60,6 +60,16 @@ export function Checked({ name }) {
   return html`<p class="checked">Checked ${ago(last.at)}; ${down}${times}</p>`;
 }
 
+/** Why probes failed, each reason once, the newest first. */
+function reasons(failed) {
+  const all = new Map();
+  for (const { at, failed: why } of [...failed].reverse()) {
+    const known = all.get(why) ?? { count: 0, last: at };
+    all.set(why, { ...known, count: known.count + 1 });
+  }
+  return [...all].slice(0, 3);
+}
+
 /** The same in numbers and words. */
 export function Probes({ name }) {
   const region = lately.value.get(name);
@@ -67,13 +77,12 @@ export function Probes({ name }) {
     return html`<p class="none">${unheard.value === null ? "Nobody probes it." : `Its probes: ${unheard.value}`}</p>`;
   }
   const took = region.probes.map(({ ms }) => ms).sort((a, b) => a - b);
-  const failed = region.probes.filter((probe) => probe.failed !== null).slice(-3).reverse();
+  const failed = region.probes.filter((probe) => probe.failed !== null);
   const median = took[Math.floor(took.length / 2)];
   return html`
-    <p>Of its last ${region.probes.length} probes ${failed.length === 0 ? "none" : region.probes.filter((probe) => probe.failed !== null).length} failed; the median took ${median} ms, the longest ${took.at(-1)} ms.</p>
-    ${
-      failed.length > 0 &&
-      html`<ul class="flows">${failed.map(({ at, failed: why }) => html`<li key=${at}>${ago(at)}: ${why}</li>`)}</ul>`
-    }
+    <p>Of its last ${region.probes.length} probes ${failed.length === 0 ? "none" : failed.length} failed; the median took ${median} ms, the longest ${took.at(-1)} ms.</p>
+    <ul class="flows">
+      ${reasons(failed).map(([why, { count, last }]) => html`<li key=${why}>${ago(last)}${count > 1 && `, ${count} times`}: ${why}</li>`)}
+    </ul>
   `;
 }

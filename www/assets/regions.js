@@ -60,7 +60,9 @@ export function Regions() {
           </ul>`
     }
     <${Missing} state=${state} />
-    <p class="lead">Traffic of the last minute; ${edges}.</p>
-    <${Commands} of="regions" commands=${freezing(state)} />
+    <div class="foot">
+      <p class="lead">Traffic of the last minute; ${edges}.</p>
+      <${Commands} of="regions" commands=${freezing(state)} />
+    </div>
   </section>`;
 }
