@@ -15,4 +15,5 @@ mod secrets;
 mod stream;
 mod telemetry;
 mod tokens;
+mod waiting;
 mod webhook;

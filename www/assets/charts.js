@@ -84,9 +84,10 @@ function drawMarks(plot) {
 const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5", "--line-6"];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 5], [1, 4]];
 
-/** Hours and minutes; the day too where one may ask which. */
+/** Hours and minutes; the day too where one may ask which, and seconds where a minute stands twice. */
 function clock(at, { min, max }) {
   const [day, time] = moment(at * 1_000, inUtc.value).split(" ");
+  if (max - min < 600) return time;
   const minutes = time.slice(0, 5);
   return max - min > 43_200 ? `${day.slice(5)} ${minutes}` : minutes;
 }
@@ -101,7 +102,7 @@ function options(UPlot, chart, lines, width) {
     tzDate: (at) => (inUtc.value ? UPlot.tzDate(new Date(at * 1000), "Etc/UTC") : new Date(at * 1000)),
     scales: { y: { range: (_, least, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
-      { ...axis, values: (plot, at) => at.map((one) => clock(one, plot.scales.x)) },
+      { ...axis, space: 70, values: (plot, at) => at.map((one) => clock(one, plot.scales.x)) },
       { ...axis, size: 64, values: (_, values) => values.map(chart.shown) },
     ],
     series: [

@@ -234,7 +234,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "TABLE_REFRESH_MS",
         "10000",
-        "how often an edge asks for the table, give or take a fifth, 100 to 3600000 ms; a file is looked at every 500 ms at least",
+        "how often an edge asks for the table, give or take a fifth, 100 to 3600000 ms; the embedded edge waits so long for the next one (30 s at most) where the server lets it, and has it at once; a file is looked at every 500 ms at least",
     ),
     variable(
         "TABLE_TIMEOUT_MS",

@@ -201,12 +201,12 @@ impl Dashboard {
             || tokens.is_some_and(|tokens| tokens.tokens().anonymous_reads)
     }
 
-    /// Whether a caller that was let in to read would be now.
-    pub(super) fn still_reads(&self, caller: &Caller) -> bool {
+    /// Whether a caller that was let in to something that changes nothing would be now.
+    pub(super) fn still_may(&self, caller: &Caller, ability: Ability) -> bool {
         match (&caller.token, &self.0.tokens) {
             (None, _) => self.reads_are_open(),
             (Some(token), Some(tokens)) => {
-                tokens.tokens().has(token, clock::now()) && token.role.may(Ability::Read)
+                tokens.tokens().has(token, clock::now()) && token.role.may(ability)
             }
             (Some(_), None) => false,
         }
@@ -326,7 +326,7 @@ fn foreign_origin(request: &Request) -> Option<String> {
     Some(halcyon_core::text::Seen(&foreign).to_string())
 }
 
-fn unauthorized(detail: &str) -> Response {
+pub(super) fn unauthorized(detail: &str) -> Response {
     let mut answer = problem(StatusCode::UNAUTHORIZED, detail);
     answer
         .headers_mut()

@@ -25,6 +25,7 @@ mod steering;
 mod stream;
 mod tables;
 mod telemetry;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -61,6 +62,7 @@ use admission::{Pace, Peer};
 use metrics::Metrics;
 use seats::Seats;
 use tables::{Issued, Tables};
+use waiting::Waiting;
 
 pub use reference::api_reference;
 
@@ -110,6 +112,10 @@ struct Inner {
     /// Counts whatever a snapshot may show.
     feed: watch::Sender<u64>,
     ending: watch::Sender<bool>,
+    /// The number of the table that was issued last.
+    issued: watch::Sender<u64>,
+    /// Who waits for the next one.
+    waiting: Arc<Waiting>,
 }
 
 struct Placement {
@@ -165,6 +171,8 @@ impl Dashboard {
             reports: Arc::new(tokio::sync::Semaphore::new(telemetry::AT_ONCE)),
             feed: watch::Sender::new(0),
             ending: watch::Sender::new(false),
+            issued: watch::Sender::new(0),
+            waiting: Arc::default(),
             settings,
         })))
     }
@@ -208,6 +216,7 @@ impl Dashboard {
         });
         let hold = Arc::new(hold);
         watching.spawn(self.clone().listen(hold.clone()));
+        watching.spawn(self.clone().announce());
         let ending = self.clone();
         // It ends as draining begins: one of the regions may be this process.
         let stop = async move {
@@ -244,6 +253,23 @@ impl Dashboard {
             traffic: self.0.traffic.clone(),
             hold,
         })
+    }
+
+    /// Issues the next table as soon as there is one, for those who wait for it.
+    async fn announce(self) {
+        let mut changes = self.0.feed.subscribe();
+        while changes.changed().await.is_ok() {
+            if !self.0.waiting.is_any() {
+                continue;
+            }
+            let inner = self.0.clone();
+            let issue = move || {
+                let placement = inner.placement.as_ref().ok()?;
+                // Whoever asks again is told what is wrong.
+                inner.issue(placement).ok()
+            };
+            let _ = tokio::task::spawn_blocking(issue).await;
+        }
     }
 
     /// Hears of what changes, and tells of it.
@@ -324,7 +350,12 @@ impl Inner {
     fn issue(&self, placement: &Placement) -> Result<Issued, String> {
         let health = || self.health();
         let deployment = &self.settings.deployment;
-        self.tables.issue(&placement.config, &health, deployment)
+        let issued = self.tables.issue(&placement.config, &health, deployment)?;
+        let number = issued.epoch.number();
+        // Whoever asked earlier may say so later.
+        self.issued
+            .send_if_modified(|last| *last < number && std::mem::replace(last, number) < number);
+        Ok(issued)
     }
 
     /// Says that a snapshot may be another one by now.

@@ -4,13 +4,16 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
+use halcyon_core::access::Ability;
 use halcyon_core::text::printable;
 use serde::Serialize;
+use tokio::time::{Instant, sleep_until};
 
-use super::admission::Caller;
+use super::admission::{self, Caller};
 use super::answers::{Problem, object, tagged};
 use super::body::{self, Members};
 use super::query::parameter;
+use super::waiting::{self, APPLIED};
 use super::{Dashboard, Inner, Placement};
 use crate::health::answers::problem;
 use crate::signing::SIGNATURE_HEADER;
@@ -32,9 +35,14 @@ async fn placed(
     done.unwrap_or_else(|why| problem(StatusCode::SERVICE_UNAVAILABLE, &why))
 }
 
-/// The routing table that edges decide by.
+/// The routing table that edges decide by. Whoever has it and would rather wait than come back (`Prefer: wait=10`, RFC
+/// 7240) is answered when there is another one, or at the end of that time.
 #[utoipa::path(
     get, path = "/api/v1/table", tag = "placement", operation_id = "table",
+    params(
+        ("if-none-match" = Option<String>, Header, description = "The tag of the table that the client has"),
+        ("prefer" = Option<String>, Header, pattern = "^wait=[0-9]{1,2}$", description = "wait=N: wait up to so many seconds for another one, 30 at most; preference-applied says that it was so")
+    ),
     responses(
         (status = 200, description = "The table in force; its ETag is its epoch, and x-halcyon-signature its Ed25519 signature where a key is set", body = serde_json::Value,
          headers(("etag" = String), ("x-halcyon-signature" = String))),
@@ -44,7 +52,45 @@ async fn placed(
     ),
     security((), ("token" = []))
 )]
-pub(super) async fn table(State(dashboard): State<Dashboard>, headers: HeaderMap) -> Response {
+pub(super) async fn table(
+    State(dashboard): State<Dashboard>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+) -> Response {
+    let wait = waiting::preferred(&headers);
+    let place = wait.and_then(|wait| Some((wait, dashboard.0.waiting.take()?)));
+    let Some((wait, _place)) = place else {
+        return in_force(dashboard, headers).await;
+    };
+    // Before it is looked at: what is issued from here on is told.
+    let (mut issued, mut ending) = (
+        dashboard.0.issued.subscribe(),
+        dashboard.0.ending.subscribe(),
+    );
+    let until = Instant::now() + wait;
+    let mut answer = in_force(dashboard.clone(), headers.clone()).await;
+    while answer.status() == StatusCode::NOT_MODIFIED {
+        tokio::select! {
+            changed = issued.changed() => if changed.is_err() { break },
+            _ = ending.wait_for(|ending| *ending) => break,
+            () = sleep_until(until) => break,
+        }
+        // Its token may be none any more.
+        if !dashboard.still_may(&caller, Ability::Table) {
+            return admission::unauthorized("the token is none any more");
+        }
+        answer = in_force(dashboard.clone(), headers.clone()).await;
+    }
+    if answer.status().is_success() || answer.status() == StatusCode::NOT_MODIFIED {
+        let applied = HeaderValue::from_str(&format!("wait={}", wait.as_secs()));
+        let applied = applied.into_iter().map(|value| (APPLIED, value));
+        answer.headers_mut().extend(applied);
+    }
+    answer
+}
+
+/// The table in force, or that it is the one whose tag was sent.
+async fn in_force(dashboard: Dashboard, headers: HeaderMap) -> Response {
     let issue = move |inner: &Inner, placement: &Placement| {
         let issued = inner.issue(placement)?;
         let etag = format!("\"{}\"", issued.epoch.number());

@@ -14,6 +14,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
+use halcyon_core::access::Ability;
 use halcyon_core::text::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -156,7 +157,7 @@ impl Listening {
             if let Some(frame) = self.frames.pop_front() {
                 return Some(frame);
             }
-            if !self.dashboard.still_reads(&self.caller) {
+            if !self.dashboard.still_may(&self.caller, Ability::Read) {
                 return None;
             }
             self.read().await;

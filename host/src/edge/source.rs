@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, ETAG, HOST, IF_NONE_MATCH, USER_AGENT,
 };
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use halcyon_core::endpoint::{Endpoint, Scheme};
 use halcyon_core::table::LONGEST;
 use halcyon_core::text::Seen;
@@ -29,6 +29,16 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// How soon the next attempt is as long as there is no table at all.
 const SOON: Duration = Duration::from_secs(1);
+
+/// What an edge prefers (RFC 7240), and whether it was done.
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// The longest wait that is asked for, in seconds: somebody between may give up on a silent connection.
+const WAIT_MOST: u64 = 30;
+
+/// How soon a server is asked again that has waited.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// Looks at a file for ever, and offers what is new.
 pub(super) async fn watch(path: PathBuf, tables: Arc<Tables>, refresh: Duration) {
@@ -111,20 +121,41 @@ pub(super) struct Asked {
     pub(super) refresh: Duration,
 }
 
+impl Asked {
+    /// For how long the server shall wait for the next table: as long as the edge would rest otherwise, in whole
+    /// seconds. Who comes back within two seconds anyway needs no such thing.
+    fn waits(&self) -> Duration {
+        let seconds = self.refresh.as_secs();
+        Duration::from_secs(if seconds < 2 {
+            0
+        } else {
+            seconds.min(WAIT_MOST)
+        })
+    }
+}
+
 /// Asks an address for ever, and offers what is new.
 pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
     let mut etag = None;
     let mut said = String::new();
     loop {
         let stage = Stage::default();
-        let once = timeout(asked.patience, fetch(&asked, etag.clone(), &stage)).await;
+        let begun = Instant::now();
+        let patience = asked.patience + asked.waits();
+        let once = timeout(patience, fetch(&asked, etag.clone(), &stage)).await;
         let once = once.unwrap_or_else(|_| {
-            let ms = asked.patience.as_millis();
+            let ms = patience.as_millis();
             Err(format!("timeout: {ms} ms passed while {}", stage.name()))
         });
+        let mut waited = false;
         let taken = match once {
-            Ok(None) => Ok(()),
-            Ok(Some(answer)) => {
+            // One that was to wait and did not, as a server that ends, is not asked again at once.
+            Ok(Answer::Same { applied }) => {
+                waited = applied && begun.elapsed() * 2 >= asked.waits();
+                Ok(())
+            }
+            Ok(Answer::Another(answer)) => {
+                waited = answer.applied;
                 let tables = tables.clone();
                 let offered = answer.etag.clone();
                 let offer = move || tables.offer(&answer.table, answer.signature.as_deref());
@@ -140,6 +171,7 @@ pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
                 Err(why)
             }
         };
+        let taken_well = taken.is_ok();
         match taken {
             Ok(()) => said.clear(),
             Err(why) if said != why => {
@@ -148,27 +180,39 @@ pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
             }
             Err(_) => {}
         }
-        let wait = match tables.held().is_some() {
-            true => asked.refresh,
-            false => asked.refresh.min(SOON),
-        };
         // A fleet that started at once shall not ask at once.
-        sleep(clock::spread(wait, 0.2)).await;
+        let (rest, share) = match tables.held().is_some() {
+            // No oftener than it was told to.
+            true if waited && taken_well => {
+                (asked.refresh.saturating_sub(asked.waits()).max(AGAIN), 0.5)
+            }
+            true => (asked.refresh, 0.2),
+            false => (asked.refresh.min(SOON), 0.2),
+        };
+        sleep(clock::spread(rest, share)).await;
     }
 }
 
+/// What there is.
+enum Answer {
+    /// The table that the edge has.
+    Same {
+        /// Whether the server has waited for another one as long as it was asked to.
+        applied: bool,
+    },
+    Another(Fetched),
+}
+
 struct Fetched {
+    /// Whether the server waits for the next one.
+    applied: bool,
     table: Vec<u8>,
     signature: Option<String>,
     etag: Option<HeaderValue>,
 }
 
-/// The table, or nothing where it is the one with this tag.
-async fn fetch(
-    asked: &Asked,
-    etag: Option<HeaderValue>,
-    stage: &Stage,
-) -> Result<Option<Fetched>, String> {
+/// The table; where it is the one with this tag, the server may wait for another one.
+async fn fetch(asked: &Asked, etag: Option<HeaderValue>, stage: &Stage) -> Result<Answer, String> {
     let stream = connect::tcp(&asked.at, stage).await?;
     match asked.at.scheme() {
         Scheme::Https => {
@@ -184,7 +228,7 @@ async fn converse<S>(
     asked: &Asked,
     etag: Option<HeaderValue>,
     stage: &Stage,
-) -> Result<Option<Fetched>, String>
+) -> Result<Answer, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -201,6 +245,10 @@ where
     if let Some(etag) = etag {
         request = request.header(IF_NONE_MATCH, etag);
     }
+    let waits = asked.waits().as_secs();
+    if waits > 0 {
+        request = request.header(PREFER, format!("wait={waits}"));
+    }
     let request = request.body(Empty::<Bytes>::new());
     let request = request.map_err(|_| "its path cannot be requested".to_owned())?;
     let (mut sender, connection) = Builder::new()
@@ -215,15 +263,17 @@ where
     let answer = sender.send_request(request).await;
     let (head, mut content): (_, Incoming) =
         answer.map_err(|why| body::explain(&why))?.into_parts();
+    let applied = head.headers.contains_key(APPLIED);
     match head.status {
         StatusCode::OK => {}
-        StatusCode::NOT_MODIFIED if conditional => return Ok(None),
+        StatusCode::NOT_MODIFIED if conditional => return Ok(Answer::Same { applied }),
         // Redirects are not followed: EDGE_TABLE says where tables come from, and where the token goes.
         status => return Err(format!("status {}; expected 200", status.as_u16())),
     }
     stage.enter("reading the answer");
     let table = body::read(&mut content, LONGEST).await?;
-    Ok(Some(Fetched {
+    Ok(Answer::Another(Fetched {
+        applied,
         table,
         signature: text(&head.headers, SIGNATURE_HEADER),
         etag: head.headers.get(ETAG).cloned(),
