@@ -221,6 +221,23 @@ impl Circuit {
         self.seconds = [Second::default(); SECONDS];
     }
 
+    /// Ends the pool's rest: the next request is its trial. For whoever hears from elsewhere that it is there again.
+    ///
+    /// ```
+    /// use halcyon_core::breaker::{BreakerRules, Circuit};
+    /// use halcyon_core::time::Timestamp;
+    /// let (rules, mut circuit) = (BreakerRules::default(), Circuit::default());
+    /// circuit.take_out(&rules, Timestamp(0), 0);
+    /// assert!(!circuit.admit(&rules, Timestamp(10)));
+    /// circuit.try_now(Timestamp(10));
+    /// assert!(circuit.admit(&rules, Timestamp(10)) && !circuit.admit(&rules, Timestamp(11)), "one, and alone");
+    /// ```
+    pub fn try_now(&mut self, now: Timestamp) {
+        if let State::Out { until, .. } = &mut self.state {
+            *until = (*until).min(now);
+        }
+    }
+
     /// Whether the pool is passed over at `now`: its time is not over, or another request is its trial.
     pub fn is_out(&self, rules: &BreakerRules, now: Timestamp) -> bool {
         match self.state {

@@ -73,6 +73,35 @@ fn a_pool_that_fails_five_times_in_a_row_is_passed_over_and_comes_back_with_its_
 }
 
 #[test]
+fn a_pool_whose_region_is_up_again_by_the_table_is_tried_at_once() {
+    let world = world("true");
+    let ours = of(&world, "us-east", "blue");
+    world.upstream("us-east", "blue").mode(Mode::Close);
+    for _ in 0..5 {
+        post(&world, &ours[0]);
+    }
+    until_said(&world, "5 failures in a row; passed over for ");
+    // Twice, so that it is passed over for at least 3.2 s from here on.
+    thread::sleep(Duration::from_millis(2_500));
+    post(&world, &ours[0]);
+    until_said(&world, "it failed again; passed over for ");
+    let begin = Instant::now();
+    world.upstream("us-east", "blue").mode(Mode::Serve);
+    for (epoch, status) in [(2_000, "down"), (3_000, "up")] {
+        let table = world.table_of(epoch, |table| table["regions"][0]["status"] = status.into());
+        world.publish(&table);
+        until_said(&world, &format!("table {epoch} is in force"));
+    }
+    let answer = post(&world, &ours[0]);
+    assert_eq!(place(&answer), native(&world.table, &[], &ours[0]));
+    assert!(
+        begin.elapsed() < Duration::from_millis(3_000),
+        "too slow to say"
+    );
+    until_said(&world, "region us-east, blue: serves again");
+}
+
+#[test]
 fn the_other_colour_of_a_region_is_not_touched() {
     let world = world("true");
     world.upstream("us-east", "green").mode(Mode::Close);

@@ -22,6 +22,8 @@ pub(super) struct Service {
     out: AtomicBool,
     /// It would have been, and was the last one. Said once.
     kept: AtomicBool,
+    /// A table says that it is there again.
+    again: AtomicBool,
     /// Answers that have broken off and are not counted yet.
     broken: AtomicU32,
 }
@@ -41,13 +43,27 @@ impl Service {
         self.out.load(Ordering::Relaxed)
     }
 
+    /// Notes that a table takes its region for up that the one before did not: the next request is its trial, however
+    /// long it was to be passed over yet.
+    pub(super) fn is_there_again(&self) {
+        self.again.store(true, Ordering::Relaxed);
+    }
+
+    fn rested(&self, now: Timestamp) -> MutexGuard<'_, Circuit> {
+        let mut circuit = self.circuit();
+        if self.again.swap(false, Ordering::Relaxed) {
+            circuit.try_now(now);
+        }
+        circuit
+    }
+
     fn is_out(&self, rules: &BreakerRules, now: Timestamp) -> bool {
-        self.was_taken_out() && self.circuit().is_out(rules, now)
+        self.was_taken_out() && self.rested(now).is_out(rules, now)
     }
 
     /// Whether a request may go there, as its trial if it is out.
     fn admits(&self, rules: &BreakerRules, now: Timestamp) -> bool {
-        !self.was_taken_out() || self.circuit().admit(rules, now)
+        !self.was_taken_out() || self.rested(now).admit(rules, now)
     }
 }
 

@@ -81,10 +81,26 @@ impl Held {
             counts: telemetry.map(|telemetry| telemetry.of(&table)),
             table,
         };
+        before.iter().for_each(|before| this.welcome(before));
         // A pool that a new table has elsewhere is another one.
         before.iter().for_each(|before| before.show(|_| false));
         this.show(|upstream| upstream.service.was_taken_out());
         this
+    }
+
+    /// Tries the pools of regions again that `before` did not take for up.
+    fn welcome(&self, before: &Held) {
+        let known = before.regions.iter().zip(before.table.health());
+        let known: HashMap<&str, RegionStatus> = known
+            .map(|(region, status)| (region.name.as_str(), *status))
+            .collect();
+        for (region, status) in self.regions.iter().zip(self.table.health()) {
+            let was = known.get(region.name.as_str());
+            if *status == RegionStatus::Up && was.is_some_and(|was| *was != RegionStatus::Up) {
+                let pools = region.pools.iter().flatten();
+                pools.for_each(|upstream| upstream.service.is_there_again());
+            }
+        }
     }
 
     /// Shows which pools are passed over.
