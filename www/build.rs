@@ -39,6 +39,7 @@ fn make() -> Result<(), String> {
             None => built(&here, &out)?,
         },
     );
+    preload(&mut files)?;
     let list = list(&files, &out)?;
     write(&out.join("files.rs"), list.as_bytes())
 }
@@ -131,6 +132,51 @@ fn built(here: &Path, out: &Path) -> Result<Vec<File>, String> {
 fn target(out: &Path) -> PathBuf {
     let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
     out.ancestors().find(marked).unwrap_or(out).join("wasm")
+}
+
+/// Has the page name every module that it runs before anything can be seen, so that a browser asks for all of them
+/// at once: each one's imports are known only when it is there.
+fn preload(files: &mut [File]) -> Result<(), String> {
+    let mut modules = vec!["/app.js".to_owned()];
+    let mut next = 0;
+    while let Some(from) = modules.get(next).cloned() {
+        next += 1;
+        for path in imports(files, &from) {
+            if !modules.contains(&path) {
+                modules.push(path);
+            }
+        }
+    }
+    let links = modules
+        .iter()
+        .map(|path| format!("    <link rel=\"modulepreload\" href=\"{path}\">\n"));
+    let links: String = links.collect();
+    let page = files.iter_mut().find(|(path, _)| path == "/");
+    let (_, page) = page.ok_or("there is no index.html")?;
+    let text = String::from_utf8(std::mem::take(page)).map_err(|why| why.to_string())?;
+    let before = "    <script type=\"module\" src=\"/app.js\"></script>\n";
+    match text.split_once(before) {
+        Some((head, tail)) => *page = format!("{head}{links}{before}{tail}").into_bytes(),
+        None => return Err("index.html does not load /app.js as it used to".into()),
+    }
+    Ok(())
+}
+
+/// What a module imports as it is loaded, of these files.
+fn imports(files: &[File], from: &str) -> Vec<String> {
+    let module = files.iter().find(|(path, _)| path == from);
+    let text = module.map_or("".into(), |(_, bytes)| String::from_utf8_lossy(bytes));
+    let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let tight = text.split("from\"").skip(1);
+    let names = tight.chain(text.split("from \"").skip(1));
+    let names = names.filter_map(|rest| rest.split('"').next());
+    let paths = names.map(|name| match name.strip_prefix("./") {
+        Some(name) => format!("{folder}/{name}"),
+        None => name.to_owned(),
+    });
+    paths
+        .filter(|path| files.iter().any(|(known, _)| known == path))
+        .collect()
 }
 
 fn list(files: &[File], out: &Path) -> Result<String, String> {

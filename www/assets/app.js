@@ -1,6 +1,7 @@
 // The page, put together.
 
 import { render } from "/vendor/preact.mjs";
+import { effect } from "/vendor/signals.mjs";
 import { Access } from "/access.js";
 import { Alarm, check } from "/chain.js";
 import { Charts } from "/charts.js";
@@ -28,6 +29,15 @@ function Silence() {
   </section>`;
 }
 
+/** Until there is something to show, or nothing is to be expected soon. */
+const first = () =>
+  new Promise((done) => {
+    effect(() => {
+      if (snapshot.value !== null || link.value.why !== null) done();
+    });
+    setTimeout(done, 1_000);
+  });
+
 const at = (id) => document.getElementById(id);
 
 render(html`<${Header} />`, at("head"));
@@ -46,6 +56,8 @@ render(
 );
 follow();
 watch();
+// The regions first: to load the core takes as long as they do.
+await first();
 await load();
 render(html`<${Lookup} /><${WhatIf} /><${Help} />`, at("decided"));
 if (core.value.ready) check();

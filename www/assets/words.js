@@ -7,14 +7,19 @@ const dateTime = (zone) =>
     timeStyle: "medium",
     timeZone: zone,
   });
-const local = dateTime(undefined);
-const utc = dateTime("UTC");
+// Made when a time is first shown: regions need none, and each takes longer than they do.
+const once = (make) => {
+  let made;
+  return () => (made ??= make());
+};
+const local = once(() => dateTime(undefined));
+const utc = once(() => dateTime("UTC"));
 
 /** A moment, in UTC or in local time. */
 export const moment = (text, inUtc) => {
   const at = new Date(text);
   if (Number.isNaN(at.getTime())) return text;
-  return (inUtc ? utc : local).format(at) + (inUtc ? " UTC" : "");
+  return (inUtc ? utc : local)().format(at) + (inUtc ? " UTC" : "");
 };
 
 /** How long ago something was: `4 min`. */
@@ -36,7 +41,8 @@ export function countdown(ms) {
     : `${Math.floor(s / 3600)}:${two(minutes)}:${two(s % 60)}`;
 }
 
-export const whole = (number) => number.toLocaleString("en");
+/** A number with its thousands apart; the browser's own way takes a while to get ready, and small ones need none. */
+export const whole = (number) => (number < 1_000 ? String(number) : number.toLocaleString("en"));
 
 /** A share; small ones are not rounded to nothing. */
 export function percent(part, of) {

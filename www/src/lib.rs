@@ -109,6 +109,27 @@ mod tests {
     }
 
     #[test]
+    fn the_page_names_the_modules_that_it_begins_with_and_no_others() {
+        let page = std::str::from_utf8(file("/").unwrap().bytes).unwrap();
+        let named = |path: &str| {
+            page.matches(&std::format!("\"modulepreload\" href=\"{path}\""))
+                .count()
+        };
+        for path in [
+            "/app.js",
+            "/live.js",
+            "/tile.js",
+            "/vendor/signals-core.mjs",
+            "/page/page.js",
+        ] {
+            assert_eq!(named(path), 1, "{path}");
+        }
+        for path in ["/vendor/uplot.mjs", "/whatif-worker.js"] {
+            assert_eq!(named(path), 0, "{path}");
+        }
+    }
+
+    #[test]
     fn the_module_is_one() {
         let module = file("/page/halcyon_bg.wasm").unwrap();
         assert_eq!(module.content_type, "application/wasm");
