@@ -299,7 +299,8 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     let values = values.filter_map(|value| value.to_str().ok());
     let codings = values.flat_map(|value| value.split(',')).map(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
+        let weight = weight.trim().to_ascii_lowercase();
+        let weight = weight.strip_prefix("q=").unwrap_or("1");
         (name.trim(), weight.trim().parse::<f32>().unwrap_or(0.0))
     });
     let mut anything = false;
@@ -331,6 +332,7 @@ mod tests {
             ("*", true),
             ("*, gzip;q=0", false),
             ("gzip; q=0", false),
+            ("gzip;Q=0", false),
             ("gzip;q=0.000", false),
             ("gzip;q=x", false),
             ("br", false),

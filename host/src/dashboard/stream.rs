@@ -63,6 +63,8 @@ struct Listening {
     at: Position,
     /// The tag of the snapshot that was sent last.
     shown: Option<String>,
+    /// Why nothing can be said, while nothing can.
+    trouble: Option<String>,
     changes: watch::Receiver<u64>,
     ending: watch::Receiver<bool>,
     ping: Instant,
@@ -74,7 +76,8 @@ struct Listening {
 /// The events from now on.
 ///
 /// `audit` is a record of the audit log, `region` one of the events of regions, `state` the snapshot whenever
-/// something in it has changed, and `reset` says that what was missed cannot be said.
+/// something in it has changed, `reset` says that what was missed cannot be said, and `trouble` why there is no snapshot
+/// now, until the next one.
 #[utoipa::path(
     get, path = "/api/v1/stream", tag = "state", operation_id = "stream",
     params(("last-event-id" = Option<String>, Header, description = "The id of the last event that was seen")),
@@ -134,6 +137,7 @@ pub(super) async fn stream(
         caller,
         at,
         shown: None,
+        trouble: None,
         changes,
         ping: Instant::now() + PING,
         frames,
@@ -184,9 +188,19 @@ impl Listening {
     async fn read(&mut self) {
         let (dashboard, from) = (self.dashboard.clone(), self.at);
         let news = tokio::task::spawn_blocking(move || News::since(&dashboard.0, from)).await;
-        let Ok(Ok(news)) = news else {
-            return;
+        let news = match news.unwrap_or_else(|_| Err("the work broke off".into())) {
+            Ok(news) => news,
+            // Whoever shows what was sent last must know that it may not be so any more.
+            Err(why) => {
+                if self.trouble.as_ref() != Some(&why) {
+                    let data = json(&Trouble { detail: &why });
+                    self.frames.push_back(frame("trouble", self.at, &data));
+                }
+                (self.trouble, self.shown) = (Some(why), None);
+                return;
+            }
         };
+        self.trouble = None;
         if news.head < from.records {
             // What was read there was never acknowledged, and cut back again.
             self.at.records = news.head;
@@ -212,6 +226,12 @@ impl Listening {
 async fn ended(ending: &mut watch::Receiver<bool>) {
     // Whoever tells is never gone before; if so, it is over.
     let _ = ending.wait_for(|ending| *ending).await;
+}
+
+/// Why there is no snapshot.
+#[derive(serde::Serialize)]
+struct Trouble<'a> {
+    detail: &'a str,
 }
 
 struct News {

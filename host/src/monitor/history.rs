@@ -70,6 +70,11 @@ impl History {
         self.down.is(down, now);
     }
 
+    /// Whether it is down as far as is known here.
+    pub(super) fn is_down(&self) -> bool {
+        self.down.since.is_some()
+    }
+
     pub(super) fn lately(&self, name: &str, now: Timestamp) -> Lately {
         let (down_ms, downs) = self.down.clone().today(now);
         Lately {
@@ -82,14 +87,16 @@ impl History {
 }
 
 /// Takes up what events say, each an object in JSON, the oldest first: what a region was when the last server ended
-/// it was to every edge until this one began, as an edge goes by the last table that it got.
-pub(super) fn replay(events: &[String], mut is: impl FnMut(&str, bool, Timestamp)) {
+/// it was to every edge until this one began, as an edge goes by the last table that it got. What a clock that was ahead
+/// has dated later than `now` is passed over.
+pub(super) fn replay(events: &[String], now: Timestamp, mut is: impl FnMut(&str, bool, Timestamp)) {
     for line in events {
         let Ok(event) = serde_json::from_str::<Value>(line) else {
             continue;
         };
         let at = event["timestamp"].as_str();
         let at = at.and_then(|text| Timestamp::parse(text).ok());
+        let at = at.filter(|at| *at <= now);
         let (name, to) = (event["region"].as_str(), event["to"].as_str());
         if let (Some(at), Some(name), Some(to)) = (at, name, to) {
             is(name, to == "down", at);
@@ -108,10 +115,11 @@ struct Downtime {
 }
 
 impl Downtime {
-    /// A clock that was put back to the day before counts on: no day is counted twice.
+    /// A clock that was put back to the day before counts on, so that no day is counted twice; one that was days ahead
+    /// begins anew.
     fn turn(&mut self, now: Timestamp) {
         let day = now.0 - now.0 % DAY;
-        if day > self.day {
+        if day > self.day || day + DAY < self.day {
             self.day = day;
             self.over = 0;
             self.since = self.since.map(|since| since.max(Timestamp(day)));
@@ -182,7 +190,13 @@ mod tests {
         let mut history = History::default();
         history.is(true, Timestamp(NOON));
         history.is(false, Timestamp(NOON - 5_000));
-        assert_eq!(lately(&history, 0), (0, 1));
+        assert_eq!(lately(&history, NOON - DAY), (0, 1));
+        history.is(true, Timestamp(NOON - 3 * DAY));
+        assert_eq!(
+            lately(&history, NOON - 3 * DAY + 9),
+            (9, 1),
+            "it was days ahead"
+        );
     }
 
     #[test]
@@ -215,7 +229,11 @@ mod tests {
             "{\"timestamp\":\"2026-01-01T10:00:05.000Z\",\"event\":\"override\",\"region\":\"a\",\"from\":\"down\",\"to\":\"forbidden\",\"reason\":\"x\"}",
         ];
         let mut seen = Vec::new();
-        replay(&events.map(str::to_owned), |name, down, at| {
+        let mut events = events.map(str::to_owned).to_vec();
+        // Of a clock that was years ahead.
+        events.push(events[0].replace("2026", "2036"));
+        let now = Timestamp::parse("2026-01-02T00:00:00Z").unwrap();
+        replay(&events, now, |name, down, at| {
             seen.push((name.to_owned(), down, at.to_string()));
         });
         let at = |second| format!("2026-01-01T10:00:0{second}.000Z");

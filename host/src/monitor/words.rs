@@ -103,7 +103,7 @@ impl Known {
             .count()
             .and_then(|count| events.lines(from(count), most));
         match read {
-            Ok(lines) => history::replay(&lines, |name, down, at| {
+            Ok(lines) => history::replay(&lines, clock::now(), |name, down, at| {
                 let place = regions.iter().position(|region| region.name == name);
                 if let Some(past) = place.and_then(|place| self.past.get_mut(place)) {
                     past.is(down, at);
@@ -113,6 +113,21 @@ impl Known {
             Err(why) => tracing::warn!(
                 "the downtime of today begins anew: region_events.jsonl cannot be read: {why}"
             ),
+        }
+        // To every edge it was down until now; a server begins with every region up, and that is on record too.
+        let statuses = self.fleet.statuses();
+        let known = regions.iter().zip(&self.past).zip(statuses);
+        for ((region, past), status) in known {
+            if past.is_down() && status != RegionStatus::Down {
+                events.put(Event {
+                    event: Kind::Health,
+                    region: Some(region.name.clone()),
+                    from: Some(RegionStatus::Down.name()),
+                    to: Some(status.name()),
+                    reason: "a server began, which has not probed it yet".to_owned(),
+                    user: None,
+                });
+            }
         }
         self.note();
     }
