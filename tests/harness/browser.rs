@@ -89,7 +89,7 @@ impl Browser {
     /// Opens a page and waits until it has said whether the server agrees, or what its problem is.
     pub fn open(&self, url: &str) -> Shown {
         self.go(url);
-        self.settle(r#"document.querySelector("[data-agrees]") !== null || document.querySelector("[role=alert]:not([hidden])") !== null"#)
+        self.settle(r#"document.querySelector("[data-agrees]") !== null || document.querySelector(".problem") !== null"#)
     }
 
     /// Opens a page.

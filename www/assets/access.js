@@ -1,9 +1,10 @@
 // Who looks at this page, and what that one may do. A token stays in this page and is gone with it.
 
 import { effect, signal } from "/vendor/signals.mjs";
-import { get, token } from "/api.js";
+import { get, refusals, token } from "/api.js";
 import { html } from "/html.js";
-import { link } from "/live.js";
+import { open } from "/live.js";
+import { say } from "/said.js";
 
 /** The caller as the server knows it; null before that is known. */
 export const access = signal(null);
@@ -16,6 +17,12 @@ export const may = (ability) => access.value?.abilities.includes(ability) === tr
 /** Whether there is anything that the caller may change. */
 export const changes = () => ["release", "drain", "forbid", "freeze"].some(may);
 
+function refuse(why) {
+  wrong.value = why;
+  token.value = "";
+  say(`The token was not taken: ${why}`);
+}
+
 async function ask(secret) {
   try {
     const found = await get("/api/v1/access");
@@ -23,17 +30,15 @@ async function ask(secret) {
   } catch (why) {
     if (secret !== token.value) return;
     access.value = null;
-    if (secret !== "" && (why.status === 401 || why.status === 403)) {
-      wrong.value = why.message;
-      token.value = "";
-    }
+    if (secret !== "" && (why.status === 401 || why.status === 403)) refuse(why.message);
   }
 }
 
-// With another token, and whenever the server is there again.
+// With another token, whenever the server is there again, and when a token that was good is refused.
 effect(() => {
   const secret = token.value;
-  if (link.value.open || secret !== "") ask(secret);
+  const again = secret !== "" && refusals.value > 0;
+  if (open.value || secret !== "" || again) ask(secret);
 });
 
 function Given() {
@@ -54,13 +59,16 @@ export function Access() {
   const submit = (event) => {
     event.preventDefault();
     wrong.value = null;
-    token.value = typed.value.trim();
+    const secret = typed.value.trim();
     typed.value = "";
+    // Nothing else fits into a header.
+    if (/^[!-~]+$/.test(secret)) token.value = secret;
+    else refuse("a token is printable ASCII without spaces, as halcyon token new prints it");
   };
   return html`<section aria-labelledby="access-title">
     <h2 id="access-title">Your token</h2>
     <p class="lead">To drain a region or steer a release, or where reading takes a token: of <code>halcyon token new</code>.</p>
-    ${wrong.value !== null && html`<p class="problem" role="alert">The token was not taken: ${wrong.value}</p>`}
+    ${wrong.value !== null && html`<p class="problem">The token was not taken: ${wrong.value}</p>`}
     <form onSubmit=${submit}>
       <label for="token">Token</label>
       <div class="row">

@@ -2,6 +2,11 @@
 
 import { signal } from "/vendor/signals.mjs";
 
+/** By how much the server's clock is ahead of this one, in milliseconds; small differences are those of the way. */
+export const skew = signal(0);
+/** How often a request was refused because of who asks. */
+export const refusals = signal(0);
+
 /** The token, for as long as the page is open; it is stored nowhere. */
 export const token = signal("");
 
@@ -25,11 +30,29 @@ function refused(path, { status }, text) {
   return why;
 }
 
+/** No answer takes as long as this; what waits for one for ever would never be asked for again. */
+const PATIENCE = 15_000;
+/** The time of an answer is told in whole seconds, and it takes a moment to come. */
+const NEAR = 2_000;
+
+function compare(date) {
+  const ahead = Date.parse(date ?? "") + 500 - Date.now();
+  if (!Number.isNaN(ahead)) skew.value = Math.abs(ahead) < NEAR ? 0 : ahead;
+}
+
 async function answered(path, asked) {
-  const answer = await fetch(path, asked);
+  const answer = await fetch(path, { ...asked, signal: AbortSignal.timeout(PATIENCE) });
   const text = await answer.text();
+  compare(answer.headers.get("date"));
+  if (answer.status === 401) refusals.value += 1;
   if (!answer.ok) throw refused(path, answer, text);
   return text;
+}
+
+/** A key that nobody else has. Not randomUUID, which a page has only on this machine or over TLS. */
+function unique() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The bytes of an answer, as text. */
@@ -39,7 +62,7 @@ export const get = async (path) => JSON.parse(await getText(path));
 
 /** Changes something, once whatever happens to the answer. */
 export function change(method, path, body, more) {
-  const key = crypto.randomUUID();
+  const key = unique();
   const asked = { "content-type": "application/json", "idempotency-key": key, ...more };
   return answered(path, {
     method,
@@ -53,11 +76,7 @@ export async function* events(path, last, signal) {
   const more = { accept: "text/event-stream" };
   if (last !== null) more["last-event-id"] = last;
   const answer = await fetch(path, { headers: headers(more), signal });
-  if (!answer.ok) {
-    const why = new Error(`HTTP ${answer.status}`);
-    why.status = answer.status;
-    throw why;
-  }
+  if (!answer.ok) throw refused(path, answer, await answer.text());
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {

@@ -3,7 +3,7 @@
 import { render } from "/vendor/preact.mjs";
 import { effect } from "/vendor/signals.mjs";
 import { Access } from "/access.js";
-import { Alarm, check } from "/chain.js";
+import { Alarm, verify } from "/chain.js";
 import { Charts } from "/charts.js";
 import { core, load } from "/core.js";
 import { Header } from "/header.js";
@@ -25,7 +25,7 @@ function Silence() {
   const hint = why.status === 401 ? " Reading takes a token here: give yours below." : "";
   return html`<section aria-labelledby="silence-title">
     <h2 id="silence-title">Nothing to show yet</h2>
-    <p class="problem" role="alert">${why.message}.${hint}</p>
+    <p class="problem">${why.message}.${hint}</p>
   </section>`;
 }
 
@@ -60,4 +60,4 @@ watch();
 await first();
 await load();
 render(html`<${Lookup} /><${WhatIf} /><${Help} />`, at("decided"));
-if (core.value.ready) check();
+verify();

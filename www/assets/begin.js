@@ -4,6 +4,7 @@ import { signal } from "/vendor/signals.mjs";
 import { change } from "/api.js";
 import { Problems } from "/ask.js";
 import { html } from "/html.js";
+import { say } from "/said.js";
 
 const open = signal(false);
 /** What somebody has written, field by field. */
@@ -15,8 +16,8 @@ const failed = signal(null);
 const FIELDS = [
   { name: "image_green", label: "New image", needed: true },
   { name: "image_blue", label: "Image that serves now" },
-  { name: "canary_seq", label: "Steps in percent", start: "5, 25, 50" },
-  { name: "timeout_s", label: "Seconds a step", start: "60", numeric: true },
+  { name: "canary_seq", label: "Steps in percent", start: "5, 25, 50", needed: true },
+  { name: "timeout_s", label: "Seconds a step", start: "60", numeric: true, needed: true },
   { name: "max_error_rate", label: "Errors allowed, in percent", hint: "no limit", numeric: true },
   { name: "max_p95_ms", label: "P95 allowed, in ms", hint: "no limit", numeric: true },
 ];
@@ -56,8 +57,10 @@ async function give() {
   try {
     await change("POST", "/api/v1/releases", body());
     open.value = false;
+    say("The release has begun.");
   } catch (why) {
     failed.value = why;
+    say(`Not begun: ${why.message}`);
   }
   sure.value = false;
 }
@@ -73,8 +76,16 @@ function Field({ field }) {
   </div>`;
 }
 
-const summary = ({ image_green: green, canary_seq: steps, timeout_s: seconds, abort_on_err: back }) =>
-  `Give ${green} to ${steps.map((step) => `${step} %`).join(", then ")} of all tenants and then to everybody, ${seconds} s a step, and ${back ? "go back by itself" : "go on with a warning"} where a check fails?`;
+function summary({ image_green: green, canary_seq: steps, timeout_s: seconds, ...more }) {
+  const share = steps.map((step) => `${step} %`).join(", then ");
+  const limits = [
+    more.max_error_rate !== undefined && `more than ${wish.value.max_error_rate} % of its requests fail`,
+    more.max_p95_ms !== undefined && `its P95 is above ${more.max_p95_ms} ms`,
+  ].filter((text) => text !== false);
+  const when = ["a check fails", ...limits].join(", or ");
+  const then = more.abort_on_err ? "go back by itself" : "go on with a warning";
+  return `Give ${green} to ${share} of all tenants and then to everybody, ${seconds} s a step, and ${then} where ${when}?`;
+}
 
 /** The button, and the form behind it. */
 export function Begin({ release }) {

@@ -1,13 +1,16 @@
 // The audit chain, verified by the core in this browser: nobody has to believe the server.
 
-import { signal } from "/vendor/signals.mjs";
-import { getText } from "/api.js";
+import { effect, signal } from "/vendor/signals.mjs";
+import { getText, token } from "/api.js";
 import { core } from "/core.js";
 import { html } from "/html.js";
-import { verify } from "/page/browser.js";
+import { open } from "/live.js";
+import { verify as chained } from "/page/browser.js";
 
 /** What was found last; null before that. */
-const found = signal(null);
+export const found = signal(null);
+/** Why the records could not be had the last time. */
+const unread = signal(null);
 const busy = signal(false);
 
 const PAGE = 1_000;
@@ -24,7 +27,7 @@ function lines(text) {
   return all.length === records.length ? all : [body];
 }
 
-export async function check() {
+async function check() {
   if (busy.value || !core.value.ready) return;
   busy.value = true;
   try {
@@ -34,29 +37,38 @@ export async function check() {
       if (page.length > 0 && page[0] !== "") parts.push(page.join("\n"), "\n");
       if (page.length < PAGE) break;
     }
-    found.value = verify(parts.join(""));
+    found.value = chained(parts.join(""));
+    unread.value = null;
   } catch (why) {
-    found.value = { valid: null, errors: [why.message] };
+    // Nothing is known of it then: what was found before stands.
+    unread.value = why.message;
   }
   busy.value = false;
 }
 
-setInterval(check, AGAIN);
+/** Verifies now, from time to time, and whenever the server is there again or somebody else asks. */
+export function verify() {
+  effect(() => {
+    const secret = token.value;
+    if (open.value) check(secret);
+  });
+  setInterval(check, AGAIN);
+}
 
-/** At the top of the page, where something is wrong. */
+/** At the top of the page, where it is broken. */
 export function Alarm() {
-  if (found.value === null || found.value.valid === true) return null;
-  const broken = found.value.valid === false;
-  const what = broken ? "The audit chain is broken" : "The audit chain cannot be verified";
-  return html`<p class="problem alarm" role="alert">■ ${what}: ${found.value.errors.slice(0, 3).join("; ")}</p>`;
+  if (found.value?.valid !== false) return null;
+  return html`<p class="problem alarm">■ The audit chain is broken: ${found.value.errors.slice(0, 3).join("; ")}</p>`;
 }
 
 /** At the timeline: up to where it verifies. */
 export function Chain() {
-  if (!core.value.ready || found.value === null) return null;
+  if (!core.value.ready) return null;
+  const why = unread.value && html`<p class="lead">The records could not be had to verify them: ${unread.value}</p>`;
+  if (found.value === null) return why;
   const { valid, records, head } = found.value;
   const short = valid ? head.split(":")[1].slice(0, 12) : "";
-  return html`<p class="chain">
+  return html`${why}<p class="chain">
     ${
       valid
         ? html`<span class="good">● Verified by this browser</span> up to #${records}, <code>${short}</code>…`

@@ -5,7 +5,7 @@ import { computed, signal } from "/vendor/signals.mjs";
 import { get } from "/api.js";
 import { html } from "/html.js";
 import { happened, now } from "/live.js";
-import { inUtc, theme } from "/header.js";
+import { dark, inUtc, theme } from "/header.js";
 import { latency, moment } from "/words.js";
 
 const RANGES = [
@@ -43,12 +43,20 @@ const CHARTS = [
   },
 ];
 
+/** Only the newest question counts. */
+let asked = 0;
+
 async function load() {
+  if (document.hidden) return;
+  asked += 1;
+  const mine = asked;
   try {
-    series.value = await get(`/api/v1/series?last_s=${range.value}&by=${by.value}`);
+    const found = await get(`/api/v1/series?last_s=${range.value}&by=${by.value}`);
+    if (mine !== asked) return;
+    series.value = found;
     failed.value = null;
   } catch (why) {
-    failed.value = why.message;
+    if (mine === asked) failed.value = why.message;
   }
 }
 
@@ -129,7 +137,7 @@ function Plot({ chart }) {
   const box = useRef(null);
   const held = useRef({});
   const found = series.value;
-  const key = [by.value, inUtc.value, theme.value, found.series.map(name)].join();
+  const key = [by.value, inUtc.value, theme.value, dark.value, found.series.map(name)].join();
   useEffect(() => {
     let over = false;
     import("/vendor/uplot.mjs").then(({ default: UPlot }) => {
@@ -191,7 +199,7 @@ const choice = (label, all, chosen) => html`<div class="choice" role="group" ari
 </div>`;
 
 function Body() {
-  if (failed.value !== null) return html`<p class="problem" role="alert">${failed.value}</p>`;
+  if (failed.value !== null) return html`<p class="problem">${failed.value}</p>`;
   if (series.value === null) return html`<p class="none">Loading</p>`;
   const empty = series.value.series.every(({ requests }) => requests.every((one) => one === null));
   if (empty) return html`<p class="none">No edge has reported any traffic in this time.</p>`;

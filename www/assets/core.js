@@ -2,7 +2,7 @@
 
 import { effect, signal } from "/vendor/signals.mjs";
 import { get } from "/api.js";
-import { snapshot } from "/live.js";
+import { open, snapshot } from "/live.js";
 import init, { simulate } from "/page/browser.js";
 
 /** `ready` once it is there; `why` where it could not be loaded. */
@@ -15,21 +15,30 @@ export const shares = signal(null);
 export const unshared = signal(null);
 
 let known = null;
+/** Only the newest question counts. */
+let asked = 0;
+let again;
 
-/** What the shares depend on: asked for again only when something in it is another. */
-const key = ({ revision, regions }) =>
-  JSON.stringify([revision, regions.map(({ name, status, weight }) => [name, status, weight])]);
+/** What the shares depend on, as far as the snapshot has it: asked for again only when something in it is another. */
+const key = ({ revision, placement, regions }) =>
+  JSON.stringify([revision, placement, regions.map(({ name, status, weight }) => [name, status, weight])]);
 
-async function count() {
+async function count(rest = 2_000) {
+  clearTimeout(again);
+  asked += 1;
+  const mine = asked;
   try {
     const table = await get("/api/v1/table");
+    if (mine !== asked) return;
     // Nobody moves from a table to itself, so what each region has is what it has now.
     const { of, regions } = simulate(table, table);
     shares.value = new Map(regions.map(({ region, after }) => [region, after / of]));
     unshared.value = null;
   } catch (why) {
+    if (mine !== asked) return;
     shares.value = null;
     unshared.value = why.message;
+    again = setTimeout(() => count(Math.min(rest * 2, 60_000)), rest);
   }
 }
 
@@ -43,10 +52,10 @@ export async function load() {
   }
   effect(() => {
     const state = snapshot.value;
-    const now = state === null || state.regions.length === 0 ? null : key(state);
+    // A server that has come back may have other rules.
+    const now = state === null || state.regions.length === 0 || !open.value ? null : key(state);
     if (now === known) return;
     known = now;
-    if (now === null) shares.value = null;
-    else count();
+    if (now !== null) count();
   });
 }

@@ -4,12 +4,22 @@ import { signal } from "/vendor/signals.mjs";
 import { access, changes } from "/access.js";
 import { html } from "/html.js";
 import { help } from "/keys.js";
-import { link, snapshot, stale } from "/live.js";
+import { link, snapshot, stale, trouble } from "/live.js";
+import { recall, remember } from "/remembered.js";
 import { span } from "/words.js";
 
 /** Whether times are in UTC; on call one speaks of that. */
-export const inUtc = signal(localStorage.getItem("halcyon.utc") !== "no");
-export const theme = signal(localStorage.getItem("halcyon.theme") ?? "auto");
+export const inUtc = signal(recall("utc") !== "no");
+export const theme = signal(recall("theme") ?? "auto");
+
+/** Whether the system is dark: what is drawn, and not styled, is drawn anew then. */
+export const dark = signal(false);
+const preferred = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => {
+  dark.value = preferred.matches;
+};
+preferred.addEventListener("change", follow);
+follow();
 
 const THEMES = ["auto", "light", "dark"];
 
@@ -20,13 +30,13 @@ show();
 
 function turn() {
   theme.value = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length];
-  localStorage.setItem("halcyon.theme", theme.value);
+  remember("theme", theme.value);
   show();
 }
 
 function switchZone() {
   inUtc.value = !inUtc.value;
-  localStorage.setItem("halcyon.utc", inUtc.value ? "yes" : "no");
+  remember("utc", inUtc.value ? "yes" : "no");
 }
 
 /** Whether what is shown is what is: in words and a shape, not in colour alone. */
@@ -34,6 +44,7 @@ function Link() {
   if (stale.value !== null) {
     return html`<span class="link" data-link="stale">◇ Stale ${span(stale.value)}</span>`;
   }
+  if (trouble.value !== null) return html`<span class="link" data-link="stale">■ No state</span>`;
   if (link.value.open) return html`<span class="link" data-link="live">● Live</span>`;
   return html`<span class="link" data-link="away">▲ ${link.value.heard ? "Reconnecting" : "Connecting"}</span>`;
 }

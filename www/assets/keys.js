@@ -3,10 +3,11 @@
 import { signal } from "/vendor/signals.mjs";
 import { useEffect, useRef } from "/vendor/hooks.mjs";
 import { html } from "/html.js";
+import { recall, remember } from "/remembered.js";
 
 export const help = signal(false);
 /** Single keys can be switched off: whoever dictates presses them without meaning to. */
-const single = signal(localStorage.getItem("halcyon.keys") !== "no");
+const single = signal(recall("keys") !== "no");
 
 const KEYS = [
   ["/", "Look a tenant up", () => document.getElementById("tenant")],
@@ -17,12 +18,17 @@ const KEYS = [
 ];
 
 let before = "";
+let forgets;
 
 function pressed(event) {
   const field = event.target.closest("input, textarea, select, dialog");
   if (field || event.ctrlKey || event.metaKey || event.altKey || !single.value) return;
   const typed = before === "g" ? `g ${event.key}` : event.key;
+  clearTimeout(forgets);
   before = event.key === "g" ? "g" : "";
+  forgets = setTimeout(() => {
+    before = "";
+  }, 1_500);
   if (typed === "?") {
     event.preventDefault();
     help.value = true;
@@ -42,7 +48,7 @@ document.addEventListener("keydown", pressed);
 
 function switchKeys() {
   single.value = !single.value;
-  localStorage.setItem("halcyon.keys", single.value ? "yes" : "no");
+  remember("keys", single.value ? "yes" : "no");
 }
 
 export function Help() {

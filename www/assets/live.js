@@ -1,7 +1,7 @@
 // What is known of the control plane, as it changes. Everything the page shows is read from here.
 
-import { computed, signal } from "/vendor/signals.mjs";
-import { events, get } from "/api.js";
+import { computed, effect, signal } from "/vendor/signals.mjs";
+import { events, get, skew, token } from "/api.js";
 
 /** The snapshot; null before the first one. */
 export const snapshot = signal(null);
@@ -9,30 +9,43 @@ export const snapshot = signal(null);
 export const happened = signal([]);
 /** Why what was before the stream could not be had. */
 export const unread = signal(null);
-/** Whether the stream is open, and when something was last heard. */
+/** Whether the stream is open, when something was last heard by either clock, and why nothing is. */
 export const link = signal({ open: false, heard: null, why: null });
-/** The time, each second. */
+/** Whether it is open: what depends on that alone does not begin anew with every event. */
+export const open = computed(() => link.value.open);
+/** Why the server cannot say how things are, while it cannot. */
+export const trouble = signal(null);
+/** The time by the server's clock, each second. */
 export const now = signal(Date.now());
+/** The time by a clock that nobody sets. */
+const ticks = signal(performance.now());
 
 /** More than these are not kept: an hour of them leaves the page as it was. */
 const KEPT = 500;
 /** The server says something every 15 s. */
 const SILENCE = 22_000;
+/** A page that nobody looks at gives its connection back after so long: a browser has six for each server. */
+const HIDDEN = 30_000;
 
 setInterval(() => {
-  now.value = Date.now();
+  now.value = Date.now() + skew.value;
+  ticks.value = performance.now();
 }, 1_000);
 
 /** Since when nothing has been heard, once that is too long; null while all is well. */
 export const stale = computed(() => {
-  const { open, heard } = link.value;
+  const { open: isOpen, heard } = link.value;
   if (heard === null) return null;
-  const silent = now.value - heard;
-  return silent > SILENCE || (!open && silent > 5_000) ? silent : null;
+  // One of them stands still while a machine sleeps, and the other can be set back.
+  const silent = Math.max(ticks.value - heard.ticks, now.value - skew.peek() - heard.at);
+  return silent > SILENCE || (!isOpen && silent > 5_000) ? silent : null;
 });
 
+/** Whether what is shown may not be so. */
+export const doubtful = computed(() => stale.value !== null || trouble.value !== null);
+
 const heard = (more) => {
-  link.value = { ...link.value, heard: Date.now(), ...more };
+  link.value = { ...link.value, heard: { at: Date.now(), ticks: performance.now() }, ...more };
 };
 
 const number = ({ record, number: place }) => record.seq ?? place;
@@ -44,7 +57,9 @@ function newer(a, b) {
   return a.kind === b.kind ? number(b) - number(a) : 0;
 }
 
-const seqOf = (entry) => `${entry.kind}${number(entry)}`;
+/** Records by their hash: another journal has the same numbers. Events have nothing of their own. */
+const seqOf = ({ kind, record }) =>
+  kind === "release" ? record.hash : `${record.timestamp} ${record.event} ${record.region} ${record.to}`;
 
 function add(entries) {
   const known = new Set(happened.value.map(seqOf));
@@ -82,30 +97,65 @@ async function catchUp(records, regions) {
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/** Waits until somebody looks. */
+const seen = () =>
+  new Promise((done) => {
+    if (!document.hidden) done();
+    else document.addEventListener("visibilitychange", () => done(), { once: true });
+  });
+
+let current = new AbortController();
+
+/** What was heard is for whoever asked with the token of then. */
+let asked = token.peek();
+effect(() => {
+  if (token.value === asked) return;
+  asked = token.value;
+  snapshot.value = null;
+  happened.value = [];
+  link.value = { open: false, heard: null, why: null };
+  current.abort(new Error("another token"));
+});
+
+let leaving;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(leaving);
+  if (document.hidden) leaving = setTimeout(() => current.abort(new Error("nobody looks")), HIDDEN);
+});
+
+function take({ event, id, data }) {
+  if (event === "reset") happened.value = [];
+  if (event === "trouble") trouble.value = JSON.parse(data).detail;
+  if (event === "audit") add([ofRecord(JSON.parse(data))]);
+  if (event === "region") add([ofRegion(JSON.parse(data), Number(id.split(".")[1]))]);
+  if (event === "state") {
+    snapshot.value = JSON.parse(data);
+    trouble.value = null;
+  }
+}
+
 /** Follows the stream for ever. */
 export async function follow() {
   let last = null;
   let rest = 500;
   for (;;) {
-    const silent = new AbortController();
-    let watch;
-    const patience = () => {
-      clearTimeout(watch);
-      watch = setTimeout(() => silent.abort(), SILENCE);
-    };
+    await seen();
+    current = new AbortController();
+    const { signal: ends } = current;
+    const silence = () => current.abort(new Error("nothing was heard"));
+    const secret = token.value;
+    let watch = setTimeout(silence, SILENCE);
     try {
-      patience();
-      for await (const { event, id, data } of events("/api/v1/stream", last, silent.signal)) {
-        patience();
+      for await (const heardOf of events("/api/v1/stream", last, ends)) {
+        clearTimeout(watch);
+        watch = setTimeout(silence, SILENCE);
         heard({ open: true, why: null });
         rest = 500;
         const first = last === null;
-        last = id ?? last;
-        if (event === "state") snapshot.value = JSON.parse(data);
-        if (event === "audit") add([ofRecord(JSON.parse(data))]);
-        if (event === "region") add([ofRegion(JSON.parse(data), Number(id.split(".")[1]))]);
-        if (id !== null && (first || event === "reset")) {
-          const [records, regions] = id.split(".").map(Number);
+        last = heardOf.id ?? last;
+        take(heardOf);
+        if (heardOf.id !== null && (first || heardOf.event === "reset")) {
+          const [records, regions] = heardOf.id.split(".").map(Number);
           catchUp(records, regions);
         }
       }
@@ -114,6 +164,11 @@ export async function follow() {
       link.value = { ...link.value, open: false, why };
     } finally {
       clearTimeout(watch);
+    }
+    if (secret !== token.value) {
+      last = null;
+      link.value = { open: false, heard: null, why: null };
+      continue;
     }
     await pause(rest);
     rest = Math.min(rest * 2, 5_000);

@@ -4,8 +4,12 @@ import { signal } from "/vendor/signals.mjs";
 import { useEffect } from "/vendor/hooks.mjs";
 import { get } from "/api.js";
 import { core } from "/core.js";
+import { inUtc } from "/header.js";
 import { html } from "/html.js";
+import { now, open } from "/live.js";
 import { explain, Router } from "/page/browser.js";
+import { say } from "/said.js";
+import { moment } from "/words.js";
 
 const tenant = signal("");
 const answer = signal(null);
@@ -18,20 +22,48 @@ const MEMBERS = [
   ["error", "Error"],
 ];
 
-async function lookUp(asked) {
-  try {
-    if (!core.value.ready) {
-      const there = await get(`/api/v1/route?explain=true&tenant=${encodeURIComponent(asked)}`);
-      answer.value = { here: there, there, agrees: null };
-      return;
+/** Only the newest question is answered. */
+let number = 0;
+
+/** Both answers, by one table: what changes between two questions is no disagreement. */
+async function both(asked) {
+  const path = `/api/v1/route?explain=true&tenant=${encodeURIComponent(asked)}`;
+  const server = () => get(path);
+  const epoch = ({ epoch: one }) => one;
+  const table = async () => {
+    try {
+      return await get("/api/v1/table");
+    } catch (why) {
+      // A token for one tenant gets no table: it has everybody's rules.
+      if (why.status === 403) return null;
+      throw why;
     }
-    const path = `/api/v1/route?explain=true&tenant=${encodeURIComponent(asked)}`;
-    const [there, table] = await Promise.all([get(path), get("/api/v1/table")]);
-    const here = explain(new Router(table), asked);
-    answer.value = { here, there, agrees: JSON.stringify(here) === JSON.stringify(there) };
-  } catch (why) {
-    answer.value = { why: why.message, agrees: false };
+  };
+  for (let turn = 0; ; turn += 1) {
+    const before = core.value.ready ? await table() : null;
+    const there = await server();
+    if (before === null) return { here: there, there, agrees: null };
+    const here = explain(new Router(before), asked);
+    const agrees = JSON.stringify(here) === JSON.stringify(there);
+    if (agrees || turn === 2 || epoch(await table()) === epoch(before)) {
+      return { here, there, agrees, epoch: epoch(before) };
+    }
   }
+}
+
+async function lookUp(asked) {
+  number += 1;
+  const mine = number;
+  let found;
+  try {
+    found = await both(asked);
+    const { region, slot, error } = found.there;
+    say(error ? `${asked}: ${error}` : `${asked} goes to ${region}, ${slot}.`);
+  } catch (why) {
+    found = { why: why.message };
+    say(why.message);
+  }
+  if (mine === number) answer.value = { ...found, asked, at: now.peek() };
 }
 
 function Compared({ here, there }) {
@@ -50,11 +82,29 @@ function Compared({ here, there }) {
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
+const link = (asked) => {
+  const address = new URL(location.href);
+  address.hash = "";
+  address.search = new URLSearchParams({ tenant: asked });
+  return address.href;
+};
+
+/** A browser lets a page write to the clipboard only on this machine or over TLS. */
+function Copy({ label, text }) {
+  if (!navigator.clipboard) return null;
+  const copy = () =>
+    navigator.clipboard.writeText(text).then(
+      () => say("Copied."),
+      (why) => say(why.message),
+    );
+  return html`<button type="button" class="quiet" onClick=${copy}>${label}</button>`;
+}
+
 function Answer() {
   const found = answer.value;
   if (found === null) return null;
   if (found.why !== undefined) {
-    return html`<p class="verdict" data-agrees="no">${found.why}</p>`;
+    return html`<p class="problem">${found.why}</p>`;
   }
   const { here, there, agrees } = found;
   const verdict = agrees
@@ -70,18 +120,27 @@ function Answer() {
     <ol class="steps" aria-label="How it was decided">
       ${(here.steps ?? []).map((text, place) => html`<li key=${place}>${text}</li>`)}
     </ol>
-    <p class="typed">From a terminal: <code>halcyon route --explain ${quoted(here.tenant ?? tenant.value)}</code></p>
+    <p class="lead">As of ${moment(found.at, inUtc.value)}${found.epoch === undefined ? "" : `, by table ${found.epoch}`}.</p>
+    <p class="typed">From a terminal: <code>halcyon route --explain -- ${quoted(found.asked)}</code>
+      <${Copy} label="Copy the command" text=${`halcyon route --explain -- ${quoted(found.asked)}`} />
+    </p>
+    <p class="typed">To hand on: <a href=${link(found.asked)}>${link(found.asked)}</a>
+      <${Copy} label="Copy the link" text=${link(found.asked)} />
+    </p>
   `;
 }
 
 export function Lookup() {
   useEffect(() => {
     const asked = new URLSearchParams(location.search).get("tenant");
-    if (asked !== null) {
-      tenant.value = asked;
-      lookUp(asked);
-    }
+    if (asked === null) return;
+    tenant.value = asked;
+    lookUp(asked);
   }, []);
+  // What could not be had while nobody answered, or without a token, is asked for again.
+  useEffect(() => {
+    if (open.value && answer.peek()?.why !== undefined) lookUp(answer.peek().asked);
+  }, [open.value]);
   const submit = (event) => {
     event.preventDefault();
     const address = new URL(location.href);

@@ -4,7 +4,7 @@ import { signal } from "/vendor/signals.mjs";
 import { get } from "/api.js";
 import { html } from "/html.js";
 import { inUtc } from "/header.js";
-import { now, snapshot, stale } from "/live.js";
+import { doubtful, now, snapshot } from "/live.js";
 import { moment, span } from "/words.js";
 
 /** Each region's last probes and its downtime today, by name. */
@@ -44,7 +44,7 @@ export function Strip({ name }) {
   const passed = probes.filter(({ failed }) => failed === null).length;
   const label = `${passed} of the last ${probes.length} probes passed`;
   const empty = Array.from({ length: KEPT - probes.length });
-  return html`<div class="strip" role="img" aria-label=${label} data-old=${stale.value !== null}>
+  return html`<div class="strip" role="img" aria-label=${label} data-old=${doubtful.value}>
     ${empty.map(() => html`<i></i>`)}
     ${probes.map(({ at, ms, failed }) => html`<i key=${at} data-probe=${failed === null ? "passed" : "failed"} title=${`${moment(at, inUtc.value)}: ${failed ?? `${ms} ms`}`}></i>`)}
   </div>`;
@@ -55,7 +55,7 @@ export function Checked({ name }) {
   const region = lately.value.get(name);
   const last = region?.probes.at(-1);
   if (last === undefined) return null;
-  const down = region.downs === 0 ? "no downtime today" : `down ${span(region.down_ms)} today`;
+  const down = region.downs === 0 ? "no downtime today (UTC)" : `down ${span(region.down_ms)} today (UTC)`;
   const times = region.downs > 1 ? `, ${region.downs} times` : "";
   return html`<p class="checked">Checked ${ago(last.at)}; ${down}${times}</p>`;
 }

@@ -5,7 +5,7 @@ import { change } from "/api.js";
 import { Commands } from "/ask.js";
 import { core, unshared } from "/core.js";
 import { html } from "/html.js";
-import { snapshot, stale } from "/live.js";
+import { doubtful, snapshot, stale } from "/live.js";
 import { unheard } from "/probes.js";
 import { Tile } from "/tile.js";
 import { whole } from "/words.js";
@@ -51,12 +51,12 @@ export function Regions() {
   const edges = state.edges === 1 ? "1 edge reports" : `${whole(state.edges)} edges report`;
   return html`<section aria-labelledby="regions-title">
     <h2 id="regions-title">Regions</h2>
-    ${state.errors.map((why) => html`<p class="problem" role="alert">${why}</p>`)}
+    ${state.errors.map((why) => html`<p class="problem">${why}</p>`)}
     ${
       state.regions.length === 0
-        ? html`<p class="none">No region is configured: set REGIONS or HALCYON_TOPOLOGY.</p>`
+        ? html`<p class="none">${state.errors.length > 0 ? "No region can be shown." : "No region is configured: set REGIONS or HALCYON_TOPOLOGY."}</p>`
         : html`<ul class="tiles">
-            ${state.regions.map((region) => html`<${Tile} key=${region.name} region=${region} all=${all} old=${stale.value !== null} />`)}
+            ${state.regions.map((region) => html`<${Tile} key=${region.name} region=${region} all=${all} old=${doubtful.value} />`)}
           </ul>`
     }
     <${Missing} state=${state} />

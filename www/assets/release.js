@@ -51,7 +51,7 @@ function Steering({ release, revision, features }) {
     act: act(name, revision),
   }));
   return html`
-    <${Commands} of="release" commands=${commands} />
+    <${Commands} of="release" commands=${commands} basis=${revision} />
     ${!release.under_way && features.blue_green !== false && html`<${Begin} release=${release} />`}
   `;
 }

@@ -73,7 +73,7 @@ function Details({ region }) {
       </ul>`
     }
     <p class="lead">Weight ${region.weight}. From a terminal: <code>halcyon route --down ${region.name} TENANT</code></p>
-    <${Commands} of=${`region-${region.name}`} commands=${commands(region)} />
+    <${Commands} of=${`region-${region.name}`} commands=${commands(region)} basis=${region.override?.since ?? null} />
   </details>`;
 }
 

@@ -28,6 +28,12 @@ function Entry({ entry }) {
   </tr>`;
 }
 
+/** Whether there were records before those that are kept here. */
+const older = () => {
+  const first = happened.value.findLast(({ kind }) => kind === "release");
+  return first !== undefined && first.record.seq > 1;
+};
+
 export function Timeline() {
   const found = happened.value.filter(({ kind }) => shown.value === "all" || kind === shown.value);
   return html`<section aria-labelledby="timeline-title">
@@ -40,7 +46,7 @@ export function Timeline() {
         }}>${label}</button>`,
       )}
     </div>
-    ${unread.value !== null && html`<p class="problem" role="alert">What was before this page was opened could not be had: ${unread.value}</p>`}
+    ${unread.value !== null && html`<p class="problem">What was before this page was opened could not be had: ${unread.value}</p>`}
     ${
       found.length === 0
         ? html`<p class="none">Nothing has happened yet.</p>`
@@ -57,5 +63,6 @@ export function Timeline() {
         many.value += 50;
       }}>Show more of ${found.length}</button>`
     }
+    ${found.length <= many.value && older() && html`<p class="lead">Those before are in <code>halcyon audit tail</code> and <code>/api/v1/audit</code>.</p>`}
   </section>`;
 }

@@ -1,11 +1,18 @@
 // How everything is, in one line of words: what somebody reads first who was woken up.
 
 import { computed } from "/vendor/signals.mjs";
+import { found } from "/chain.js";
 import { html } from "/html.js";
-import { happened, now, snapshot, stale } from "/live.js";
+import { happened, link, now, snapshot, stale, trouble } from "/live.js";
+import { said } from "/said.js";
 import { countdown, kind, plural, span } from "/words.js";
 
-function regions({ regions: all, watching, blind }) {
+/** The times of a sentence, which whoever hears it is spared: they are others every second. */
+const seen = { ago: (at) => ` ${span(now.value - Date.parse(at))} ago`, next: (at) => Date.parse(at) - now.value };
+const heard = { ago: () => "", next: () => null };
+
+function regions({ regions: all, watching, blind, errors }) {
+  if (errors.length > 0) return [`The configuration is wrong: ${errors[0]}.`, "bad"];
   if (all.length === 0) return ["No region is configured.", "unknown"];
   if (!watching) return [`${plural(all.length, "region")}, none of them watched.`, "unknown"];
   if (blind) {
@@ -15,34 +22,33 @@ function regions({ regions: all, watching, blind }) {
   const kinds = all.map(({ state }) => kind(state));
   const worst = ["bad", "warn", "drain", "unknown"].find((one) => kinds.includes(one)) ?? "good";
   const text =
-    serving === all.length
+    worst === "good"
       ? `All ${plural(all.length, "region")} healthy.`
       : `${serving} of ${plural(all.length, "region")} serving.`;
   return [text, worst];
 }
 
 /** What each region that is not well is, and since when. */
-function troubles({ regions: all }) {
+function troubles({ regions: all }, times) {
   return all
     .filter(({ state }) => kind(state) !== "good")
-    .map(({ name, state, override: said }) => {
+    .map(({ name, state, override: word }) => {
       const last = happened.value.find(
-        ({ kind: of, record }) => of === "region" && record.region === name,
+        ({ kind: of, record }) => of === "region" && record.region === name && record.to === "down" && record.from !== "down",
       );
-      const since = last ? ` ${span(now.value - Date.parse(last.record.timestamp))} ago` : "";
-      const whose = said ? ` (${said.user}: ${said.reason})` : "";
-      if (state === "down") return `${name} went down${since}.`;
+      const whose = word ? ` (${word.user}: ${word.reason})` : "";
+      if (state === "down") return `${name} went down${last ? times.ago(last.record.timestamp) : ""}.`;
       return `${name} is ${state}${whose}.`;
     });
 }
 
-function release({ release: now_, traffic, stuck, freeze }) {
+function release({ release: now_, traffic, stuck, freeze }, times) {
   const words = [];
   if (freeze) words.push(`Everything automatic is stopped by ${freeze.user}: ${freeze.reason}.`);
   if (stuck) words.push(`The rollback does not come to an end: ${stuck}.`);
   const step = now_.step ? `, step ${now_.step} of ${now_.steps.length}` : "";
   if (now_.state === "canary") {
-    const next = now_.next_deadline ? Date.parse(now_.next_deadline) - now.value : null;
+    const next = now_.next_deadline ? times.next(now_.next_deadline) : null;
     let then = "";
     if (now_.paused !== null) then = `, paused: ${now_.paused}`;
     else if (next !== null && next > 0) then = `, next in ${countdown(next)}`;
@@ -59,19 +65,36 @@ function release({ release: now_, traffic, stuck, freeze }) {
   return words;
 }
 
-const verdict = computed(() => {
+function verdict(times) {
   const state = snapshot.value;
   if (stale.value !== null) {
-    return [`Nothing heard for ${span(stale.value)}: what is below may not be so any more.`, "unknown"];
+    const since = times === seen ? ` for ${span(stale.value)}` : "";
+    return [`Nothing heard${since}: what is below may not be so any more.`, "unknown"];
   }
-  if (state === null) return ["Asking the control plane.", "unknown"];
+  if (trouble.value !== null) {
+    return [`The control plane cannot say how things are: ${trouble.value}.`, "bad"];
+  }
+  if (state === null) {
+    const { why } = link.value;
+    return [why === null ? "Asking the control plane." : `Nothing to show: ${why.message}.`, "unknown"];
+  }
   const [words, worst] = regions(state);
-  const troubled = state.stuck ? "bad" : worst;
-  return [[words, ...troubles(state), ...release(state)].join(" "), troubled];
-});
+  const chain = found.value?.valid === false ? ["The audit chain is broken."] : [];
+  const troubled = state.stuck || chain.length > 0 ? "bad" : worst;
+  return [[words, ...troubles(state, times), ...chain, ...release(state, times)].join(" "), troubled];
+}
 
-/** The only part of the page that is read aloud when it changes. */
+const shown = computed(() => verdict(seen));
+const spoken = computed(() => verdict(heard)[0]);
+
+/** The line, and beside it what is read aloud when it changes: the only part of the page that is. */
 export function Verdict() {
-  const [text, worst] = verdict.value;
-  return html`<p class="verdict-line" data-kind=${worst} role="status" aria-live="polite">${text}</p>`;
+  const [text, worst] = shown.value;
+  return html`
+    <p class="verdict-line" data-kind=${worst}>${text}</p>
+    <div class="unseen" role="status" aria-live="polite" aria-atomic="false">
+      <p>${spoken.value}</p>
+      <p>${said.value}</p>
+    </div>
+  `;
 }

@@ -4,7 +4,7 @@ import init, { Router, simulate } from "/page/browser.js";
 
 const ready = init();
 
-/** A region less of every single one: what the others get then. */
+/** Of so many regions the loss is counted, each by itself. */
 const LOSSES = 32;
 
 function losses(table) {
@@ -44,16 +44,17 @@ function counted(from, to, tenants) {
 /** Ids as tenants have them, the same for everybody. */
 const synthetic = (count) => Array.from({ length: count }, (_, number) => `tenant-${number}`);
 
-onmessage = async ({ data: { number, from, to, tenants, count } }) => {
+onmessage = async ({ data: { from, to, tenants, count } }) => {
   try {
     await ready;
     const begun = performance.now();
     const moves = simulate(from, to);
     const list = counted(from, to, tenants ?? synthetic(count));
     const took = performance.now() - begun;
-    postMessage({ number, moves, list, took, losses: losses(to) });
+    postMessage({ moves, list, took, more: true });
+    postMessage({ losses: losses(to) });
   } catch (why) {
     const problems = why.problems ?? [why.message];
-    postMessage({ number, problems });
+    postMessage({ problems });
   }
 };

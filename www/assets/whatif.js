@@ -4,8 +4,9 @@ import { useEffect } from "/vendor/hooks.mjs";
 import { signal } from "/vendor/signals.mjs";
 import { get } from "/api.js";
 import { core } from "/core.js";
+import { inUtc } from "/header.js";
 import { html } from "/html.js";
-import { percent, whole } from "/words.js";
+import { moment, percent, whole } from "/words.js";
 
 const STATUSES = ["up", "down", "draining", "forbidden"];
 const STICKIES = ["primary", "hash", "rendezvous"];
@@ -21,20 +22,36 @@ const found = signal(null);
 const failed = signal(null);
 
 let worker = null;
-let asked = 0;
+/** One job at a time, and behind it the newest: what is asked for in between nobody wants to see. */
+let busy = false;
+let waiting = false;
+let settle;
+
+function start() {
+  worker = new Worker("/whatif-worker.js", { type: "module" });
+  worker.onmessage = ({ data }) => {
+    failed.value = data.problems ?? null;
+    if (data.problems) found.value = null;
+    // Losses come behind the rest: they take longer where there are many regions.
+    else found.value = data.losses ? { ...found.value, losses: data.losses } : data;
+    if (data.more) return;
+    busy = false;
+    if (waiting) compute();
+  };
+  worker.onerror = ({ message }) => {
+    failed.value = [message ?? "the worker could not be started"];
+    busy = false;
+  };
+}
 
 function compute() {
-  worker ??= new Worker("/whatif-worker.js", { type: "module" });
-  worker.onmessage = ({ data }) => {
-    if (data.number !== asked) return;
-    failed.value = data.problems ?? null;
-    found.value = data.problems ? null : data;
-  };
-  asked += 1;
+  waiting = busy;
+  if (busy) return;
+  if (worker === null) start();
+  busy = true;
   const lines = pasted.value.split("\n").map((line) => line.replace(/\r$/, ""));
   const tenants = lines.filter((line) => line !== "");
   worker.postMessage({
-    number: asked,
     from: real.value,
     to: { ...tried.value, epoch: tried.value.epoch + 1 },
     tenants: tenants.length > 0 ? tenants : null,
@@ -114,7 +131,7 @@ const place = (region) => region ?? "nowhere";
 function Moves({ moves, list, took }) {
   const { of } = moves;
   return html`<p class="waits">
-      ${percent(moves.moved, of)} of all tenants move. Of ${whole(list.of)} ${pasted.value.trim() === "" ? "made-up" : "pasted"} ones ${whole(list.moved)} move, ${whole(list.recoloured)} change their colour${list.nowhere > 0 ? `, and ${whole(list.nowhere)} have no region that residency allows` : ""}. Counted in ${Math.round(took)} ms.
+      ${percent(moves.moved, of)} of all tenants move. Of ${whole(list.of)} ${pasted.value.trim() === "" ? "made-up" : "pasted"} ones ${whole(list.moved)} move, ${whole(list.recoloured)} change their colour, and ${list.nowhere === 0 ? "no residency is breached" : `${whole(list.nowhere)} would breach their residency and are served nowhere`}. Counted in ${Math.round(took)} ms.
     </p>
     <div class="scroll" tabindex="0" role="region" aria-label="Share of each region">
       <table>
@@ -140,6 +157,7 @@ function Moves({ moves, list, took }) {
 }
 
 function Losses({ losses }) {
+  if (losses === undefined) return html`<p class="lead">Counting what the loss of each one more would do.</p>`;
   if (losses.length === 0) return null;
   const words = ({ loads, nowhere }) => {
     const each = loads.map(({ region, load }) => `${region} ${load === null ? "–" : `${load} %`}`);
@@ -153,11 +171,16 @@ function Losses({ losses }) {
 
 export function WhatIf() {
   useEffect(() => () => worker?.terminate(), []);
-  if (!core.value.ready) return null;
+  if (!core.value.ready) {
+    return html`<section aria-labelledby="whatif-title">
+      <h2 id="whatif-title">What if?</h2>
+      <p class="none">Nothing can be tried without WebAssembly.</p>
+    </section>`;
+  }
   return html`<section aria-labelledby="whatif-title">
     <h2 id="whatif-title">What if?</h2>
-    <p class="lead">Nothing is changed by this: it is computed in this browser, from the table in force.</p>
-    ${failed.value !== null && failed.value.map((why) => html`<p class="problem" role="alert">${why}</p>`)}
+    <p class="notice">Nothing is changed by this: it is computed in this browser${real.value === null ? "" : `, from table ${real.value.epoch} of ${moment(real.value.issued_at, inUtc.value)}`}.</p>
+    ${failed.value !== null && failed.value.map((why) => html`<p class="problem">${why}</p>`)}
     ${
       tried.value === null
         ? html`<button type="button" class="quiet" onClick=${begin}>Try something</button>`
@@ -166,7 +189,8 @@ export function WhatIf() {
             <label class="field" for="tenants"><span>Tenants, one a line; ${whole(COUNT)} made-up ones where there are none</span></label>
             <textarea id="tenants" rows="3" spellcheck="false" value=${pasted} onInput=${(event) => {
               pasted.value = event.target.value;
-              compute();
+              clearTimeout(settle);
+              settle = setTimeout(compute, 250);
             }}></textarea>
             ${found.value && html`<${Moves} ...${found.value} /><${Losses} losses=${found.value.losses} />`}
             <div class="row"><button type="button" class="quiet" onClick=${begin}>Back to how it is</button></div>

@@ -48,7 +48,10 @@ export const whole = (number) => (number < 1_000 ? String(number) : number.toLoc
 export function percent(part, of) {
   if (of === 0) return "0 %";
   const share = (100 * part) / of;
-  const digits = share === 0 || share >= 10 ? 0 : share >= 1 ? 1 : 2;
+  const whole = share === 0 || share === 100 || (share >= 10 && share < 99.5);
+  // What is nearly all is not all.
+  if (share > 99.95 && share < 100) return "> 99.9 %";
+  const digits = whole ? 0 : share >= 1 ? 1 : 2;
   const text = share.toFixed(digits);
   return part > 0 && Number(text) === 0 ? "< 0.01 %" : `${text} %`;
 }
@@ -57,8 +60,8 @@ export function percent(part, of) {
 export function latency(us) {
   if (us === null || us === undefined) return "–";
   if (us < 1_000) return `${us} µs`;
-  if (us < 100_000) return `${(us / 1_000).toFixed(1)} ms`;
-  if (us < 10_000_000) return `${Math.round(us / 1_000)} ms`;
+  if (us < 99_950) return `${(us / 1_000).toFixed(1)} ms`;
+  if (us < 9_999_500) return `${Math.round(us / 1_000)} ms`;
   return `${Math.round(us / 1_000_000)} s`;
 }
 
