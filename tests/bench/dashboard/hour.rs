@@ -50,7 +50,7 @@ pub(crate) fn measure(browser: &Browser, captured: &Captured) {
         (0..TOGETHER).for_each(|_| said.one(&mut text));
         fake.say(&text);
         taken(browser, &said);
-        // The first of these is when the page keeps as many as it ever does.
+        // At the first of these the page keeps as many as it ever does.
         if sent == 1_000 || sent % (EVENTS / 4) == 0 {
             held.push((sent, self::held(browser)));
         }

@@ -131,6 +131,19 @@ impl World {
         }
     }
 
+    /// The bytes of the head of an answer with a file, as a browser gets it.
+    pub(crate) fn head(&self, path: &str) -> u64 {
+        let mut stream = TcpStream::connect(self.server.dashboard()).unwrap();
+        let request = format!(
+            "HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept-Encoding: gzip\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut head = Vec::new();
+        stream.read_to_end(&mut head).unwrap();
+        // One that is kept does not say that it closes.
+        (head.len() - "connection: close\r\n".len()) as u64
+    }
+
     fn ask(&self, line: &str, secret: &str, body: Option<&Value>) -> String {
         let mut stream = TcpStream::connect(self.server.dashboard()).unwrap();
         let body = body.map(Value::to_string).unwrap_or_default();
