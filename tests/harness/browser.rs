@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The developer tools read from descriptor 3 and write to descriptor 4.
 const START: &str = r#"exec chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
+    --host-resolver-rules="MAP halcyon.test 127.0.0.1" \
     --disable-background-networking --disable-component-update --disable-sync \
     --user-data-dir="$1" --remote-debugging-pipe about:blank 3<&0 4>&1 >/dev/null 2>&1"#;
 
@@ -89,7 +90,7 @@ impl Browser {
     /// Opens a page and waits until it has said whether the server agrees, or what its problem is.
     pub fn open(&self, url: &str) -> Shown {
         self.go(url);
-        self.settle(r#"document.querySelector("[data-agrees]") !== null || document.querySelector(".problem") !== null"#)
+        self.settle("document.querySelector('[data-agrees], #answer .problem, [aria-labelledby=silence-title]') !== null")
     }
 
     /// Opens a page.
@@ -110,6 +111,12 @@ impl Browser {
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.tools("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    /// Runs a script in every page before anything of the page, from now on.
+    pub fn before_all(&self, script: &str) {
+        let source = json!({ "source": script });
+        self.tools("Page.addScriptToEvaluateOnNewDocument", source);
     }
 
     /// Answers nothing that is asked for at these addresses, from now on.

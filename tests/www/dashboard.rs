@@ -50,7 +50,7 @@ fn a_tile_has_the_last_40_probes_the_last_check_and_the_downtime_of_today() {
     let checked = ".tile[data-region=us-west] .checked";
     let text = world.browser.text(checked);
     assert!(
-        text.starts_with("Checked ") && text.ends_with("; no downtime today"),
+        text.starts_with("Checked ") && text.ends_with("; no downtime today (UTC)"),
         "{text}"
     );
     world.regions[1].answer(Answer::Broken);
@@ -59,7 +59,7 @@ fn a_tile_has_the_last_40_probes_the_last_check_and_the_downtime_of_today() {
     world.regions[1].answer(Answer::Ready);
     world.kinds(["good", "good", "good"]);
     world.until(&format!(
-        "/; down \\d+ s today$/.test(document.querySelector('{checked}').textContent)"
+        "/; down \\d+ s today \\(UTC\\)$/.test(document.querySelector('{checked}').textContent)"
     ));
     let label = "document.querySelector('.tile[data-region=us-west] .strip').ariaLabel";
     world.until(&format!(
@@ -202,6 +202,7 @@ fn a_journal_that_was_edited_on_disk_raises_an_alarm_in_the_browser() {
     // In place and of the same length: only the chain can tell.
     let log = std::fs::read_to_string(world.store.log()).unwrap();
     std::fs::write(world.store.log(), log.replacen("app:v1", "app:v9", 1)).unwrap();
+    world.until("document.querySelector('.chain button').disabled === false");
     world.browser.press("Verify again");
     world.until("document.querySelector('.alarm') !== null");
     let alarm = world.browser.text(".alarm");

@@ -132,7 +132,8 @@ fn without_a_table_the_page_says_why() {
     };
     let store = Store::new();
     let server = serve(&store, &[("REGIONS", "a b")]);
-    let shown = browser.open(&format!("http://{}/", server.dashboard()));
+    browser.go(&format!("http://{}/", server.dashboard()));
+    let shown = browser.settle("document.querySelector('.problem') !== null");
     assert!(shown.dom.contains("REGIONS: "), "{}", shown.dom);
     // What the browser says of the refused request, and nothing of scripts, styles or policies.
     assert!(

@@ -79,7 +79,11 @@ fn a_part_that_fails_says_so_and_the_others_go_on() {
             "section[aria-labelledby=timeline-title] .problem",
             "What was before this page was opened could not be had: ",
         ),
-        ("audit?*", ".alarm", "The audit chain cannot be verified: "),
+        (
+            "audit?*",
+            "section[aria-labelledby=timeline-title]",
+            "The records could not be had to verify them: ",
+        ),
     ] {
         world.browser.block(&[&format!("*/api/v1/{path}")]);
         world.open();
@@ -128,7 +132,16 @@ fn what_is_off_or_not_there_is_said_and_not_drawn() {
     };
     let url = format!("http://{}/", world.server.dashboard());
     world.browser.go(&url);
-    world.until("document.querySelector('section[aria-labelledby=regions-title] .none')?.textContent.startsWith('No region is configured') === true");
+    world.until("document.querySelector('section[aria-labelledby=regions-title] .none')?.textContent === 'No region can be shown.'");
+    let said = world
+        .browser
+        .text("section[aria-labelledby=regions-title] .problem");
+    assert!(said.contains("REGIONS"), "{said}");
+    let verdict = world.browser.text(".verdict-line");
+    assert!(
+        verdict.starts_with("The configuration is wrong: "),
+        "{verdict}"
+    );
     assert_eq!(
         world
             .browser
@@ -209,6 +222,104 @@ fn nothing_moves_for_whoever_prefers_that_and_states_do_not_rest_on_colours() {
         heights[1].as_f64() < heights[0].as_f64().map(|height| height * 0.6),
         "{heights}"
     );
+}
+
+#[test]
+fn a_server_that_cannot_say_how_things_are_is_not_taken_for_one_that_says_all_is_well() {
+    let Some(world) = World::start() else { return };
+    world.begin("app:v2");
+    world.open();
+    world.kinds(["good", "good", "good"]);
+    let log = std::fs::read_to_string(world.store.log()).unwrap();
+    std::fs::write(world.store.log(), log.clone() + "{\"garbage\":1}\n").unwrap();
+    world.until("document.querySelector('.verdict-line').textContent.startsWith('The control plane cannot say how things are: ')");
+    world.kinds(["unknown", "unknown", "unknown"]);
+    assert_eq!(world.browser.text(".link"), "■ No state");
+    std::fs::write(world.store.log(), log).unwrap();
+    world.kinds(["good", "good", "good"]);
+    world.until("document.querySelector('.link').dataset.link === 'live'");
+}
+
+#[test]
+fn one_part_is_read_aloud_and_only_when_it_says_something_new() {
+    let Some(world) = World::start() else { return };
+    world.open();
+    world.begin("app:v2");
+    world.until("document.querySelector('.verdict-line').textContent.includes(', next in ')");
+    let aloud = "[role=status], [role=alert], [aria-live]";
+    let count = format!("document.querySelectorAll('{aloud}').length");
+    assert_eq!(world.browser.evaluate(&count), 1);
+    world.browser.evaluate(&format!(
+        "globalThis.heard = []; new MutationObserver((all) => {{ heard.push(...all.map((one) => one.target.textContent)); }}).observe(document.querySelector('{aloud}'), {{ subtree: true, childList: true, characterData: true }})"
+    ));
+    let line = world.browser.text(".verdict-line");
+    world.until(&format!(
+        "document.querySelector('.verdict-line').textContent !== {}",
+        json!(line)
+    ));
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(world.browser.evaluate("heard"), json!([]));
+    world.regions[1].answer(Answer::Close);
+    world.kinds(["good", "bad", "good"]);
+    world.until("heard.length > 0");
+    let said = world.browser.text("[role=status]");
+    assert!(said.contains("us-west went down."), "{said}");
+}
+
+#[test]
+fn clocks_that_differ_and_a_browser_that_remembers_nothing_do_no_harm() {
+    let Some(world) = World::start() else { return };
+    world.browser.before_all(
+        "const real = Date.now; Date.now = () => real() + 180_000; \
+         Object.defineProperty(globalThis, 'localStorage', { get() { throw new Error('blocked'); } });",
+    );
+    world.begin("app:v2");
+    world.open();
+    world.until(
+        "/^Checked [0-9] s ago/.test(document.querySelector('.checked')?.textContent ?? '')",
+    );
+    world.until(
+        "/next in (59|1:00):[0-5][0-9]/.test(document.querySelector('.verdict-line').textContent)",
+    );
+    world.browser.press("UTC");
+    world.until("[...document.querySelectorAll('button')].some((one) => one.textContent.trim() === 'Local')");
+}
+
+#[test]
+fn a_page_that_nobody_looks_at_gives_its_connection_back() {
+    let Some(world) = World::start() else { return };
+    world.open();
+    world.kinds(["good", "good", "good"]);
+    let streams = |many: u64| {
+        let begin = std::time::Instant::now();
+        loop {
+            let said = crate::wire::get(world.server.dashboard(), "/metrics");
+            let found = said.text().lines().find_map(|line| {
+                let value = line.strip_prefix("halcyon_api_streams ")?;
+                value.parse::<u64>().ok()
+            });
+            if found == Some(many) {
+                return;
+            }
+            assert!(
+                begin.elapsed() < Duration::from_secs(30),
+                "{found:?} {}",
+                said.text()
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    streams(1);
+    let hide = |hidden: bool| {
+        world.browser.evaluate(&format!(
+            "Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }}); document.dispatchEvent(new Event('visibilitychange'))"
+        ));
+    };
+    hide(true);
+    streams(0);
+    hide(false);
+    streams(1);
+    world.until("document.querySelector('.link').dataset.link === 'live'");
 }
 
 /// The rules of axe-core, fetched once for all tests.

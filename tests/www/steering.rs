@@ -257,3 +257,107 @@ fn a_release_is_begun_from_the_page_and_goes_through() {
         "{story}"
     );
 }
+
+#[test]
+fn what_is_confirmed_is_what_was_asked_and_not_what_has_become_of_it() {
+    let Some(world) = World::start() else { return };
+    world.open();
+    world.give("Deployer");
+    world.begin("app:v2");
+    world.until(
+        "[...document.querySelectorAll('button')].some((one) => one.textContent === 'Promote')",
+    );
+    world.browser.press("Promote");
+    world.until("document.querySelector('.confirm') !== null");
+    let words = json!({"reason": "do not promote"});
+    world.post("Deployer", "/api/v1/release/pause", &words);
+    world.post("Deployer", "/api/v1/release/resume", &json!(null));
+    world.until("document.querySelector('.confirm .bad') !== null");
+    world.browser.press_in(".confirm", "Promote");
+    world.until(
+        "document.querySelector('section[aria-labelledby=release-title] .problem') !== null",
+    );
+    let said = world
+        .browser
+        .text("section[aria-labelledby=release-title] .problem");
+    assert!(said.starts_with("Promote: "), "{said}");
+    let actions = world.store.actions();
+    assert!(
+        !actions.contains(&"promote_green".to_owned()),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn a_question_has_the_keyboard_and_gives_it_back() {
+    let Some(world) = World::start() else { return };
+    world.open();
+    world.give("Deployer");
+    let tile = ".tile[data-region=us-east]";
+    world.until(&format!(
+        "document.querySelector('{tile} details button') !== null"
+    ));
+    world.browser.evaluate(&format!(
+        "document.querySelector('{tile} details').open = true"
+    ));
+    world.browser.press_in(tile, "Drain");
+    world.until("document.activeElement.id === 'reason-region-us-east'");
+    world.browser.evaluate("document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))");
+    world.until("document.activeElement.textContent === 'Drain'");
+    assert_eq!(
+        world.browser.evaluate("document.querySelector('.confirm')"),
+        json!(null)
+    );
+}
+
+#[test]
+fn a_page_that_is_not_of_this_machine_changes_things_too() {
+    let Some(world) = World::with(&[("DASHBOARD_HOSTS", "halcyon.test")]) else {
+        return;
+    };
+    // No secure context: a browser keeps some of its functions from it.
+    let port = world.server.dashboard().port();
+    world.browser.go(&format!("http://halcyon.test:{port}/"));
+    world.kinds(["good", "good", "good"]);
+    assert_eq!(world.browser.evaluate("isSecureContext"), false);
+    world.give("Deployer");
+    let tile = ".tile[data-region=us-west]";
+    world.until(&format!(
+        "document.querySelector('{tile} details button') !== null"
+    ));
+    world.browser.press_in(tile, "Drain");
+    world.until("document.getElementById('reason-region-us-west') !== null");
+    world.browser.types("reason-region-us-west", "x");
+    world.until(&format!(
+        "document.querySelector('{tile} button[type=submit]').disabled === false"
+    ));
+    world.browser.press_in(tile, "Drain");
+    world.kinds(["good", "drain", "good"]);
+    let agrees = "document.querySelector('[data-agrees=yes]') !== null";
+    world.browser.types("tenant", "acme");
+    world.browser.press("Look up");
+    world.until(agrees);
+}
+
+#[test]
+fn where_reading_takes_a_token_the_page_comes_to_life_with_it_and_forgets_with_it() {
+    let Some(world) = World::with(&[("DASHBOARD_BIND", "0.0.0.0")]) else {
+        return;
+    };
+    let port = world.server.dashboard().port();
+    world
+        .browser
+        .go(&format!("http://127.0.0.1:{port}/?tenant=acme"));
+    world.until("document.querySelector('[aria-labelledby=silence-title] .problem')?.textContent.includes('token') === true");
+    world.browser.types("token", "\u{201c}hlc_abc\u{201d}");
+    world.browser.press("Use it");
+    world.until("document.querySelector('section[aria-labelledby=access-title] .problem')?.textContent.includes('printable ASCII') === true");
+    world.give("Deployer");
+    world.kinds(["good", "good", "good"]);
+    world.until("document.querySelector('.chain')?.textContent.includes('Verified by this browser') === true");
+    world.until("document.querySelector('[data-agrees=yes]') !== null");
+    assert_eq!(world.browser.text(".alarm"), "");
+    world.browser.press("Forget it");
+    world.until("document.querySelector('.tile') === null");
+    world.until("document.querySelector('.badge').textContent === 'Read only'");
+}

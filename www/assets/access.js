@@ -38,7 +38,8 @@ async function ask(secret) {
 effect(() => {
   const secret = token.value;
   const again = secret !== "" && refusals.value > 0;
-  if (open.value || secret !== "" || again) ask(secret);
+  if (open.value || secret !== "" || again) setTimeout(ask, 0, secret);
+  else access.value = null;
 });
 
 function Given() {

@@ -49,8 +49,8 @@ async function check() {
 /** Verifies now, from time to time, and whenever the server is there again or somebody else asks. */
 export function verify() {
   effect(() => {
-    const secret = token.value;
-    if (open.value) check(secret);
+    // Later, or this would begin anew with whatever that reads.
+    if (open.value || token.value !== "") setTimeout(check);
   });
   setInterval(check, AGAIN);
 }

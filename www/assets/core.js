@@ -56,6 +56,6 @@ export async function load() {
     const now = state === null || state.regions.length === 0 || !open.value ? null : key(state);
     if (now === known) return;
     known = now;
-    if (now !== null) count();
+    if (now !== null) setTimeout(count);
   });
 }

@@ -25,7 +25,7 @@ const KEPT = 500;
 /** The server says something every 15 s. */
 const SILENCE = 22_000;
 /** A page that nobody looks at gives its connection back after so long: a browser has six for each server. */
-const HIDDEN = 30_000;
+const HIDDEN = 10_000;
 
 setInterval(() => {
   now.value = Date.now() + skew.value;

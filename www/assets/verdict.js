@@ -94,7 +94,7 @@ export function Verdict() {
     <p class="verdict-line" data-kind=${worst}>${text}</p>
     <div class="unseen" role="status" aria-live="polite" aria-atomic="false">
       <p>${spoken.value}</p>
-      <p>${said.value}</p>
+      <p>${said.value === "" ? null : said.value}</p>
     </div>
   `;
 }
