@@ -41,7 +41,7 @@ async fn placed(
     get, path = "/api/v1/table", tag = "placement", operation_id = "table",
     params(
         ("if-none-match" = Option<String>, Header, description = "The tag of the table that the client has"),
-        ("prefer" = Option<String>, Header, pattern = "^wait=[0-9]{1,2}$", description = "wait=N: wait up to so many seconds for another one, 30 at most; preference-applied says that it was so")
+        ("prefer" = Option<String>, Header, description = "wait=N: wait up to so many seconds for another one, 30 at most; preference-applied says that it was so")
     ),
     responses(
         (status = 200, description = "The table in force; its ETag is its epoch, and x-halcyon-signature its Ed25519 signature where a key is set", body = serde_json::Value,
