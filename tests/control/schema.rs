@@ -49,9 +49,9 @@ fn schemathesis_finds_nothing_as_an_admin_as_an_edge_and_without_a_token() {
     // An edge may do two things, one of which everybody may who reads.
     let edge = ["--include-path", "/api/v1/telemetry"].as_slice();
     for (role, only, tested) in [
-        ("Admin", [].as_slice(), 20),
+        ("Admin", [].as_slice(), 22),
         ("Edge", edge, 1),
-        ("", &[], 20),
+        ("", &[], 22),
     ] {
         let mut command = Command::new(&program);
         command.args([
