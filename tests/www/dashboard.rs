@@ -147,6 +147,42 @@ fn nothing_that_somebody_has_put_into_a_name_is_ever_run() {
     );
 }
 
+#[test]
+fn a_list_of_tenants_is_pasted_and_a_look_up_handed_on() {
+    let Some(world) = World::start() else { return };
+    world.open();
+    world.until("document.getElementById('whatif-title') !== null");
+    world.browser.press("Try something");
+    world.until("document.getElementById('tenants') !== null");
+    world.browser.types("tenants", "acme\r\n\nglobex\n");
+    let section = "document.querySelector('section[aria-labelledby=whatif-title]')";
+    world.until(&format!(
+        "{section}.querySelector('.waits')?.textContent.includes('Of 2 pasted ones 0 move') === true"
+    ));
+    assert!(
+        world
+            .browser
+            .text("section[aria-labelledby=whatif-title] .notice")
+            .starts_with("Nothing is changed by this")
+    );
+    world.browser.types("tenant", "-x 'y'");
+    world.browser.press("Look up");
+    world.until("document.querySelector('[data-agrees=yes]') !== null");
+    assert_eq!(
+        world.browser.text("#answer .typed code"),
+        r"halcyon route --explain -- '-x '\''y'\'''"
+    );
+    let link = world
+        .browser
+        .evaluate("document.querySelector('#answer .typed a').href");
+    let link = link.as_str().unwrap();
+    assert!(link.ends_with("/?tenant=-x+%27y%27"), "{link}");
+    world.browser.go(link);
+    world.until("document.querySelector('[data-agrees=yes]') !== null");
+    let asked = "document.getElementById('tenant').value";
+    assert_eq!(world.browser.evaluate(asked), "-x 'y'");
+}
+
 /// Text that would run somewhere where text is taken for markup, an address or a script.
 fn payload(number: usize) -> String {
     let run = format!("globalThis.ran={number}");

@@ -322,6 +322,40 @@ fn a_page_that_nobody_looks_at_gives_its_connection_back() {
     world.until("document.querySelector('.link').dataset.link === 'live'");
 }
 
+#[test]
+fn a_journal_that_was_put_back_is_the_one_that_is_shown() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let Some(mut world) = World::with(&[("DASHBOARD_PORT", &port)]) else {
+        return;
+    };
+    world.begin("app:v2");
+    let canary = "document.querySelector('[aria-current=step]') !== null";
+    world.open();
+    world.until(canary);
+    let backup = std::fs::read(world.store.log()).unwrap();
+    let words = json!({"reason": "what is lost"});
+    world.post("Deployer", "/api/v1/release/pause", &words);
+    world.until("document.querySelector('tr[data-kind=release] .what').textContent === 'paused: what is lost'");
+    world.server.signal(Signal::KILL);
+    world.server.wait(Duration::from_secs(10)).unwrap();
+    std::fs::write(world.store.log(), backup).unwrap();
+    // As many records as before, and another one last.
+    world
+        .store
+        .run(&["pause", "--reason", "what has happened instead"])
+        .exits(0);
+    world.restart();
+    world.until("document.querySelector('tr[data-kind=release] .what')?.textContent === 'paused: what has happened instead'");
+    let story = world
+        .browser
+        .text("section[aria-labelledby=timeline-title]");
+    assert!(!story.contains("what is lost"), "{story}");
+    world.until("document.querySelector('.chain .good') !== null");
+    assert_eq!(world.browser.text(".alarm"), "");
+}
+
 /// The rules of axe-core, fetched once for all tests.
 fn axe() -> Option<String> {
     let home = tempfile::tempdir().unwrap();

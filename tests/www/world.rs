@@ -14,6 +14,7 @@ pub(crate) struct World {
     pub(crate) regions: Vec<Region>,
     pub(crate) store: Store,
     pub(crate) server: Serving,
+    variables: Vec<(String, String)>,
 }
 
 impl World {
@@ -64,12 +65,25 @@ impl World {
         variables.extend(more);
         variables.retain(|(_, value)| !value.is_empty());
         let server = Serving::start(&variables);
+        let owned = variables.iter();
+        let owned = owned.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables = owned.collect();
         Some(Self {
             browser,
             regions,
             store,
             server,
+            variables,
         })
+    }
+
+    /// Starts the server again where it was: the variables have to say a port.
+    pub(crate) fn restart(&mut self) {
+        let variables = self.variables.iter();
+        let variables: Vec<(&str, &str)> = variables
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        self.server = Serving::start(&variables);
     }
 
     pub(crate) fn secret(&self, role: &str) -> String {

@@ -86,9 +86,9 @@ async function pastOfRegions(count) {
   add(found.map((event, place) => ofRegion(event, from + place + 1)));
 }
 
-async function catchUp(records, regions) {
+async function catchUp(records, count) {
   try {
-    await Promise.all([past(records), pastOfRegions(regions)]);
+    await Promise.all([past(records), pastOfRegions(count)]);
     unread.value = null;
   } catch (why) {
     unread.value = why.message;
@@ -123,13 +123,36 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) leaving = setTimeout(() => current.abort(new Error("nobody looks")), HIDDEN);
 });
 
+/** How many events of regions there are, as far as is known. */
+let regions = 0;
+
+/** Whether the record of this number is another one here: then what is here is of another journal. */
+const isOther = (seq, hash) =>
+  happened.value.some(({ kind, record }) => kind === "release" && record.seq === seq && record.hash !== hash);
+
+/** Forgets what is of a journal that is not the server's any more, as after a backup was put back. */
+function anew(seq, hash) {
+  if (!isOther(seq, hash)) return;
+  happened.value = [];
+  catchUp(seq, regions);
+}
+
 function take({ event, id, data }) {
   if (event === "reset") happened.value = [];
   if (event === "trouble") trouble.value = JSON.parse(data).detail;
-  if (event === "audit") add([ofRecord(JSON.parse(data))]);
-  if (event === "region") add([ofRegion(JSON.parse(data), Number(id.split(".")[1]))]);
+  if (event === "audit") {
+    const record = JSON.parse(data);
+    anew(record.seq - 1, record.prev_hash);
+    add([ofRecord(record)]);
+  }
+  if (event === "region") {
+    regions = Number(id.split(".")[1]);
+    add([ofRegion(JSON.parse(data), regions)]);
+  }
   if (event === "state") {
     snapshot.value = JSON.parse(data);
+    const [seq, hash] = snapshot.value.release.audit_head.split(":");
+    anew(Number(seq), hash);
     trouble.value = null;
   }
 }
@@ -155,8 +178,9 @@ export async function follow() {
         last = heardOf.id ?? last;
         take(heardOf);
         if (heardOf.id !== null && (first || heardOf.event === "reset")) {
-          const [records, regions] = heardOf.id.split(".").map(Number);
-          catchUp(records, regions);
+          const [records, count] = heardOf.id.split(".").map(Number);
+          regions = count;
+          catchUp(records, count);
         }
       }
       throw new Error("the server has ended the stream");

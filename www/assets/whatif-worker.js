@@ -44,12 +44,19 @@ function counted(from, to, tenants) {
 /** Ids as tenants have them, the same for everybody. */
 const synthetic = (count) => Array.from({ length: count }, (_, number) => `tenant-${number}`);
 
-onmessage = async ({ data: { from, to, tenants, count } }) => {
+/** What was pasted, an id a line. */
+function ids(pasted, count) {
+  const lines = pasted.split("\n").map((line) => line.replace(/\r$/, ""));
+  const tenants = lines.filter((line) => line !== "");
+  return tenants.length > 0 ? tenants : synthetic(count);
+}
+
+onmessage = async ({ data: { from, to, pasted, count } }) => {
   try {
     await ready;
     const begun = performance.now();
     const moves = simulate(from, to);
-    const list = counted(from, to, tenants ?? synthetic(count));
+    const list = counted(from, to, ids(pasted, count));
     const took = performance.now() - begun;
     postMessage({ moves, list, took, more: true });
     postMessage({ losses: losses(to) });

@@ -49,12 +49,10 @@ function compute() {
   if (busy) return;
   if (worker === null) start();
   busy = true;
-  const lines = pasted.value.split("\n").map((line) => line.replace(/\r$/, ""));
-  const tenants = lines.filter((line) => line !== "");
   worker.postMessage({
     from: real.value,
     to: { ...tried.value, epoch: tried.value.epoch + 1 },
-    tenants: tenants.length > 0 ? tenants : null,
+    pasted: pasted.peek(),
     count: COUNT,
   });
 }
@@ -187,7 +185,7 @@ export function WhatIf() {
         : html`
             <${Switches} />
             <label class="field" for="tenants"><span>Tenants, one a line; ${whole(COUNT)} made-up ones where there are none</span></label>
-            <textarea id="tenants" rows="3" spellcheck="false" value=${pasted} onInput=${(event) => {
+            <textarea id="tenants" rows="3" spellcheck="false" onInput=${(event) => {
               pasted.value = event.target.value;
               clearTimeout(settle);
               settle = setTimeout(compute, 250);
