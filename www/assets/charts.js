@@ -69,16 +69,27 @@ const marks = computed(() =>
     .map(({ kind, record }) => ({ at: Date.parse(record.timestamp) / 1000, kind })),
 );
 
-const style = (property) => getComputedStyle(document.documentElement).getPropertyValue(property).trim();
+const probe = document.createElement("i");
+
+/** A colour of the page as it is now: what the theme makes of it, a canvas does not know. */
+function style(property) {
+  probe.hidden = true;
+  probe.style.color = `var(${property})`;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
 
 function drawMarks(plot) {
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.lineWidth = devicePixelRatio;
+  const colours = { region: style("--warn"), release: style("--accent") };
   for (const { at, kind } of marks.value) {
     const x = plot.valToPos(at, "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    ctx.strokeStyle = style(kind === "region" ? "--warn" : "--accent");
+    ctx.strokeStyle = colours[kind];
     ctx.setLineDash(kind === "region" ? [4, 4] : [1, 3]);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);

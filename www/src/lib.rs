@@ -61,6 +61,7 @@ mod tests {
     fn what_a_file_refers_to_is_there() {
         for (from, wanted) in [
             ("/", "app.css"),
+            ("/", "parts.css"),
             ("/", "app.js"),
             ("/", "favicon.svg"),
             ("/core.js", "page/browser.js"),
