@@ -105,6 +105,8 @@ const seen = () =>
   });
 
 let current = new AbortController();
+/** The last event that was heard: from there the stream goes on. */
+let last = null;
 
 /** What was heard is for whoever asked with the token of then. */
 let asked = token.peek();
@@ -113,6 +115,8 @@ effect(() => {
   asked = token.value;
   snapshot.value = null;
   happened.value = [];
+  trouble.value = null;
+  last = null;
   link.value = { open: false, heard: null, why: null };
   current.abort(new Error("another token"));
 });
@@ -159,7 +163,6 @@ function take({ event, id, data }) {
 
 /** Follows the stream for ever. */
 export async function follow() {
-  let last = null;
   let rest = 500;
   for (;;) {
     await seen();
@@ -170,6 +173,8 @@ export async function follow() {
     let watch = setTimeout(silence, SILENCE);
     try {
       for await (const heardOf of events("/api/v1/stream", last, ends)) {
+        // What came in one piece with what was heard before.
+        if (secret !== token.value) break;
         clearTimeout(watch);
         watch = setTimeout(silence, SILENCE);
         heard({ open: true, why: null });
@@ -190,7 +195,6 @@ export async function follow() {
       clearTimeout(watch);
     }
     if (secret !== token.value) {
-      last = null;
       link.value = { open: false, heard: null, why: null };
       continue;
     }
