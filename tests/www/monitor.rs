@@ -17,6 +17,7 @@ struct Watched {
     regions: Vec<Region>,
     store: Store,
     server: Serving,
+    variables: Vec<(String, String)>,
 }
 
 impl Watched {
@@ -39,11 +40,37 @@ impl Watched {
         all.retain(|(name, _)| variables.iter().all(|(other, _)| other != name));
         all.extend(variables);
         let server = crate::api::serve(&store, &all);
+        let owned = all.iter();
+        let owned = owned.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables = owned.collect();
         Self {
             regions,
             store,
             server,
+            variables,
         }
+    }
+
+    fn kill(&mut self) {
+        self.server.signal(Signal::KILL);
+        self.server.wait(Duration::from_secs(10)).unwrap();
+    }
+
+    /// Starts another server on the store.
+    fn another(&mut self) {
+        let variables = self.variables.iter();
+        let variables: Vec<(&str, &str)> = variables
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        self.server = crate::api::serve(&self.store, &variables);
+    }
+
+    /// For how long a region was down today, in milliseconds, and how often.
+    fn downtime(&self, place: usize) -> (u64, u64) {
+        let probes = get(self.server.dashboard(), "/api/v1/probes").json();
+        let region = &probes["regions"][place];
+        let number = |name: &str| region[name].as_u64().unwrap();
+        (number("down_ms"), number("downs"))
     }
 
     fn start() -> Self {
@@ -224,4 +251,42 @@ fn nobody_is_asked_where_regions_are_not_this_programs_business() {
             .all(|region| region.asked().is_empty())
     );
     assert!(!watched.server.stderr().contains("watching"));
+}
+
+#[test]
+fn downtime_is_counted_over_restarts_and_ends_where_a_server_begins_with_the_region_up() {
+    let mut watched = Watched::start();
+    watched.until(["up", "up", "up"]);
+    assert_eq!(watched.downtime(1), (0, 0));
+    watched.regions[1].answer(Answer::Close);
+    watched.until(["up", "down", "up"]);
+    thread::sleep(Duration::from_millis(300));
+    watched.kill();
+    // Nobody watches it, and to every edge it is down.
+    watched.regions[1].answer(Answer::Ready);
+    thread::sleep(Duration::from_millis(500));
+    watched.another();
+    watched.until(["up", "up", "up"]);
+    let (ms, times) = watched.downtime(1);
+    assert!(times == 1 && ms >= 800, "{ms} {times}");
+    let begin = Instant::now();
+    let last = loop {
+        let last = watched.events().pop().unwrap();
+        if last["to"] == "up" {
+            break last;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(10), "{last}");
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(
+        last["reason"],
+        "a server began, which has not probed it yet"
+    );
+    thread::sleep(Duration::from_millis(700));
+    // Up is not down, however often a server begins.
+    watched.kill();
+    watched.another();
+    let (now, times) = watched.downtime(1);
+    // By when it was put on record, and not by when it was so.
+    assert!(times == 1 && now.abs_diff(ms) < 400, "{now} {ms}");
 }

@@ -57,6 +57,8 @@ struct Known {
     said: Said,
     /// What each region has been, in the order of the configuration.
     past: Vec<History>,
+    /// What has changed by this server's beginning, until it is at work.
+    unsaid: Vec<Event>,
 }
 
 struct Watched {
@@ -107,6 +109,7 @@ impl Monitor {
             fleet: Fleet::new(settings.health, regions.len()),
             said: Said::default(),
             past: vec![History::default(); regions.len()],
+            unsaid: Vec::new(),
         };
         known.take_up(kept.read()?, &regions);
         let changes = watch::Sender::new(0);
@@ -213,6 +216,8 @@ impl Monitor {
 
     /// Probes, and ends what was said for a time, until it is dropped.
     pub async fn run(self: Arc<Self>) {
+        let unsaid = std::mem::take(&mut self.known().unsaid);
+        unsaid.into_iter().for_each(|event| self.put(event));
         let mut tasks = JoinSet::new();
         tasks.spawn(self.clone().expire());
         if let Some(client) = &self.client {

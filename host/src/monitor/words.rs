@@ -114,12 +114,12 @@ impl Known {
                 "the downtime of today begins anew: region_events.jsonl cannot be read: {why}"
             ),
         }
-        // To every edge it was down until now; a server begins with every region up, and that is on record too.
+        // To every edge it was down until now; a server begins with every region up, and puts that on record too.
         let statuses = self.fleet.statuses();
         let known = regions.iter().zip(&self.past).zip(statuses);
         for ((region, past), status) in known {
             if past.is_down() && status != RegionStatus::Down {
-                events.put(Event {
+                self.unsaid.push(Event {
                     event: Kind::Health,
                     region: Some(region.name.clone()),
                     from: Some(RegionStatus::Down.name()),
