@@ -104,6 +104,56 @@ fn what_edges_have_counted_is_drawn_and_stands_in_a_table_too() {
 }
 
 #[test]
+fn charts_are_of_regions_or_of_colours_and_of_the_time_that_somebody_asks_for() {
+    let Some(world) = World::start() else { return };
+    let cell = |region: &str, requests: u64| json!({"region": region, "slot": "blue", "requests": requests, "errors": 1, "latency": [[160, requests]]});
+    let report = json!({"edge": "e", "batches": [
+        {"seq": 1, "age_ms": 1_200_000, "lasted_ms": 0, "cells": [cell("us-east", 10)]},
+        {"seq": 2, "age_ms": 0, "lasted_ms": 0, "cells": [cell("us-east", 30), cell("us-west", 20)]},
+    ]});
+    world.post("Edge", "/api/v1/telemetry", &report);
+    world.open();
+    world.until("document.querySelectorAll('.plot canvas').length === 2");
+    world.browser.press("As a table");
+    let heads = "[...document.querySelectorAll('figure thead')[0].querySelectorAll('th')].map((one) => one.textContent).join()";
+    let rows = "document.querySelectorAll('figure')[0].querySelectorAll('tbody tr').length";
+    world.until(&format!("{heads} === 'From,us-east,us-west,eu-west'"));
+    world.until(&format!("{rows} === 1"));
+    world.browser.press("By colour");
+    world.until(&format!("{heads} === 'From,blue,green'"));
+    // Both regions together, and nothing of green.
+    let row = world.browser.text("figure tbody tr");
+    assert!(row.ends_with("4.0 %–"), "{row}");
+    world.browser.press("1 h");
+    world.until(&format!("{rows} === 2"));
+}
+
+#[test]
+fn the_head_switches_colours_and_times_and_the_browser_remembers_them() {
+    let Some(world) = World::start() else { return };
+    world.browser.prefers("prefers-color-scheme", "dark");
+    world.begin("app:v2");
+    world.open();
+    let paper = "getComputedStyle(document.body).backgroundColor";
+    let (dark, light) = ("rgb(14, 19, 24)", "rgb(246, 248, 250)");
+    world.until(&format!("{paper} === '{dark}'"));
+    world.browser.press("Auto");
+    world.until(&format!("{paper} === '{light}'"));
+    world.browser.press("UTC");
+    world.open();
+    world.until(&format!("{paper} === '{light}'"));
+    world.until("document.querySelector('tr[data-kind=release] time')?.textContent.endsWith('UTC') === false");
+    world.browser.press("Local");
+    world
+        .until("document.querySelector('tr[data-kind=release] time').textContent.endsWith(' UTC')");
+    world.browser.prefers("prefers-color-scheme", "light");
+    world.browser.press("Light");
+    world.until(&format!("{paper} === '{dark}'"));
+    world.browser.press("Dark");
+    world.until(&format!("{paper} === '{light}'"));
+}
+
+#[test]
 fn nothing_that_somebody_has_put_into_a_name_is_ever_run() {
     let Some(world) = World::start() else { return };
     let payloads: Vec<String> = (0..200).map(payload).collect();
