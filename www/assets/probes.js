@@ -70,11 +70,15 @@ function reasons(failed) {
   return [...all].slice(0, 3);
 }
 
+/** Why there are none: nobody asks, or nobody has answered here yet. */
+const silent = () =>
+  snapshot.value?.watching && lately.value.size === 0 ? "Its probes are not heard of yet." : "Nobody probes it.";
+
 /** The same in numbers and words. */
 export function Probes({ name }) {
   const region = lately.value.get(name);
   if (region === undefined || region.probes.length === 0) {
-    return html`<p class="none">${unheard.value === null ? "Nobody probes it." : `Its probes: ${unheard.value}`}</p>`;
+    return html`<p class="none">${unheard.value === null ? silent() : `Its probes: ${unheard.value}`}</p>`;
   }
   const took = region.probes.map(({ ms }) => ms).sort((a, b) => a - b);
   const failed = region.probes.filter((probe) => probe.failed !== null);

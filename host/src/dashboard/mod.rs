@@ -172,7 +172,7 @@ impl Dashboard {
             feed: watch::Sender::new(0),
             ending: watch::Sender::new(false),
             issued: watch::Sender::new(0),
-            waiting: Arc::default(),
+            waiting: Arc::new(Waiting::of(connections(&Limits::default()))),
             settings,
         })))
     }

@@ -14,7 +14,7 @@ pub(super) const APPLIED: HeaderName = HeaderName::from_static("preference-appli
 /// An answer waits for no longer, whatever is preferred: somebody between may give up on a silent connection.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// So many wait at once; others are answered as if they had not asked to, and come back by themselves.
+/// So many wait at once at most; others are answered as if they had not asked to, and come back by themselves.
 const WAITING: usize = 2_048;
 
 /// How long a client prefers to wait: the first `wait` of its preferences, in whole seconds, if it is one and above 0.
@@ -39,29 +39,40 @@ pub(super) fn preferred(headers: &HeaderMap) -> Option<Duration> {
     (digits && !wait.is_zero()).then_some(wait)
 }
 
-/// How many wait.
-#[derive(Default)]
-pub(super) struct Waiting(AtomicUsize);
+/// How many wait, and how many may.
+pub(super) struct Waiting {
+    taken: AtomicUsize,
+    most: usize,
+}
 
 /// One that waits, until it is dropped.
 pub(super) struct Place(Arc<Waiting>);
 
 impl Waiting {
+    /// For a server of so many connections: half of them at most wait, or whoever asks for something else would find
+    /// none.
+    pub(super) fn of(connections: usize) -> Self {
+        Self {
+            taken: AtomicUsize::default(),
+            most: WAITING.min(connections / 2),
+        }
+    }
+
     /// A place for one more, if there is one.
     pub(super) fn take(self: &Arc<Self>) -> Option<Place> {
         let place = Place(self.clone());
-        (self.0.fetch_add(1, Ordering::SeqCst) < WAITING).then_some(place)
+        (self.taken.fetch_add(1, Ordering::SeqCst) < self.most).then_some(place)
     }
 
     /// Whether anybody waits.
     pub(super) fn is_any(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
+        self.taken.load(Ordering::SeqCst) > 0
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.taken.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -96,8 +107,9 @@ mod tests {
     }
 
     #[test]
-    fn so_many_wait_and_no_more() {
-        let waiting = Arc::new(Waiting::default());
+    fn so_many_wait_and_no_more_than_half_of_the_connections() {
+        assert_eq!(Waiting::of(100).most, 50);
+        let waiting = Arc::new(Waiting::of(100_000));
         assert!(!waiting.is_any());
         let mut places: Vec<_> = (0..WAITING).map(|_| waiting.take().unwrap()).collect();
         assert!(waiting.take().is_none() && waiting.is_any());
