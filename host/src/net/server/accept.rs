@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::connection::{self, Serves};
 use super::crowd::Crowd;
 use super::limits::Limits;
-use super::port::BACKLOG;
+use super::port::{BACKLOG, turn_away};
 use super::refusal::Refusal;
 use super::seldom::Seldom;
 use super::standing::Standing;
@@ -25,6 +25,10 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// How long a connection that was asked to leave has before another one is asked.
 const LEAVING: Duration = Duration::from_millis(50);
+
+/// How long a listener that leaves a shared port waits for handshakes that have begun: longer than a round
+/// trip around the world, and shorter than the second after which a client repeats one that was dropped.
+const HANDSHAKES: Duration = Duration::from_millis(300);
 
 /// How far a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +135,21 @@ pub async fn serve(
             () = make_room(&crowd, most, &mut full), if next.is_some() => {}
         }
     };
+    if turn_away(&listener) {
+        let last = Instant::now() + HANDSHAKES;
+        loop {
+            if connections.len() < most
+                && let Some(stream) = next.take()
+            {
+                begin(&mut connections, stream);
+            }
+            tokio::select! {
+                () = sleep_until(last) => break,
+                Some(_) = connections.join_next() => {}
+                stream = accept(&listener, &mut refused), if next.is_none() => next = Some(stream),
+            }
+        }
+    }
     let room = most.saturating_sub(connections.len());
     for stream in next.into_iter().chain(waiting(listener)).take(room) {
         begin(&mut connections, stream);
