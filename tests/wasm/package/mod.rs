@@ -1,5 +1,6 @@
 //! The package `@halcyon/edge`, packed, installed, and in every runtime it is made for.
 
+mod bundled;
 pub(crate) mod conformance;
 mod readme;
 pub(crate) mod runtimes;
@@ -11,7 +12,15 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// What has to be installed from npm, in these versions.
-const PEERS: [&str; 3] = ["binaryen@132.0.0", "deno@2.9.6", "workerd@1.20261117.1"];
+const PEERS: [&str; 7] = [
+    "binaryen@132.0.0",
+    "deno@2.9.6",
+    "esbuild@0.28.2",
+    "vite@8.4.0",
+    "webpack@5.113.0",
+    "webpack-cli@7.3.1",
+    "workerd@1.20261117.1",
+];
 
 /// A folder with everything that is built.
 pub(crate) fn built() -> &'static Path {

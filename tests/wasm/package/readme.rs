@@ -7,7 +7,7 @@ use super::{installed, peer};
 
 const README: &str = include_str!("../../../wasm/js/edge/README.md");
 
-const TABLE: &str = r#"{"format":1,"epoch":7,"issued_at":"2026-01-01T00:00:00.000Z","deployment":"shop",
+pub(super) const TABLE: &str = r#"{"format":1,"epoch":7,"issued_at":"2026-01-01T00:00:00.000Z","deployment":"shop",
     "regions":[{"name":"us-east","weight":1,"status":"up"},{"name":"us-west","weight":1,"status":"up"}],
     "primary":"us-east","sticky":"hash","failover":"ordered"}"#;
 
@@ -19,14 +19,14 @@ fn program(heading: &str) -> &'static str {
     block.split("```").next().unwrap()
 }
 
-fn said(command: &mut Command) -> String {
+pub(super) fn said(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {stderr}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn is_here(runtime: Runtime) -> bool {
+pub(super) fn is_here(runtime: Runtime) -> bool {
     Runtime::here().contains(&runtime)
 }
 
@@ -109,7 +109,8 @@ fn the_program_for_a_browser_runs() {
     if !is_here(Runtime::Chromium) {
         return;
     }
-    let text = page_text(program("Browser"), &[("table.json", TABLE)]);
+    let table = |name: &str| (name == "table.json").then(|| TABLE.into());
+    let text = page_text(program("Browser"), &table);
     assert_eq!(text, "us-east");
 }
 

@@ -270,25 +270,24 @@ fn in_chromium(folder: &Path, questions: &str) -> String {
         ("questions.mjs", script("questions.mjs")),
         ("questions.json", questions.to_owned()),
     ];
-    let files: Vec<(&str, &str)> = files
-        .iter()
-        .map(|(name, file)| (*name, &file[..]))
-        .collect();
-    posted(page, &files)
+    posted(page, &|name| {
+        let file = files.iter().find(|(known, _)| *known == name)?;
+        Some(file.1.clone().into_bytes())
+    })
 }
 
-/// The text of a page's body, once it has some.
-pub(crate) fn page_text(page: &str, files: &[(&str, &str)]) -> String {
+/// The text of a page's body, once it has some. The page's files are these and the package at `edge/`.
+pub(crate) fn page_text(page: &str, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> String {
     let post = "<script type=module>\
         while (document.body?.textContent.trim() === \"\") await new Promise((go) => setTimeout(go, 10));\
         await fetch(\"/answers\", { method: \"POST\", body: document.body.textContent });\
         </script>";
     // In the head: the body is what the page makes of it.
-    posted(&format!("<head>{page}{post}</head><body></body>"), files)
+    posted(&format!("<head>{page}{post}</head><body></body>"), file)
 }
 
 /// Serves a page, the package at `edge/` and files to Chromium, until the page posts its answers.
-fn posted(page: &str, files: &[(&str, &str)]) -> String {
+fn posted(page: &str, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let profile = tempfile::tempdir().unwrap();
@@ -312,16 +311,16 @@ fn posted(page: &str, files: &[(&str, &str)]) -> String {
             continue;
         };
         let name = path.trim_start_matches('/');
-        let file = files.iter().find(|(known, _)| *known == name);
-        let content = match (name, file) {
-            ("answers", _) => {
+        let content = match name {
+            "answers" => {
                 answer(&mut stream, "text/plain", b"");
                 return body;
             }
-            ("", _) => format!("<!doctype html><meta charset=utf-8>{page}").into_bytes(),
-            (_, Some((_, file))) => file.as_bytes().to_vec(),
+            "" => format!("<!doctype html><meta charset=utf-8>{page}").into_bytes(),
             // The package; else a favicon, which there is none of.
-            _ => std::fs::read(built().join(name)).unwrap_or_default(),
+            _ => {
+                file(name).unwrap_or_else(|| std::fs::read(built().join(name)).unwrap_or_default())
+            }
         };
         let kind = match name.rsplit_once('.') {
             None => "text/html",

@@ -1,4 +1,4 @@
-// Bundlers (webpack, Vite, Rollup and others) copy the module, since its address is written as they know it.
+// Bundlers (webpack, Vite and others) copy the module, since its address is written as they know it.
 
 import init from "./browser.js";
 
