@@ -22,7 +22,8 @@ async function round(requests) {
     now += (n * 7919) % 97;
     done(n % 9 === 0);
   }
-  now += 70_000;
+  // Longer than the template ever rests, a minute and a fifth: every round tells.
+  now += 80_000;
   let sending;
   telemetry.tell((promise) => (sending = promise));
   await sending;
