@@ -225,11 +225,11 @@ fn web_socket(head: &Head, stream: &mut BufReader<TcpStream>) -> Option<()> {
         .ok()
 }
 
-/// The first byte of a body, half a second of nothing, and the rest.
+/// The first byte of a body, a second and a half of nothing, and the rest.
 fn large(stream: &mut TcpStream, first: &str, bytes: u64) -> std::io::Result<()> {
     write!(stream, "{first}content-length: {bytes}\r\n\r\n")?;
     let (first, rest) = pattern(bytes).split_at(1);
     stream.write_all(first)?;
-    thread::sleep(Duration::from_millis(500));
+    thread::sleep(Duration::from_millis(1_500));
     stream.write_all(rest)
 }
