@@ -181,30 +181,23 @@ impl Browser {
         text.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Presses a button by what stands on it.
-    ///
-    /// # Panics
-    /// When there is none, or it is disabled.
+    /// Presses a button by what stands on it, once it is there and may be pressed.
     pub fn press(&self, label: &str) {
         self.press_in("body", label);
     }
 
-    /// Presses a button within the first element that a selector finds.
-    ///
-    /// # Panics
-    /// When there is none, or it is disabled.
+    /// Presses a button within the first element that a selector finds, once it is there and may be pressed.
     pub fn press_in(&self, selector: &str, label: &str) {
-        let found = self.evaluate(&format!(
-            "(() => {{ const all = [...document.querySelector({selector:?}).querySelectorAll('button')]; const one = all.find((button) => button.textContent.trim() === {label:?} && !button.disabled); one?.click(); return one !== undefined; }})()"
+        self.settle(&format!(
+            "(() => {{ const all = [...(document.querySelector({selector:?})?.querySelectorAll('button') ?? [])]; const one = all.find((button) => button.textContent.trim() === {label:?} && !button.disabled); one?.click(); return one !== undefined; }})()"
         ));
-        assert_eq!(found, Value::Bool(true), "{selector} has no button {label}");
     }
 
-    /// Writes text into a field by its id, as the whole of it.
+    /// Writes text into a field by its id, as the whole of it, once it is there.
     pub fn types(&self, field: &str, text: &str) {
         let text = json!(text);
-        self.evaluate(&format!(
-            "(() => {{ const field = document.getElementById({field:?}); field.value = {text}; field.dispatchEvent(new Event('input', {{ bubbles: true }})); }})()"
+        self.settle(&format!(
+            "(() => {{ const field = document.getElementById({field:?}); if (field === null) return false; field.value = {text}; field.dispatchEvent(new Event('input', {{ bubbles: true }})); return true; }})()"
         ));
     }
 

@@ -42,6 +42,17 @@ fn without_webassembly_the_page_shows_what_the_server_says_and_that_nobody_check
 }
 
 #[test]
+fn without_what_stands_below_them_the_regions_are_shown_and_that_it_is_missing_is_said() {
+    let Some(world) = World::start() else { return };
+    world.browser.block(&["*/more.js"]);
+    world
+        .browser
+        .go(&format!("http://{}/", world.server.dashboard()));
+    world.kinds(["good", "good", "good"]);
+    world.until("document.querySelector('#more > .problem')?.textContent.startsWith('The rest of this page could not be loaded: ') === true");
+}
+
+#[test]
 fn a_server_that_says_nothing_any_more_is_stale_too() {
     let Some(world) = World::start() else { return };
     world.open();
@@ -133,6 +144,7 @@ fn what_is_off_or_not_there_is_said_and_not_drawn() {
     let url = format!("http://{}/", world.server.dashboard());
     world.browser.go(&url);
     world.until("document.querySelector('section[aria-labelledby=regions-title] .none')?.textContent === 'No region can be shown.'");
+    world.until("document.querySelector('#decided > *') !== null");
     let said = world
         .browser
         .text("section[aria-labelledby=regions-title] .problem");

@@ -94,6 +94,8 @@ impl World {
         let url = format!("http://{}/", self.server.dashboard());
         self.browser.go(&url);
         self.until("[...document.querySelectorAll('.tile')].length === 3");
+        // All of it: what is decided here comes last.
+        self.until("document.querySelector('#decided > *') !== null");
     }
 
     pub(crate) fn until(&self, expression: &str) {

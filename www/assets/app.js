@@ -2,21 +2,13 @@
 
 import { render } from "/vendor/preact.mjs";
 import { effect } from "/vendor/signals.mjs";
-import { Access } from "/access.js";
-import { Alarm, verify } from "/chain.js";
-import { Charts } from "/charts.js";
-import { core, load } from "/core.js";
+import { Alarm } from "/chain.js";
 import { Header } from "/header.js";
 import { html } from "/html.js";
-import { Help } from "/keys.js";
 import { follow, link, snapshot } from "/live.js";
-import { Lookup } from "/lookup.js";
 import { watch } from "/probes.js";
 import { Regions } from "/regions.js";
-import { Release } from "/release.js";
-import { Timeline } from "/timeline.js";
 import { Verdict } from "/verdict.js";
-import { WhatIf } from "/whatif.js";
 
 /** Why there is nothing to show, where nothing was ever heard. */
 function Silence() {
@@ -38,26 +30,25 @@ const first = () =>
     setTimeout(done, 1_000);
   });
 
+/** Until that is painted; a page that nobody sees is not. */
+const painted = () =>
+  new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, 200);
+  });
+
 const at = (id) => document.getElementById(id);
 
 render(html`<${Header} />`, at("head"));
-render(
-  html`
-    <${Verdict} />
-    <${Alarm} />
-    <${Silence} />
-    <${Regions} />
-    <${Release} />
-    <${Charts} />
-    <${Timeline} />
-    <${Access} />
-  `,
-  at("live"),
-);
+render(html`<${Verdict} /><${Alarm} /><${Silence} /><${Regions} />`, at("live"));
 follow();
 watch();
-// The regions first: to load the core takes as long as they do.
+// The regions first: everything else takes as long again until it is there and has run once.
 await first();
-await load();
-render(html`<${Lookup} /><${WhatIf} /><${Help} />`, at("decided"));
-verify();
+await painted();
+try {
+  const { begin } = await import("/more.js");
+  await begin(at("more"), at("decided"));
+} catch (why) {
+  render(html`<p class="problem">The rest of this page could not be loaded: ${why.message}</p>`, at("more"));
+}

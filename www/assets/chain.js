@@ -5,7 +5,6 @@ import { getText, token } from "/api.js";
 import { core } from "/core.js";
 import { html } from "/html.js";
 import { open } from "/live.js";
-import { verify as chained } from "/page/browser.js";
 
 /** What was found last; null before that. */
 export const found = signal(null);
@@ -37,6 +36,7 @@ async function check() {
       if (page.length > 0 && page[0] !== "") parts.push(page.join("\n"), "\n");
       if (page.length < PAGE) break;
     }
+    const { verify: chained } = await import("/page/browser.js");
     found.value = chained(parts.join(""));
     unread.value = null;
   } catch (why) {

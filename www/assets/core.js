@@ -3,7 +3,6 @@
 import { effect, signal } from "/vendor/signals.mjs";
 import { get } from "/api.js";
 import { open, snapshot } from "/live.js";
-import init, { simulate } from "/page/browser.js";
 
 /** `ready` once it is there; `why` where it could not be loaded. */
 export const core = signal({ ready: false, why: null });
@@ -13,6 +12,9 @@ export const shares = signal(null);
 
 /** Why they are not known, where they could not be had. */
 export const unshared = signal(null);
+
+// Not before the regions can be seen: its modules are as many as those of half the page.
+const page = () => import("/page/browser.js");
 
 let known = null;
 /** Only the newest question counts. */
@@ -29,6 +31,7 @@ async function count(rest = 2_000) {
   const mine = asked;
   try {
     const table = await get("/api/v1/table");
+    const { simulate } = await page();
     if (mine !== asked) return;
     // Nobody moves from a table to itself, so what each region has is what it has now.
     const { of, regions } = simulate(table, table);
@@ -44,6 +47,7 @@ async function count(rest = 2_000) {
 
 export async function load() {
   try {
+    const { default: init } = await page();
     await init();
     core.value = { ready: true, why: null };
   } catch (why) {

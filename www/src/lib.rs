@@ -65,6 +65,8 @@ mod tests {
             ("/", "app.js"),
             ("/", "favicon.svg"),
             ("/core.js", "page/browser.js"),
+            ("/app.js", "more.js"),
+            ("/charts.js", "vendor/uplot.mjs"),
             ("/whatif.js", "whatif-worker.js"),
             ("/", "vendor/uplot.css"),
             ("/html.js", "vendor/preact.mjs"),
@@ -121,11 +123,15 @@ mod tests {
             "/live.js",
             "/tile.js",
             "/vendor/signals-core.mjs",
-            "/page/page.js",
         ] {
             assert_eq!(named(path), 1, "{path}");
         }
-        for path in ["/vendor/uplot.mjs", "/whatif-worker.js"] {
+        for path in [
+            "/vendor/uplot.mjs",
+            "/whatif-worker.js",
+            "/more.js",
+            "/page/page.js",
+        ] {
             assert_eq!(named(path), 0, "{path}");
         }
     }
