@@ -19,6 +19,7 @@ mod request;
 mod runtime;
 mod tables;
 mod telemetry;
+mod ways;
 
 /// What Envoy calls first.
 #[cfg(target_arch = "wasm32")]

@@ -5,18 +5,16 @@ use std::rc::Rc;
 
 use halcyon_core::forwarding::{OF_A_CONNECTION, is_host, is_of_the_edge, is_ours, listed};
 use halcyon_core::hash::TenantId;
-use halcyon_core::placement::{Decision, RegionStatus, ResidencyUnavailable, Slot};
-use halcyon_core::table::Table;
 use halcyon_core::tenant::{Asked, NoId, encoded};
-use halcyon_core::time::Timestamp;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, Bytes};
 
 use crate::answers::Refusal;
-use crate::counts::{Flight, Place};
+use crate::counts::Flight;
 use crate::plugin::{Refused, now, property};
 use crate::tables::Tables;
 use crate::telemetry::Telemetry;
+use crate::ways::{Way, Ways};
 
 /// Where a request was put, for whoever sees it next.
 pub(crate) const REGION: &str = "x-halcyon-region";
@@ -63,22 +61,6 @@ pub(crate) struct Request {
     ways: Option<Ways>,
     /// Envoy answers by itself, and says so in a body to come.
     says: bool,
-}
-
-/// Where a request goes: first, and when that one fails.
-struct Ways {
-    first: Way,
-    second: Option<Way>,
-}
-
-/// A placement, in words.
-struct Way {
-    at: Place,
-    region: String,
-    slot: &'static str,
-    reason: &'static str,
-    /// Where the pool is by the table; empty where that says nothing.
-    address: String,
 }
 
 /// A head as Envoy has it.
@@ -225,76 +207,6 @@ impl Request {
     }
 }
 
-impl Ways {
-    /// Where a tenant goes, and where it would go if that region were down: nowhere, if no other one may
-    /// have it.
-    fn of(
-        table: &Table,
-        tenant: TenantId<'_>,
-        now: Timestamp,
-    ) -> Result<Self, ResidencyUnavailable> {
-        let (router, slots) = (table.router(), table.slots(now));
-        let found = router.decide(tenant, table.health(), slots)?;
-        let mut health = table.health().to_vec();
-        if let Some(status) = health.get_mut(found.region) {
-            *status = RegionStatus::Down;
-        }
-        let next = router.decide(tenant, &health, slots).ok();
-        let next = next.filter(|next| next.region != found.region);
-        Ok(Self {
-            first: Way::of(table, &found),
-            second: next.map(|next| Way::of(table, &next)),
-        })
-    }
-
-    /// Those to pools that have an address; a region without one is a region that cannot be reached.
-    fn reachable(self) -> Result<Self, Refusal> {
-        let is_there = |way: &Way| !way.address.is_empty();
-        let second = self.second.filter(is_there);
-        match second {
-            // To the same pool once more is no other way.
-            second if is_there(&self.first) => Ok(Self {
-                second: second.filter(|second| second.address != self.first.address),
-                first: self.first,
-            }),
-            Some(second) => Ok(Self {
-                first: second,
-                second: None,
-            }),
-            None => Err(self.first.nowhere()),
-        }
-    }
-}
-
-impl Way {
-    fn of(table: &Table, found: &Decision) -> Self {
-        let region = table.router().regions().nth(found.region);
-        let pools = table.pools().get(found.region);
-        let address = pools.map(|[blue, green]| match found.slot {
-            Slot::Blue => blue,
-            Slot::Green => green,
-        });
-        Self {
-            at: (found.region, found.slot),
-            region: region.map_or_else(String::new, |name| name.as_str().to_owned()),
-            slot: found.slot.name(),
-            reason: found.reason.name(),
-            // Envoy would leave the path out.
-            address: address
-                .filter(|at| is_plain(at))
-                .cloned()
-                .unwrap_or_default(),
-        }
-    }
-
-    fn nowhere(&self) -> Refusal {
-        let (region, slot) = (&self.region, self.slot);
-        let why =
-            format!("region {region} has no address for {slot} in the table, or one with a path");
-        Refusal::new(503, "no_upstream", &why)
-    }
-}
-
 /// What of a head decides.
 fn read(fields: &[(String, Bytes)]) -> Result<Head<'_>, Refusal> {
     let bad = |why: &str| Refusal::new(400, "bad_request", why);
@@ -427,10 +339,4 @@ fn last<'w>(first: &'w Way, second: Option<&'w Way>) -> &'w Way {
 /// Whether a request cannot do without a field, whatever it says of its connection.
 fn is_needed(name: &str) -> bool {
     name.starts_with(':') || matches!(name, "host" | "content-length" | "transfer-encoding")
-}
-
-/// Whether an address has no path.
-fn is_plain(address: &str) -> bool {
-    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
-    rest.split_once('/').is_none_or(|(_, path)| path.is_empty())
 }
