@@ -35,9 +35,9 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
-use halcyon_core::config::{Problems, RegionConfig, Settings};
+use halcyon_core::config::{Problems, Settings};
 use halcyon_core::ledger::AuditReport;
-use halcyon_core::placement::{RegionStatus, Router};
+use halcyon_core::placement::RegionStatus;
 use halcyon_core::release::{Pools, RegionTarget};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -60,6 +60,7 @@ use crate::tokens::TokenFile;
 use crate::traffic::Traffic;
 use admission::{Pace, Peer};
 use metrics::Metrics;
+use placement::Placement;
 use seats::Seats;
 use tables::{Issued, Tables};
 use waiting::Waiting;
@@ -118,12 +119,6 @@ struct Inner {
     waiting: Arc<Waiting>,
 }
 
-struct Placement {
-    config: RegionConfig,
-    router: Router,
-    warnings: Vec<String>,
-}
-
 impl Dashboard {
     /// Answers from the variables of `environment`, as they are now, with tables that `signer` signs.
     /// With a client the regions are watched, where that is configured, and releases are driven.
@@ -139,7 +134,7 @@ impl Dashboard {
         let (settings, _) = Settings::read(&**environment);
         let region = HeaderValue::from_str(settings.region_name());
         let records = Arc::new(Records::of(PathBuf::from(&settings.store_dir)));
-        let placement = placement(environment);
+        let placement = Placement::read(environment);
         let config = placement.as_ref().ok().map(|placement| &placement.config);
         let monitor = config.map(|config| Monitor::new(&settings, config, client.clone()));
         let monitor = monitor.transpose();
@@ -394,20 +389,5 @@ impl Inner {
             })
         });
         targets.collect()
-    }
-}
-
-fn placement(environment: &Environment) -> Result<Placement, Problems> {
-    let (config, problems) = RegionConfig::read(&**environment);
-    match Router::from_lookup(&**environment) {
-        Ok(router) => Ok(Placement {
-            config,
-            router,
-            warnings: problems.warnings,
-        }),
-        Err(why) => Err(Problems {
-            errors: why.0,
-            warnings: problems.warnings,
-        }),
     }
 }

@@ -5,6 +5,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 use halcyon_core::access::Ability;
+use halcyon_core::config::{Problems, RegionConfig};
+use halcyon_core::placement::Router;
 use halcyon_core::text::printable;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
@@ -14,12 +16,42 @@ use super::answers::{Problem, object, tagged};
 use super::body::{self, Members};
 use super::query::parameter;
 use super::waiting::{self, APPLIED};
-use super::{Dashboard, Inner, Placement};
+use super::{Dashboard, Inner};
+use crate::health::Environment;
 use crate::health::answers::problem;
 use crate::signing::SIGNATURE_HEADER;
 
 /// The most tenants of one request.
 const TENANTS_MAX: usize = 10_000;
+
+/// By what it is decided where tenants go.
+pub(super) struct Placement {
+    pub(super) config: RegionConfig,
+    pub(super) router: Router,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Placement {
+    /// What the variables say.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, beside what they are warned of.
+    pub(super) fn read(environment: &Environment) -> Result<Self, Problems> {
+        let (config, problems) = RegionConfig::read(&**environment);
+        let warnings = problems.warnings;
+        match Router::from_lookup(&**environment) {
+            Ok(router) => Ok(Self {
+                config,
+                router,
+                warnings,
+            }),
+            Err(why) => Err(Problems {
+                errors: why.0,
+                warnings,
+            }),
+        }
+    }
+}
 
 /// Does what blocks on the disk; what is wrong with that or with the configuration is said as 503.
 async fn placed(

@@ -8,7 +8,8 @@ use halcyon_core::release::{Phase, Release};
 use halcyon_core::table::{Epoch, Publisher, TableContent};
 use halcyon_core::time::Timestamp;
 
-use super::{Placement, Records};
+use super::Records;
+use super::placement::Placement;
 use crate::clock;
 use crate::signing::TableSigner;
 
