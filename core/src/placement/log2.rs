@@ -1,5 +1,8 @@
 //! The logarithm that weights rest on, in integers.
 
+#[cfg(any(test, target_arch = "wasm32"))]
+use core::sync::atomic::{AtomicU32, Ordering};
+
 /// `T[i] = floor(2^28 * -log2(i / 256) + 1/2)` for `i` from 1 to 256, and
 /// `T[0] = floor(2^28 * (8 + 2 / ln 2) + 1/2)`.
 ///
@@ -45,7 +48,8 @@ static POINTS: [u32; 257] = [
 /// Never grows with `draw`.
 #[inline]
 pub(super) fn minus_log2(draw: u32) -> u64 {
-    // Where a module's size counts, a quarter of the table.
+    // Where a module's size counts, no table: a tenth of the smallest module would be this one, as it does not
+    // compress.
     #[cfg(target_arch = "wasm32")]
     return by_points(draw);
     #[cfg(not(target_arch = "wasm32"))]
@@ -57,11 +61,65 @@ pub(super) fn minus_log2(draw: u32) -> u64 {
 #[inline]
 fn by_points(draw: u32) -> u64 {
     let [.., segment] = draw.to_le_bytes();
-    let point = |at: usize| u64::from(POINTS.get(at).copied().unwrap_or(0));
-    let segment = usize::from(segment);
+    let segment = u32::from(segment);
     let (before, behind) = (point(segment), point(segment.wrapping_add(1)));
     let within = u64::from(draw & 0x00ff_ffff);
     before.wrapping_sub(before.wrapping_sub(behind).wrapping_mul(within) >> 24)
+}
+
+/// A point of the table, made when it is first asked for.
+#[cfg(any(test, target_arch = "wasm32"))]
+#[inline]
+fn point(at: u32) -> u64 {
+    /// What has been made, so that the same number is made once; 0 is none yet. Whoever asks meanwhile makes it
+    /// too, and comes to the same number.
+    static MADE: [AtomicU32; 256] = [const { AtomicU32::new(0) }; 256];
+    // Of 256 the logarithm is 0.
+    let Some(made) = usize::try_from(at).ok().and_then(|at| MADE.get(at)) else {
+        return 0;
+    };
+    let known = made.load(Ordering::Relaxed);
+    if known != 0 {
+        return known.into();
+    }
+    let point = by_squaring(at);
+    made.store(point, Ordering::Relaxed);
+    point.into()
+}
+
+/// `T[at]` bit by bit: the square of a number has twice its logarithm, so that whether it reaches 2 is the next
+/// bit. 63 bits of the number are enough for every one of the 256 to be rounded as it should be, which a test
+/// shows.
+#[cfg(any(test, target_arch = "wasm32"))]
+#[cold]
+fn by_squaring(at: u32) -> u32 {
+    let Some(whole) = at.checked_ilog2() else {
+        return 2_922_024_650;
+    };
+    // Of 1 to 2, as a 1.63 number.
+    let mut mantissa = u64::from(at) << 63_u32.wrapping_sub(whole);
+    // In units of 2^-29: the last bit rounds.
+    let mut log = whole;
+    for _ in 0..29 {
+        let square = u128::from(mantissa).wrapping_mul(mantissa.into());
+        let [low, high] = halves(square);
+        // From 2 on its first bit is set; below, the next one becomes the first.
+        let reached = u32::from(high >> 63 != 0);
+        mantissa = match reached {
+            0 => (high << 1) | (low >> 63),
+            _ => high,
+        };
+        log = log.wrapping_mul(2).wrapping_add(reached);
+    }
+    (8_u32 << 28).wrapping_sub(log.div_ceil(2))
+}
+
+/// The lower and the upper 64 bits.
+#[cfg(any(test, target_arch = "wasm32"))]
+fn halves(number: u128) -> [u64; 2] {
+    let [a, b, c, d, e, f, g, h, low @ ..] = number.to_be_bytes();
+    let high = [a, b, c, d, e, f, g, h];
+    [u64::from_be_bytes(low), u64::from_be_bytes(high)]
 }
 
 /// The table's 257 points, for the page that defines placement.
@@ -136,6 +194,16 @@ mod tests {
         let ln2 = 799_144_290_325_165_979_u128;
         let first = (8_u128 << 28) + ((2_u128 << 89) / ln2).div_ceil(2);
         assert_eq!(points().next().map(u128::from), Some(first));
+    }
+
+    #[test]
+    fn the_points_that_are_made_are_those_of_the_table() {
+        // Twice: as they are made, and as they were kept.
+        for _ in 0..2 {
+            for (at, known) in (0..).zip(points()) {
+                assert_eq!(point(at), u64::from(known), "{at}");
+            }
+        }
     }
 
     #[test]
