@@ -58,23 +58,11 @@ const DAY: i64 = 86_400_000;
 /// that knows this form alone still 12 KB.
 fn read(text: &str) -> Option<i64> {
     // Numbers of four digits at most: nothing below overflows.
-    const FORM: &[u8; 19] = b"0000-00-00T00:00:00";
-    let (moment, mut rest) = text.as_bytes().split_at_checked(FORM.len())?;
-    let mut numbers = [0_i64; 6];
-    let mut number = numbers.iter_mut();
-    let mut current = number.next()?;
-    for (seen, form) in moment.iter().zip(FORM) {
-        match form {
-            b'0' => *current = current.wrapping_mul(10).wrapping_add(digit(*seen)?),
-            b'T' if !matches!(seen, b'T' | b't' | b' ') => return None,
-            b'-' | b':' if seen != form => return None,
-            _ => current = number.next()?,
-        }
-    }
-    let [year, month, day, hour, minute, second] = numbers;
-    let mut ms = 0_i64;
+    let (moment, mut rest) = text.as_bytes().split_at_checked(19)?;
+    let [year, month, day, hour, minute, second] = numbers(moment, b"0000-00-00T00:00:00")?;
+    let mut ms = 0;
     if let Some(fraction) = rest.strip_prefix(b".") {
-        let mut place = 100_i64;
+        let mut place = 100;
         rest = fraction;
         while let Some((seen, behind)) = rest.split_first()
             && let Some(digit) = digit(*seen)
@@ -88,83 +76,85 @@ fn read(text: &str) -> Option<i64> {
         }
     }
     let (sign, zone) = rest.split_first()?;
-    let ahead = match (sign, zone) {
+    let offset = match (sign, zone) {
         (b'Z' | b'z', []) => 0,
-        (b'+' | b'-', [h, hours, b':', m, minutes]) => {
-            let hours = digit(*h)?.wrapping_mul(10).wrapping_add(digit(*hours)?);
-            let minutes = digit(*m)?.wrapping_mul(10).wrapping_add(digit(*minutes)?);
+        (b'+' | b'-', _) => {
+            let [hours, minutes, ..] = numbers(zone, b"00:00")?;
             if hours > 23 || minutes > 59 {
                 return None;
             }
-            let ahead = hours.wrapping_mul(60).wrapping_add(minutes);
-            if *sign == b'+' {
-                ahead.wrapping_neg()
-            } else {
-                ahead
-            }
+            hours.wrapping_mul(60).wrapping_add(minutes)
         }
         _ => return None,
     };
-    let allowed = (1..=12).contains(&month)
-        && (1..=days_in(year, month)).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second <= 60;
-    if !allowed {
+    let month_before = month.wrapping_sub(1);
+    if month_before > 11 || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let minutes = hour
+    let months = year.wrapping_mul(12).wrapping_add(month_before);
+    let first = days_before(months);
+    let day_before = day.wrapping_sub(1);
+    if day_before >= days_before(months.wrapping_add(1)).wrapping_sub(first) {
+        return None;
+    }
+    let days = first.wrapping_add(day_before);
+    let seconds = hour
         .wrapping_mul(60)
         .wrapping_add(minute)
-        .wrapping_add(ahead);
-    let seconds = minutes.wrapping_mul(60).wrapping_add(second.min(59));
-    let ms = seconds.wrapping_mul(1000).wrapping_add(ms);
-    Some(days_of(year, month, day).wrapping_mul(DAY).wrapping_add(ms))
+        .wrapping_mul(60)
+        .wrapping_add(second.min(59));
+    let ms = i64::from(seconds.wrapping_mul(1000).wrapping_add(ms));
+    let offset = i64::from(offset.wrapping_mul(60_000));
+    let here = i64::from(days)
+        .wrapping_sub(DAYS_TO_1970)
+        .wrapping_mul(DAY)
+        .wrapping_add(ms);
+    Some(match sign {
+        b'+' => here.wrapping_sub(offset),
+        _ => here.wrapping_add(offset),
+    })
 }
 
-fn digit(byte: u8) -> Option<i64> {
-    byte.is_ascii_digit().then_some(i64::from(byte & 0x0f))
-}
-
-fn days_in(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year.rem_euclid(4) == 0
-            && (year.rem_euclid(100) != 0 || year.rem_euclid(400) == 0) =>
-        {
-            29
-        }
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
+/// The numbers of a text of this form, in which `0` stands for a digit.
+fn numbers(text: &[u8], form: &[u8]) -> Option<[u32; 6]> {
+    let mut numbers = [0_u32; 6];
+    let mut places = numbers.iter_mut();
+    let mut number = places.next()?;
+    if text.len() != form.len() {
+        return None;
     }
+    for (seen, form) in text.iter().zip(form) {
+        match form {
+            b'0' => *number = number.wrapping_mul(10).wrapping_add(digit(*seen)?),
+            b'T' if !matches!(seen, b'T' | b't' | b' ') => return None,
+            b'-' | b':' if seen != form => return None,
+            _ => number = places.next()?,
+        }
+    }
+    Some(numbers)
 }
 
-/// Days from 1970-01-01 to a day of the Gregorian calendar.
+fn digit(byte: u8) -> Option<u32> {
+    byte.is_ascii_digit().then_some(u32::from(byte & 0x0f))
+}
+
+/// Days from -0400-03-01 to 1970-01-01.
+const DAYS_TO_1970: i64 = 146_097 + 719_468;
+
+/// Days from -0400-03-01 to the first day of a month of the Gregorian calendar, which is told by how many there
+/// are between it and January of the year 0.
 ///
 /// Source: `days_from_civil` of Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin
-/// with March, so that a leap day is the last one. For years from 0 on, nothing below overflows.
-fn days_of(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 {
-        year.wrapping_sub(1)
-    } else {
-        year
-    };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let since_march = month.wrapping_add(9).rem_euclid(12);
-    let of_year = since_march
-        .wrapping_mul(153)
-        .wrapping_add(2)
-        .div_euclid(5)
-        .wrapping_add(day)
-        .wrapping_sub(1);
-    let of_era = of_era
-        .wrapping_mul(365)
-        .wrapping_add(of_era.div_euclid(4))
-        .wrapping_sub(of_era.div_euclid(100))
-        .wrapping_add(of_year);
-    era.wrapping_mul(146_097)
-        .wrapping_add(of_era)
-        .wrapping_sub(719_468)
+/// with March, so that a leap day is the last one. Up to the year 10,000 nothing below overflows.
+fn days_before(months: u32) -> u32 {
+    // The 400 years before are as long as any.
+    let months = months.wrapping_add(4800 - 2);
+    let (year, month) = (months.div_euclid(12), months.rem_euclid(12));
+    year.wrapping_mul(365)
+        .wrapping_add(year.div_euclid(4))
+        .wrapping_sub(year.div_euclid(100))
+        .wrapping_add(year.div_euclid(400))
+        .wrapping_add(month.wrapping_mul(153).wrapping_add(2).div_euclid(5))
 }
 
 /// The day that so many days after 1970-01-01 is. Source: `civil_from_days`, at the same place.
