@@ -116,6 +116,7 @@ impl Proxy {
         let place = self
             .router
             .regions()
+            .iter()
             .position(|known| known.as_str() == region);
         if let Some(status) = place.and_then(|place| health.get_mut(place)) {
             *status = RegionStatus::Down;

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -62,26 +61,20 @@ impl RegionName {
     /// ```
     /// use halcyon_core::region::RegionName;
     /// let regions = ["us-east", "us-west"].map(|name| RegionName::new(name).unwrap());
-    /// assert_eq!(RegionName::place_of("us-west", &mut regions.iter()), Ok(1));
-    /// let why = RegionName::place_of("eu-west", &mut regions.iter()).unwrap_err();
+    /// assert_eq!(RegionName::place_of("us-west", &regions), Ok(1));
+    /// let why = RegionName::place_of("eu-west", &regions).unwrap_err();
     /// assert_eq!(why, "eu-west is no region; allowed: us-east, us-west");
     /// ```
     ///
     /// # Errors
     /// The name seen, and those of the regions.
-    pub fn place_of(
-        name: &str,
-        regions: &mut dyn Iterator<Item = &RegionName>,
-    ) -> Result<usize, String> {
-        let mut known = Vec::new();
-        for (place, region) in regions.enumerate() {
-            if region.as_str() == name {
-                return Ok(place);
-            }
-            known.push(region.clone());
+    pub fn place_of(name: &str, regions: &[RegionName]) -> Result<usize, String> {
+        let place = regions.iter().position(|region| region.as_str() == name);
+        if let Some(place) = place {
+            return Ok(place);
         }
         Self::new(name)?;
-        let known = crate::config::listed(&known);
+        let known = crate::config::listed(regions);
         Err(message!("{} is no region; allowed: {}", name, &known).text())
     }
 

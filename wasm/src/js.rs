@@ -215,7 +215,7 @@ impl Core {
                 }
             }
             Question::ActiveRegions => {
-                lines(&mut regions::active_regions(asked)?.iter(), said);
+                lines(&regions::active_regions(asked)?, said);
             }
             Question::PreferredRegion => {
                 said.push_str(regions::preferred_region(asked, asked.text(1))?.as_str());
@@ -254,7 +254,7 @@ impl Core {
                     said.push_str(&digits(until.map(|until| until.0)));
                     said.push('\n');
                     said.push_str(&text::number(routing.bits().into()));
-                    lines(&mut routing.router().regions(), said);
+                    lines(routing.router().regions(), said);
                 }
             }
             Question::Preferred => {
@@ -329,7 +329,7 @@ fn report(asked: &Asked, said: &mut String) {
 }
 
 /// A line for each name.
-fn lines(names: &mut dyn Iterator<Item = &RegionName>, said: &mut String) {
+fn lines(names: &[RegionName], said: &mut String) {
     for name in names {
         line("", name.as_str(), said);
     }

@@ -140,7 +140,7 @@ impl Routing {
     /// # Errors
     /// `bad_region` and `bad_status`.
     pub fn set_health(&mut self, region: &str, status: &str) -> Result<(), Failure> {
-        let place = RegionName::place_of(region, &mut self.router().regions());
+        let place = RegionName::place_of(region, self.router().regions());
         let place = place.map_err(|why| Failure::new("bad_region", why))?;
         let status = RegionStatus::parse(status).map_err(|why| Failure::new("bad_status", why))?;
         if let Some(known) = self.health.get_mut(place) {

@@ -70,15 +70,18 @@ fn read_item(
         Some((_, known)) => *known = Some(weight.unwrap_or(1)),
         // Where REGIONS could not be read, that is the error.
         None if regions.is_empty() => {}
-        None => problems.error(
-            VARIABLE,
-            message!(
-                "{?} is not in REGIONS; {}allowed: {}",
-                name,
-                &meant(name, &mut regions.iter().map(RegionName::as_str)),
-                &listed(regions)
-            ),
-        ),
+        None => {
+            let mut known = regions.iter();
+            problems.error(
+                VARIABLE,
+                message!(
+                    "{?} is not in REGIONS; {}allowed: {}",
+                    name,
+                    &meant(name, &mut || known.next().map(RegionName::as_str)),
+                    &listed(regions)
+                ),
+            );
+        }
     }
 }
 

@@ -178,10 +178,11 @@ impl<'d, 'p> Members<'d, 'p> {
             if before.any(|(other, _)| other == name) {
                 this.problem(message!("has {?} twice; allowed: each key once", name));
             } else if !known.contains(&name.as_str()) {
+                let mut names = known.iter();
                 this.problem(message!(
                     "has the unknown key {?}; {}allowed: {}",
                     name,
-                    &meant(name, &mut known.iter().copied()),
+                    &meant(name, &mut || names.next().copied()),
                     &listed(known)
                 ));
             }

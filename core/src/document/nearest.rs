@@ -19,22 +19,26 @@ use crate::text::{beginning, message};
 /// Source of the distance: Damerau, "A technique for computer detection and correction of spelling
 /// errors" (1964).
 pub fn nearest<'k>(seen: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    nearest_of(seen, &mut known.into_iter())
+    let mut known = known.into_iter();
+    nearest_of(seen, &mut || known.next())
 }
 
+/// The next of some, while there is one: of an iterator, a module would carry all that one can do.
+pub(crate) type Next<'n, T> = &'n mut dyn FnMut() -> Option<T>;
+
 /// `did you mean "…"? `, if one of `known` was probably meant; else nothing.
-pub(crate) fn meant(seen: &str, known: &mut dyn Iterator<Item = &str>) -> String {
+pub(crate) fn meant(seen: &str, known: Next<'_, &str>) -> String {
     match nearest_of(seen, known) {
         Some(meant) => message!("did you mean \"{}\"? ", meant).text(),
         None => String::new(),
     }
 }
 
-fn nearest_of<'k>(seen: &str, known: &mut dyn Iterator<Item = &'k str>) -> Option<&'k str> {
+fn nearest_of<'k>(seen: &str, known: Next<'_, &'k str>) -> Option<&'k str> {
     // A longer text is like nothing, and measuring it would cost its square.
     let seen = chars(beginning(seen, 65).0);
     let mut best: Option<(usize, &str)> = None;
-    for name in known {
+    while let Some(name) = known() {
         let wanted = chars(name);
         let length = wanted.len();
         let allowed = length.div_euclid(3).max(1);

@@ -184,8 +184,8 @@ impl Router {
     }
 
     /// The regions in priority order.
-    pub fn regions(&self) -> impl Iterator<Item = &RegionName> {
-        self.regions.iter()
+    pub fn regions(&self) -> &[RegionName] {
+        &self.regions
     }
 
     /// The regions' weights, in the same order.

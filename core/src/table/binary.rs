@@ -90,6 +90,7 @@ impl Table {
         let parts = self
             .router
             .regions()
+            .iter()
             .zip(weights)
             .zip(&self.health)
             .zip(&self.pools);

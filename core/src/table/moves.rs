@@ -329,6 +329,6 @@ impl Sides<'_> {
 }
 
 fn name(router: &Router, place: Option<usize>) -> Option<&str> {
-    let name = router.regions().nth(place?)?;
+    let name = router.regions().get(place?)?;
     Some(name.as_str())
 }

@@ -165,7 +165,7 @@ proptest! {
         prop_assert_eq!(&router.explain(id, &health, &slots).outcome, &found);
         prop_assert_eq!(found.is_ok(), best.is_some());
         if let Ok(found) = found {
-            let index = router.regions().position(|region| region == found.region).unwrap();
+            let index = router.regions().iter().position(|region| region == found.region).unwrap();
             prop_assert_eq!(Some(status(index)), best);
             prop_assert!(allowed[index]);
             prop_assert_eq!(Ok(found.preferred), router.preferred(id));

@@ -67,7 +67,7 @@ impl Held {
             known.insert(address.to_owned(), upstream.clone());
             Some(upstream)
         };
-        let named = table.router().regions().zip(table.pools());
+        let named = table.router().regions().iter().zip(table.pools());
         let regions = named.map(|(name, [blue, green])| Region {
             name: name.as_str().to_owned(),
             // A region's name is printable ASCII.

@@ -313,7 +313,7 @@ fn routing(environment: &Variables, report: &RegionReport) {
             assert_eq!(router.preferred(id), Ok(found.preferred));
         }
     }
-    let next = next_failover(environment, router.regions().next().unwrap().as_str());
+    let next = next_failover(environment, router.regions().first().unwrap().as_str());
     assert_eq!(next.ok().as_ref(), config.regions.get(1));
     if config.regions.len() <= 3 {
         let linted = validate_region_config(environment);

@@ -56,7 +56,7 @@ struct Pool {
 
 impl Counts {
     pub(crate) fn new(table: &Table) -> Self {
-        let regions = table.router().regions().map(ToString::to_string);
+        let regions = table.router().regions().iter().map(ToString::to_string);
         let regions: Vec<String> = regions.collect();
         let release = table.release().map(|(id, weight)| ReleaseOf {
             id: id.to_owned(),

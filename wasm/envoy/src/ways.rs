@@ -67,7 +67,7 @@ impl Ways {
 
 impl Way {
     fn of(table: &Table, found: &Decision) -> Self {
-        let region = table.router().regions().nth(found.region);
+        let region = table.router().regions().get(found.region);
         let pools = table.pools().get(found.region);
         let address = pools.map(|[blue, green]| match found.slot {
             Slot::Blue => blue,

@@ -155,10 +155,11 @@ impl<'r> Regions<'r> {
             _ => {}
         }
         if !self.in_order.is_empty() {
+            let mut known = self.in_order.iter();
             members.problem(message!(
                 "has a wrong region: {?} is not in REGIONS; {}allowed: {}",
                 name,
-                &meant(name, &mut self.places.iter().map(|(name, _)| *name)),
+                &meant(name, &mut || known.next().map(RegionName::as_str)),
                 &crate::config::listed(self.in_order)
             ));
         }

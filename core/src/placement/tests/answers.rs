@@ -6,7 +6,7 @@ use super::*;
 #[test]
 fn a_router_tells_its_regions_and_their_weights_in_order() {
     let router = with_rules(&[3, 0, 7], "rendezvous", "ordered", 0, "{}");
-    let names: Vec<&str> = router.regions().map(RegionName::as_str).collect();
+    let names: Vec<&str> = router.regions().iter().map(RegionName::as_str).collect();
     assert_eq!(names, ["r0", "r1", "r2"]);
     assert_eq!(router.weights(), [3, 0, 7]);
     assert_eq!((router.len(), router.is_empty()), (3, false));

@@ -117,7 +117,7 @@ fn check_all_health(
     health: &[Vec<RegionStatus>],
 ) -> u32 {
     let slots = no_release(router);
-    let names: Vec<RegionName> = router.regions().cloned().collect();
+    let names: Vec<RegionName> = router.regions().iter().cloned().collect();
     let place = |name: &RegionName| names.iter().position(|known| known == name).unwrap();
     let preferred = router.preferred(id(tenant)).map(place).ok();
     assert_eq!(preferred, question.preferred().map(|(region, _)| region));
@@ -181,6 +181,7 @@ fn an_answer_is_up_if_any_region_is_and_draining_only_if_none_is() {
                 };
                 let serves = health[router
                     .regions()
+                    .iter()
                     .position(|region| region == found.region)
                     .unwrap()];
                 let best = [UP, DRAINING, DOWN]

@@ -17,7 +17,10 @@ fn a_loss_moves_only_those_who_were_there_whatever_was_lost_before() {
             let found = router
                 .route(id(tenant), health, &no_release(&router))
                 .ok()?;
-            router.regions().position(|region| region == found.region)
+            router
+                .regions()
+                .iter()
+                .position(|region| region == found.region)
         };
         for health in all_health(count) {
             let up = (0..count).filter(|region| health[*region] == UP);
@@ -67,8 +70,13 @@ fn under_rendezvous_weight_0_is_chosen_only_where_no_allowed_region_with_a_weigh
                 names.join(",")
             );
             let router = with_rules(&weights, "rendezvous", "rendezvous", 0, &rules);
-            let place =
-                |name: &RegionName| router.regions().position(|region| region == name).unwrap();
+            let place = |name: &RegionName| {
+                router
+                    .regions()
+                    .iter()
+                    .position(|region| region == name)
+                    .unwrap()
+            };
             for health in all_health(count) {
                 for tenant in &tenants {
                     let Ok(found) = router.route(id(tenant), &health, &no_release(&router)) else {

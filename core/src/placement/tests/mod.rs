@@ -90,6 +90,7 @@ fn index(router: &Router, tenant: &str, health: &[RegionStatus]) -> usize {
         .unwrap();
     router
         .regions()
+        .iter()
         .position(|region| region == placement.region)
         .unwrap()
 }

@@ -103,7 +103,12 @@ fn ids() -> Vec<String> {
 /// Compares every answer.
 #[track_caller]
 fn decide_alike(table: &Table, index: &TableIndex, bytes: &[u8]) {
-    let names: Vec<&str> = table.router().regions().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = table
+        .router()
+        .regions()
+        .iter()
+        .map(|name| name.as_str())
+        .collect();
     assert_eq!(index.len(), names.len());
     assert_eq!(index.epoch(), table.epoch());
     assert_eq!(index.deployment(bytes), table.deployment());
