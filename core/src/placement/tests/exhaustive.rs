@@ -117,7 +117,7 @@ fn check_all_health(
     health: &[Vec<RegionStatus>],
 ) -> u32 {
     let slots = no_release(router);
-    let names: Vec<RegionName> = router.regions().iter().cloned().collect();
+    let names: Vec<RegionName> = router.regions().to_vec();
     let place = |name: &RegionName| names.iter().position(|known| known == name).unwrap();
     let preferred = router.preferred(id(tenant)).map(place).ok();
     assert_eq!(preferred, question.preferred().map(|(region, _)| region));
