@@ -89,7 +89,10 @@ pub(crate) fn order(setting: &Setting, id: &str) -> Vec<String> {
     for _ in 0..router.len() {
         let found = router.route(tenant(id), &health, &slots).unwrap();
         order.push(found.region.to_string());
-        let place = router.regions().position(|region| region == found.region);
+        let place = router
+            .regions()
+            .iter()
+            .position(|region| region == found.region);
         health[place.unwrap()] = RegionStatus::Down;
     }
     order
