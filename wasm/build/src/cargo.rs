@@ -20,16 +20,14 @@ pub(crate) fn compile(module: Module, target: &Path) -> Result<Vec<u8>, String> 
         .args(["--target", TARGET, "--target-dir"])
         .arg(target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(module));
-    match module {
-        // Nobody reads names there, and they are a third of the module. The binding generator strips its own.
-        Module::Abi => command.env("CARGO_PROFILE_EDGE_STRIP", "symbols"),
-        // It lies on the disk of a server, and is called for every request.
-        Module::Envoy => command
-            .env("CARGO_PROFILE_EDGE_STRIP", "symbols")
-            .env("CARGO_PROFILE_EDGE_OPT_LEVEL", "3"),
-        // A page or a worker loads it over a network: of a decision, crossing from JavaScript is the most.
-        Module::Edge | Module::Page => command.env("CARGO_PROFILE_EDGE_OPT_LEVEL", "z"),
-    };
+    // A page or a worker loads its module over a network, and of a decision, crossing from JavaScript is the most: it
+    // has the profile's level. These two are called for every request, and the smaller one is no smaller with `s`.
+    if matches!(module, Module::Abi | Module::Envoy) {
+        command
+            .env("CARGO_PROFILE_EDGE_OPT_LEVEL", "3")
+            // Nobody reads names there, and they are a third of the module. The binding generator strips its own.
+            .env("CARGO_PROFILE_EDGE_STRIP", "symbols");
+    }
     // Most modules are written to one file: nobody else's build comes between this one and reading it.
     let _lock = lock(target)?;
     run(&mut command)?;
