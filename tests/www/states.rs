@@ -368,6 +368,37 @@ fn a_journal_that_was_put_back_is_the_one_that_is_shown() {
     assert_eq!(world.browser.text(".alarm"), "");
 }
 
+#[test]
+fn a_page_of_another_version_than_its_server_says_so_and_can_be_loaded_anew() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let Some(mut world) = World::with(&[("DASHBOARD_PORT", &port)]) else {
+        return;
+    };
+    // What the server says of itself, once `upgraded` is set.
+    world.browser.before_all(
+        "const real = JSON.parse; \
+         JSON.parse = (text) => real(text, (key, value) => key === 'version' ? globalThis.upgraded ?? value : value);",
+    );
+    world.open();
+    let outdated =
+        "(document.querySelector('.outdated')?.textContent ?? '').trim().replace(/\\s+/g, ' ')";
+    world.until(&format!("{outdated} === ''"));
+    world.until("(globalThis.upgraded = '9.8.7') !== null");
+    world.server.signal(Signal::TERM);
+    world.server.wait(Duration::from_secs(10)).unwrap();
+    world.restart();
+    let version = env!("CARGO_PKG_VERSION");
+    world.until(&format!(
+        "{outdated} === 'This page is of version {version}, and the server is of 9.8.7 by now. Load it anew'"
+    ));
+    // It goes on all the same.
+    world.kinds(["good", "good", "good"]);
+    world.browser.press("Load it anew");
+    world.until(&format!("globalThis.upgraded === undefined && document.querySelectorAll('.tile').length === 3 && {outdated} === ''"));
+}
+
 /// The rules of axe-core, fetched once for all tests.
 fn axe() -> Option<String> {
     let home = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@ import { signal } from "/vendor/signals.mjs";
 import { access, changes } from "/access.js";
 import { html } from "/html.js";
 import { help } from "/keys.js";
-import { link, snapshot, stale, trouble } from "/live.js";
+import { link, snapshot, stale, trouble, version } from "/live.js";
 import { recall, remember } from "/remembered.js";
 import { span } from "/words.js";
 
@@ -55,6 +55,15 @@ function banner(state) {
   return html`<p class="banner">Region: ${state.region} (active: ${active})</p>`;
 }
 
+/** A page stays open for weeks, and what it was made for may have changed since. */
+function outdated(other) {
+  if (other === null) return null;
+  return html`<p class="notice outdated">
+    This page is of version ${version.own}, and the server is of ${other} by now.${" "}
+    <button type="button" class="quiet" onClick=${() => location.reload()}>Load it anew</button>
+  </p>`;
+}
+
 export function Header() {
   const state = snapshot.value;
   return html`
@@ -76,5 +85,6 @@ export function Header() {
       </div>
     </div>
     ${banner(state)}
+    ${outdated(version.other.value)}
   `;
 }

@@ -15,6 +15,8 @@ export const link = signal({ open: false, heard: null, why: null });
 export const open = computed(() => link.value.open);
 /** Why the server cannot say how things are, while it cannot. */
 export const trouble = signal(null);
+/** The version of the server that this page is of, and that of the server there is now, where it is another one. */
+export const version = { own: null, other: signal(null) };
 /** The time by the server's clock, each second. */
 export const now = signal(Date.now());
 /** The time by a clock that nobody sets. */
@@ -155,6 +157,8 @@ function take({ event, id, data }) {
   }
   if (event === "state") {
     snapshot.value = JSON.parse(data);
+    version.own ??= snapshot.value.version;
+    version.other.value = snapshot.value.version === version.own ? null : snapshot.value.version;
     const [seq, hash] = snapshot.value.release.audit_head.split(":");
     anew(Number(seq), hash);
     trouble.value = null;
