@@ -13,7 +13,7 @@ use crate::config::{Lookup, RegionReport, Settings, value};
 use crate::region::RegionName;
 use crate::role::Role;
 use crate::text::for_screen;
-use redact::{redact, redact_role};
+use redact::{redact, redact_role, redact_store};
 
 pub use redact::redact_problems;
 
@@ -41,6 +41,9 @@ pub struct Checks {
     /// The deploy role, with blue/green on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploy_rbac: Option<RoleCheck>,
+    /// The journal, with blue/green on, of a process that writes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal: Option<JournalCheck>,
     /// Dependencies by name, when `READINESS_CHECKS` is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dependencies: Option<BTreeMap<String, DependencyCheck>>,
@@ -105,6 +108,16 @@ pub enum RoleCheck {
         /// `Invalid DEPLOY_RBAC_ROLE: …`.
         error: String,
     },
+}
+
+/// What the host found out about the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JournalCheck {
+    /// It could be read, and verifies as far as it was looked at.
+    pub ok: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// What the host found out about one dependency.
@@ -179,17 +192,43 @@ impl Readiness {
             },
             regions,
             deploy_rbac,
+            journal: None,
             dependencies: (!dependencies.is_empty()).then_some(dependencies),
             drain: draining.then_some("draining"),
             readiness_timeout_ms: settings.readiness_timeout_ms,
             warnings,
         };
-        let status = if checks.blockers().is_empty() {
-            "ready"
-        } else {
-            "not_ready"
-        };
+        let status = status(&checks);
         Self { status, checks }
+    }
+
+    /// The same with the journal of a process that writes one: `why` it cannot be read, if it cannot. Without
+    /// blue/green on, nothing is said of it.
+    ///
+    /// ```
+    /// use halcyon_core::readiness::Readiness;
+    ///
+    /// let env = |name: &str| match name {
+    ///     "FEATURE_BLUE_GREEN" => Some("true".into()),
+    ///     "DEPLOY_RBAC_ROLE" => Some("Deployer".into()),
+    ///     _ => None,
+    /// };
+    /// let readiness = Readiness::evaluate(&env, Default::default(), false);
+    /// assert!(readiness.clone().with_journal(None, &env).is_ready());
+    /// let why = Some("journal logs/deploy_audit.log is corrupt: …".into());
+    /// assert!(!readiness.with_journal(why, &env).is_ready());
+    /// ```
+    #[must_use]
+    pub fn with_journal(mut self, why: Option<String>, lookup: Lookup<'_>) -> Self {
+        if self.checks.feature_blue_green {
+            let required = &self.checks.required_envs.expected;
+            self.checks.journal = Some(JournalCheck {
+                ok: why.is_none(),
+                error: why.map(|why| redact_store(why, required, lookup)),
+            });
+            self.status = status(&self.checks);
+        }
+        self
     }
 
     /// Whether this instance may get traffic.
@@ -222,6 +261,13 @@ impl Readiness {
     }
 }
 
+fn status(checks: &Checks) -> &'static str {
+    match checks.blockers().is_empty() {
+        true => "ready",
+        false => "not_ready",
+    }
+}
+
 impl Checks {
     fn names(&self) -> Vec<String> {
         let mut names = alloc::vec![String::from("required_envs")];
@@ -231,6 +277,7 @@ impl Checks {
                 .as_ref()
                 .map(|_| String::from("deploy_rbac")),
         );
+        names.extend(self.journal.as_ref().map(|_| String::from("journal")));
         names.extend(
             self.dependencies
                 .iter()
@@ -255,6 +302,9 @@ impl Checks {
         }
         if let Some(RoleCheck::Invalid { error, .. }) = &self.deploy_rbac {
             blockers.push(("deploy_rbac".into(), error.clone()));
+        }
+        if let Some(error) = self.journal.as_ref().and_then(|check| check.error.clone()) {
+            blockers.push(("journal".into(), error));
         }
         for (name, check) in self
             .dependencies

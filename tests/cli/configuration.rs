@@ -142,46 +142,90 @@ fn one_variable_that_is_wrong_is_named_with_what_was_seen() {
         ("status", "HALCYON_STORE", "logs", "file:DIR"),
         ("status", "HALCYON_STORE", "file:", "file:DIR"),
         ("route", "HALCYON_STORE", "s3://bucket", "file:DIR"),
-        ("status", "PROBE_INTERVAL_MS", "0", "10 to"),
-        ("status", "PROBE_INTERVAL_MS", "-1", "\"-1\""),
-        ("status", "PROBE_INTERVAL_MS", "1e3", "\"1e3\""),
-        ("status", "PROBE_TIMEOUT_MS", "NaN", "\"NaN\""),
+        ("release", "PROBE_INTERVAL_MS", "0", "10 to"),
+        ("release", "PROBE_INTERVAL_MS", "-1", "\"-1\""),
+        ("release", "PROBE_INTERVAL_MS", "1e3", "\"1e3\""),
+        ("release", "PROBE_TIMEOUT_MS", "NaN", "\"NaN\""),
         (
-            "status",
+            "release",
             "PROBE_TIMEOUT_MS",
             "99999999999999999999999",
             "allowed",
         ),
-        ("status", "READINESS_TIMEOUT_MS", "400ms", "\"400ms\""),
-        ("status", "DRAIN_MS", "+5", "\"+5\""),
-        ("status", "LOG_FORMAT", "xml", "text, json"),
+        ("release", "READINESS_TIMEOUT_MS", "400ms", "\"400ms\""),
+        ("release", "DRAIN_MS", "+5", "\"+5\""),
+        ("release", "LOG_FORMAT", "xml", "text, json"),
         ("release", "HEALTH_PORT", "65536", "65536"),
         ("release", "HEALTH_PORT", " 80", "\" 80\""),
         ("release", "HEALTH_PORT", "8o86", "8o86"),
-        ("status", "REGION_ENDPOINTS", "us-east", "us-east"),
-        ("status", "REGION_ENDPOINTS", "us-east=tcp://h:1", "HTTP"),
+        ("release", "REGION_ENDPOINTS", "us-east", "us-east"),
+        ("release", "REGION_ENDPOINTS", "us-east=tcp://h:1", "HTTP"),
         (
-            "status",
+            "release",
             "REGION_ENDPOINTS",
             "us-east=http://joe:s3cret@h",
             "us-east",
         ),
         (
-            "status",
+            "release",
             "REGION_ENDPOINTS",
             "a=http://h,a=http://i",
             "twice",
         ),
-        ("status", "READINESS_CHECKS", "db=tcp://h", "port"),
+        ("release", "READINESS_CHECKS", "db=tcp://h", "port"),
         (
-            "status",
+            "release",
             "READINESS_CHECKS",
             "db=http://joe:s3cret@h,x=http://ok/",
             "",
         ),
-        ("status", "READINESS_CHECKS", "db=ftp://h", "db"),
+        ("release", "READINESS_CHECKS", "db=ftp://h", "db"),
     ] {
         assert_refused(name, variable, value, 2, says);
+    }
+}
+
+#[test]
+fn a_variable_about_something_else_keeps_nobody_from_going_back_to_blue() {
+    let store = Store::new();
+    store
+        .run(&["rollback", "--reason", "there is a journal"])
+        .exits(0);
+    let malformed = [
+        ("DASHBOARD_PORT", "q"),
+        ("HEALTH_PORT", "x"),
+        ("DRAIN_MS", "+5"),
+        ("READINESS_TIMEOUT_MS", "z"),
+        ("READINESS_CHECKS", "db=tcp://h"),
+        ("LOG_FORMAT", "xml"),
+        ("PROBE_INTERVAL_MS", "0"),
+        ("PROBE_TIMEOUT_MS", "NaN"),
+        ("REGION_ENDPOINTS", "us-east"),
+    ];
+    for command in [
+        &["rollback", "--reason", "bad"][..],
+        &["status"],
+        &["audit", "verify"],
+        &["audit", "tail"],
+    ] {
+        let ran = store.run_with(command, &malformed);
+        assert_eq!(ran.code, 0, "{command:?}: {}", ran.stderr);
+        // Nothing is lost: each of them is said.
+        for (variable, _) in malformed {
+            let says = format!("warning: {variable}: ");
+            assert!(ran.stderr.contains(&says), "{command:?}: {}", ran.stderr);
+        }
+    }
+    // Nothing to pause: the machine refuses it, and no variable does.
+    let ran = store.run_with(&["pause", "--reason", "bad"], &malformed);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    // Where the journal is has to be known: then all of it is said at once.
+    let with_store = [&malformed[..], &[("HALCYON_STORE", "logs")]].concat();
+    let ran = store.run_with(&["rollback", "--reason", "bad"], &with_store);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    for (variable, _) in with_store {
+        let says = format!("{variable}: ");
+        assert!(ran.stderr.contains(&says), "{}", ran.stderr);
     }
 }
 
@@ -242,9 +286,9 @@ fn invalid_utf_8_is_refused_where_it_matters() {
         ("route", "PRIMARY_REGION", "us-east"),
         ("route", "TENANT_HASH_KEY", "00"),
         ("status", "HALCYON_STORE", "file:logs"),
-        ("status", "PROBE_TIMEOUT_MS", "5"),
+        ("release", "PROBE_TIMEOUT_MS", "5"),
         ("release", "HEALTH_PORT", "80"),
-        ("status", "REGION_ENDPOINTS", "us-east=http://h"),
+        ("release", "REGION_ENDPOINTS", "us-east=http://h"),
     ] {
         let ran = with(name, variable, bad(prefix));
         let said = format!("{}{}", ran.stdout, ran.stderr);

@@ -173,6 +173,11 @@ impl Control {
             .collect()
     }
 
+    /// Gives it another variable for its next start.
+    pub(crate) fn also(&mut self, (name, value): (&str, &str)) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Ends the server without a word, and starts it again.
     pub(crate) fn killed_and_restarted(&mut self) {
         self.server.signal(halcyon_tests::process::Signal::KILL);

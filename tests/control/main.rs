@@ -9,6 +9,7 @@ mod limits;
 mod metrics;
 mod overrides;
 mod reads;
+mod ready;
 mod releases;
 mod schema;
 mod secrets;

@@ -71,6 +71,15 @@ pub(super) fn redact_role(message: String, required: &[String], lookup: Lookup<'
     }
 }
 
+/// The journal's error, which names a file in the directory of `HALCYON_STORE`.
+pub(super) fn redact_store(message: String, required: &[String], lookup: Lookup<'_>) -> String {
+    let named = required.iter().any(|name| name == "HALCYON_STORE");
+    match named && value(lookup, "HALCYON_STORE").is_some() {
+        true => String::from("it cannot be read (not shown: REQUIRED_ENVS names HALCYON_STORE)"),
+        false => message,
+    }
+}
+
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
 }

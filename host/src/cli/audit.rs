@@ -56,7 +56,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
 
 fn verify(args: VerifyArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     let invocation = &args.store.over(invocation);
-    let settings = invocation.settings();
+    let settings = invocation.settings_of_store();
     let expected = args.expect_head.as_deref().map(Head::parse).transpose();
     let (settings, expected) = match (settings, expected) {
         (Ok(settings), Ok(expected)) => (settings, expected),

@@ -71,7 +71,7 @@ struct Said {
 }
 
 fn say(command: &Command, invocation: &Invocation) -> Result<Said, Failure> {
-    let settings = invocation.settings()?;
+    let settings = invocation.settings_of_store()?;
     let mut journal = Journal::open(PathBuf::from(&settings.store_dir))?;
     let before = journal.release().phase();
     let context = Context {

@@ -103,6 +103,7 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
         };
         let own = Own {
             check: Some(("table", Box::new(missing))),
+            journal: None,
             register: Some(Box::new(move |registry| counted.register(registry))),
         };
         let health = Health::with(environment, client, own);

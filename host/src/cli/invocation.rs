@@ -60,6 +60,20 @@ impl Invocation {
         Ok(settings)
     }
 
+    /// The same for a command that says or ends what is under way, which needs to know where the journal is: any
+    /// other variable that is malformed is a warning, as it may keep nobody from going back to blue.
+    ///
+    /// # Errors
+    /// Everything malformed, at once, where `HALCYON_STORE` is.
+    pub fn settings_of_store(&self) -> Result<Settings, Failure> {
+        let (settings, mut problems) = Settings::read(self);
+        if !problems.about("HALCYON_STORE") {
+            problems.warnings.append(&mut problems.errors);
+        }
+        self.check(problems)?;
+        Ok(settings)
+    }
+
     /// Shows warnings and turns errors into a failure.
     ///
     /// # Errors
@@ -78,9 +92,9 @@ impl Invocation {
     /// The directory of the journal.
     ///
     /// # Errors
-    /// Everything malformed in the environment.
+    /// As [`settings_of_store`](Self::settings_of_store).
     pub fn store_dir(&self) -> Result<PathBuf, Failure> {
-        Ok(PathBuf::from(self.settings()?.store_dir))
+        Ok(PathBuf::from(self.settings_of_store()?.store_dir))
     }
 
     /// Shows a warning on stderr.

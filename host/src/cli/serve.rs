@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use super::serving::{few_files, flagged, on_signal, open, system};
 use super::{Exit, Failure, out, telemetry};
 use crate::dashboard::Dashboard;
-use crate::health::{self, Environment, Health};
+use crate::health::{self, Environment, Health, Own};
 use crate::net::Client;
 use crate::net::server::{Limits, raise_file_limit};
 use crate::signing::TableSigner;
@@ -83,10 +83,14 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
             return Err(Failure::usage(problems.errors));
         };
         raise_file_limit();
-        let health = Health::new(environment.clone(), client.clone())
-            .map_err(|why| Failure::usage(why.problems))?;
-        let dashboard = Dashboard::new(&environment, signer, tokens, Some(client));
+        let dashboard = Dashboard::new(&environment, signer, tokens, Some(client.clone()));
         let dashboard = dashboard.map_err(Failure::usage)?;
+        let own = Own {
+            journal: Some(dashboard.journal()),
+            ..Own::default()
+        };
+        let health = Health::with(environment.clone(), client, own)
+            .map_err(|why| Failure::usage(why.problems))?;
         let watched = dashboard.watched();
         // Before anybody is answered: whoever sees that may send a signal at once.
         let stop = on_signal().map_err(system("the system gives no signals"))?;

@@ -124,7 +124,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         problems.push("--deadline: needs --until or --watch".to_owned());
     }
     let invocation = &args.store.over(invocation);
-    let settings = invocation.settings();
+    let settings = invocation.settings_of_store();
     if !problems.is_empty() {
         problems.extend(
             settings

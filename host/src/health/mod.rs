@@ -43,6 +43,7 @@ mod process;
 mod routes;
 mod server;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -79,7 +80,12 @@ struct Inner {
     scraping: AtomicBool,
     connections: Arc<AtomicUsize>,
     own: Option<OwnCheck>,
+    journal: Option<JournalLook>,
 }
+
+/// Why the journal that the program writes cannot be read or appended to, if it cannot, within a time.
+pub(crate) type JournalLook =
+    Box<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync>;
 
 /// What a program knows of itself that keeps it from being ready: a name, and why it is not, if it is not.
 type OwnCheck = (&'static str, Box<dyn Fn() -> Option<String> + Send + Sync>);
@@ -89,6 +95,8 @@ type OwnCheck = (&'static str, Box<dyn Fn() -> Option<String> + Send + Sync>);
 pub(crate) struct Own {
     /// What `/ready` shows among the dependencies.
     pub(crate) check: Option<OwnCheck>,
+    /// What `/ready` shows as the journal.
+    pub(crate) journal: Option<JournalLook>,
     /// Registers more metrics.
     pub(crate) register: Option<Register>,
 }
@@ -153,6 +161,7 @@ impl Health {
             scraping: AtomicBool::new(false),
             connections,
             own: own.check,
+            journal: own.journal,
         })))
     }
 
@@ -182,11 +191,14 @@ impl Health {
     pub async fn readiness(&self) -> Readiness {
         let (now, _) = Settings::read(&*self.0.environment);
         let within = Duration::from_millis(now.readiness_timeout_ms);
-        let mut found = self
-            .0
-            .rounds
-            .join(&self.0.client, now.dependencies, within)
-            .await;
+        let round = self.0.rounds.join(&self.0.client, now.dependencies, within);
+        let look = async {
+            match &self.0.journal {
+                Some(look) if now.features.blue_green == Some(true) => Some(look(within).await),
+                _ => None,
+            }
+        };
+        let (mut found, journal) = tokio::join!(round, look);
         if let Some((name, check)) = &self.0.own {
             let error = check();
             let check = DependencyCheck {
@@ -197,7 +209,11 @@ impl Health {
             found.insert((*name).to_owned(), check);
         }
         let draining = self.0.draining.load(Ordering::Relaxed);
-        let readiness = Readiness::evaluate(&*self.0.environment, found, draining);
+        let environment = &*self.0.environment;
+        let mut readiness = Readiness::evaluate(environment, found, draining);
+        if let Some(why) = journal {
+            readiness = readiness.with_journal(why, environment);
+        }
         self.0.metrics.record(&readiness);
         readiness
     }

@@ -241,6 +241,10 @@ impl<F: Storage> Store for FileStore<F> {
         Ok(Some(to.origin))
     }
 
+    fn stopped(&self) -> Option<JournalError> {
+        self.may_write().err()
+    }
+
     fn takes_back(&self) -> bool {
         // A writer whose disk filled up cuts back what it had begun, and a reader may have seen it.
         true

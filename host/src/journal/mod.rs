@@ -121,6 +121,11 @@ impl<S: Store> Journal<S> {
         self.ledger().release()
     }
 
+    /// Why this process appends nothing any more, if it does not: an earlier write has failed.
+    pub fn stopped(&self) -> Option<String> {
+        self.store.stopped().map(|why| why.to_string())
+    }
+
     /// The record of the refusal that the last append answered, where it was recorded.
     pub fn take_denial(&mut self) -> Option<Entry> {
         self.denial.take()

@@ -46,6 +46,11 @@ pub trait Store {
         false
     }
 
+    /// Why nothing is appended any more, where that is so until the process is started again.
+    fn stopped(&self) -> Option<JournalError> {
+        None
+    }
+
     /// Its name for messages.
     fn place(&self) -> String;
 }

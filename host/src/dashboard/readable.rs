@@ -1,0 +1,75 @@
+//! Whether the journal can be read and appended to, for `/ready`: without holding its answer up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::Records;
+
+/// For so long an answer is that of the last look.
+const FRESH: Duration = Duration::from_millis(100);
+
+/// For so long it may take to look again: a disk that is slow while records are written is none that is lost.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One look at a time, whoever asks: a disk that stands still holds one thread, not one for each question.
+pub(super) struct Readable {
+    records: Arc<Records>,
+    looking: AtomicBool,
+    found: watch::Sender<Found>,
+}
+
+/// What the last look found.
+#[derive(Clone, Default)]
+struct Found {
+    /// `None` before the first one.
+    at: Option<Instant>,
+    why: Option<String>,
+}
+
+impl Readable {
+    pub(super) fn of(records: Arc<Records>) -> Self {
+        Self {
+            records,
+            looking: AtomicBool::new(false),
+            found: watch::Sender::default(),
+        }
+    }
+
+    /// Why the journal cannot be read or appended to, if it cannot; answers after `within` at the latest.
+    pub(super) async fn why_not(self: Arc<Self>, within: Duration) -> Option<String> {
+        let mut news = self.found.subscribe();
+        let known = news.borrow_and_update().clone();
+        let age = known.at.map(|at| at.elapsed());
+        if age.is_some_and(|age| age < FRESH) {
+            return known.why;
+        }
+        if !self.looking.swap(true, Ordering::SeqCst) {
+            let this = self.clone();
+            tokio::task::spawn_blocking(move || this.look());
+        }
+        match timeout(within, news.changed()).await {
+            Ok(_) => news.borrow().why.clone(),
+            Err(_) if age.is_some_and(|age| age < PATIENCE) => known.why,
+            Err(_) => {
+                let ms = within.as_millis();
+                Some(format!("the journal could not be read within {ms} ms"))
+            }
+        }
+    }
+
+    fn look(&self) {
+        let stopped = self.records.look(|view| view.journal().stopped());
+        let why = match stopped {
+            Ok(stopped) => stopped,
+            Err(why) => Some(why.to_string()),
+        };
+        let at = Some(Instant::now());
+        // Before it is told: whoever asks from then on looks again.
+        self.looking.store(false, Ordering::SeqCst);
+        self.found.send_replace(Found { at, why });
+    }
+}
