@@ -316,22 +316,33 @@ fn a_refused_role_is_on_record_and_changes_nothing() {
         .ask("", "POST /api/v1/release/promote", None)
         .problem(401);
     let records = control.records();
-    let denied: Vec<(&Value, &Value, &Value)> = records
-        .iter()
-        .map(|record| (&record["action"], &record["user"], &record["deploy_role"]))
-        .collect();
+    let denied = |records: &[Value]| {
+        let of = |record: &Value| {
+            ["action", "user", "deploy_role", "attempted"].map(|name| record[name].clone())
+        };
+        records.iter().map(of).collect::<Vec<_>>()
+    };
     // The same user at most once a second.
-    assert_eq!(
-        denied,
-        [
-            (
-                &json!("permission_denied"),
-                &json!("Viewer"),
-                &json!("Viewer")
-            ),
-            (&json!("permission_denied"), &json!("Edge"), &json!("Edge")),
-        ]
-    );
+    let first = [
+        ["permission_denied", "Viewer", "Viewer", "provision_green"],
+        ["permission_denied", "Edge", "Edge", "promote_green"],
+    ];
+    assert_eq!(json!(denied(&records)), json!(first));
+    // Whatever they sent, it is recorded what they asked for.
+    for (path, attempted) in [
+        ("releases", "provision_green"),
+        ("release/pause", "pause"),
+        ("release/rollback", "rollback_to_blue"),
+        ("release/resume", "resume"),
+    ] {
+        std::thread::sleep(Duration::from_millis(1_100));
+        let line = format!("POST /api/v1/{path}");
+        control.ask("Viewer", &line, Some("{")).problem(403);
+        let records = control.records();
+        let last = denied(&records[records.len() - 1..]);
+        let expected = json!([["permission_denied", "Viewer", "Viewer", attempted]]);
+        assert_eq!(json!(last), expected);
+    }
     assert_eq!(
         control.state()["revision"],
         0,

@@ -109,6 +109,20 @@ pub enum Refusal {
     },
 }
 
+/// Why a table was refused, without what would be allowed, which changes with the clock: whoever says it once tells by
+/// this whether it is the same.
+///
+/// ```
+/// use halcyon_core::table::cause;
+/// let why = "table of epoch 9: more than a day ahead of the clock; allowed: up to 5";
+/// assert_eq!(cause(why), "table of epoch 9: more than a day ahead of the clock");
+/// assert_eq!(cause("it has no end"), "it has no end");
+/// ```
+pub fn cause(why: &str) -> &str {
+    why.rsplit_once("; allowed: ")
+        .map_or(why, |(cause, _)| cause)
+}
+
 impl Refusal {
     /// What it displays.
     pub fn text(&self) -> String {

@@ -24,7 +24,7 @@ pub use binary::{BYTES_MAX, BinaryError};
 pub use content::{TableContent, TableRegion, TableRelease};
 #[cfg(feature = "signatures")]
 pub use gate::{Gate, LONGEST, TableKeys};
-pub use held::{Refusal, Succession, Table};
+pub use held::{Refusal, Succession, Table, cause};
 pub use index::TableIndex;
 pub use moves::{Flow, GroupMoves, Moves, RegionMoves, TenantMoves};
 pub use read::TableError;

@@ -108,7 +108,12 @@ pub(super) async fn begin(
         Ok(body) => body,
         Err(refused) => return refused,
     };
-    steer(dashboard, caller, asked, move |inner| {
+    let unread = Command::ProvisionGreen {
+        image: String::new(),
+        blue_image: None,
+        plan: None,
+    };
+    steer(dashboard, caller, asked, unread, move |inner| {
         let document = body::document(&body)?;
         let known = inner.targets();
         let wish = Wish::from_document(&document, &known, inner.settings.health_port)?;
@@ -145,7 +150,8 @@ pub(super) async fn promote(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    with(dashboard, caller, request, |_| Ok(Command::PromoteGreen)).await
+    let promote = Command::PromoteGreen;
+    with(dashboard, caller, request, promote.clone(), |_| Ok(promote)).await
 }
 
 /// Holds the release where it is.
@@ -170,7 +176,9 @@ pub(super) async fn pause(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    with(dashboard, caller, request, |body| {
+    let reason = String::new();
+    let unread = Command::Pause { reason };
+    with(dashboard, caller, request, unread, |body| {
         let paused = || "paused by hand".to_owned();
         if body.is_empty() || body == b"null" {
             return Ok(Command::Pause { reason: paused() });
@@ -204,7 +212,8 @@ pub(super) async fn resume(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    with(dashboard, caller, request, |_| Ok(Command::Resume)).await
+    let resume = Command::Resume;
+    with(dashboard, caller, request, resume.clone(), |_| Ok(resume)).await
 }
 
 /// Gives blue everything.
@@ -226,7 +235,9 @@ pub(super) async fn rollback(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    with(dashboard, caller, request, |body| {
+    let reason = String::new();
+    let unread = Command::RollbackToBlue { reason };
+    with(dashboard, caller, request, unread, |body| {
         let reason = Members::read(body, &["reason"], Members::reason)?;
         Ok(Command::RollbackToBlue { reason })
     })

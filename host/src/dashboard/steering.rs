@@ -98,11 +98,13 @@ fn unquoted(text: &str) -> &str {
     inner.unwrap_or(text)
 }
 
-/// Reads the body into a command, and gives it.
+/// Reads the body into a command, and gives it. A body that cannot be read is one of `unread` by somebody who may
+/// not give it.
 pub(super) async fn with(
     dashboard: Dashboard,
     caller: Caller,
     request: Request,
+    unread: Command,
     command: impl FnOnce(&[u8]) -> Result<Command, Vec<String>> + Send + 'static,
 ) -> Response {
     let asked = match Asked::of(request.headers()) {
@@ -113,7 +115,8 @@ pub(super) async fn with(
         Ok(body) => body,
         Err(refused) => return refused,
     };
-    steer(dashboard, caller, asked, move |_| command(&body)).await
+    let command = move |_: &Inner| command(&body);
+    steer(dashboard, caller, asked, unread, command).await
 }
 
 /// Gives a command, and answers with the release as it is then.
@@ -121,6 +124,7 @@ pub(super) async fn steer(
     dashboard: Dashboard,
     caller: Caller,
     asked: Asked,
+    unread: Command,
     command: impl FnOnce(&Inner) -> Result<Command, Vec<String>> + Send + 'static,
 ) -> Response {
     let give = move || {
@@ -130,7 +134,7 @@ pub(super) async fn steer(
         let command = match command(inner) {
             Ok(command) => command,
             // Who may not do it learns that first, and it is on record.
-            Err(_) if !permitted => Command::AttachDriver,
+            Err(_) if !permitted => unread,
             Err(found) => return problems(StatusCode::BAD_REQUEST, &found),
         };
         let rollback = matches!(command, Command::RollbackToBlue { .. });

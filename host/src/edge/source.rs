@@ -9,7 +9,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use halcyon_core::endpoint::{Endpoint, Scheme};
-use halcyon_core::table::LONGEST;
+use halcyon_core::table::{LONGEST, cause};
 use halcyon_core::text::Seen;
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
@@ -56,14 +56,19 @@ pub(super) async fn watch(path: PathBuf, tables: Arc<Tables>, refresh: Duration)
             Ok((_, Err(why))) => {
                 // Looked at again each time: the signature may be on its way. Said once.
                 seen = None;
-                if said != why {
-                    tracing::warn!("EDGE_TABLE: table not taken: {why}");
-                    said = why;
-                }
+                say_once(why, &mut said);
             }
             Err(why) => tracing::error!("looking at EDGE_TABLE broke off: {why}"),
         }
         sleep(refresh.min(LOOK)).await;
+    }
+}
+
+/// Says why a table was not taken, unless that is what was said last.
+fn say_once(why: String, said: &mut String) {
+    if cause(&why) != cause(said) {
+        tracing::warn!("EDGE_TABLE: table not taken: {why}");
+        *said = why;
     }
 }
 
@@ -174,11 +179,7 @@ pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
         let taken_well = taken.is_ok();
         match taken {
             Ok(()) => said.clear(),
-            Err(why) if said != why => {
-                tracing::warn!("EDGE_TABLE: table not taken: {why}");
-                said = why;
-            }
-            Err(_) => {}
+            Err(why) => say_once(why, &mut said),
         }
         // A fleet that started at once shall not ask at once.
         let (rest, share) = match tables.held().is_some() {
@@ -282,4 +283,23 @@ where
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_the_same_whatever_the_clock_would_allow_by_now() {
+        let ahead = |now| {
+            format!("table of epoch 9: more than a day ahead of the clock; allowed: up to {now}")
+        };
+        assert_eq!(cause(&ahead(1)), cause(&ahead(2)));
+        let mut said = String::new();
+        say_once(ahead(1), &mut said);
+        say_once(ahead(2), &mut said);
+        assert_eq!(said, ahead(1), "said once");
+        say_once("it has no end".into(), &mut said);
+        assert_eq!(said, "it has no end");
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use halcyon_core::config::{FilterSettings, TableAt};
 use halcyon_core::hash::HashKey;
-use halcyon_core::table::{Gate, LONGEST, Table, TableKeys};
+use halcyon_core::table::{Gate, LONGEST, Table, TableKeys, cause};
 use halcyon_core::tenant::TenantFrom;
 use halcyon_core::text::printable;
 use halcyon_core::time::Timestamp;
@@ -202,7 +202,7 @@ impl Tables {
         if let Some(metric) = self.refused {
             let _ = hostcalls::increment_metric(metric, 1);
         }
-        if self.said != why {
+        if cause(&self.said) != cause(&why) {
             log(
                 LogLevel::Warn,
                 &format!("table not taken: {}", printable(&why)),
