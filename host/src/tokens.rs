@@ -133,20 +133,31 @@ pub(crate) fn token_of(secret: &str, wish: Token) -> Token {
     }
 }
 
+/// Why a token was not added.
+#[derive(Debug)]
+pub(crate) enum Unadded {
+    /// It is one that no server takes: everything that is wrong with it.
+    Wrong(Vec<String>),
+    /// It cannot be written.
+    Unwritten(String),
+}
+
 /// Adds a token to the file at `path`, which is made where there is none. What stands in it stays to the byte.
 ///
 /// # Errors
 /// When it cannot be read or written, or is no tokens file: nothing is added to what a server would refuse.
-pub(crate) fn add(path: &Path, token: &Token) -> Result<(), Vec<String>> {
+pub(crate) fn add(path: &Path, token: &Token) -> Result<(), Unadded> {
     let shown = path.to_string_lossy();
-    let failed = |why: io::Error| vec![format!("{} cannot be written: {why}", Seen(&shown))];
+    let failed =
+        |why: io::Error| Unadded::Unwritten(format!("{} cannot be written: {why}", Seen(&shown)));
     // For as long as this is held, nobody else puts another file in its place.
     let _lock = lock(path).map_err(failed)?;
-    let mut text =
-        documents::text(&shown).map_err(|why| vec![format!("{} {why}", Seen(&shown))])?;
+    // As a server that reads it would say it.
+    let mut text = documents::text(&shown)
+        .map_err(|why| Unadded::Wrong(vec![format!("{} {why}", Seen(&shown))]))?;
     let wrong = |problems: Vec<String>| {
         let say = |why| format!("{}: {why}", Seen(&shown));
-        problems.into_iter().map(say).collect::<Vec<_>>()
+        Unadded::Wrong(problems.into_iter().map(say).collect())
     };
     if text.trim().is_empty() {
         text = "# Who may do what with the control API. Whoever may write this file may do everything.\nanonymous_reads = false\n".into();

@@ -118,6 +118,15 @@ fn a_tokens_file_that_is_wrong_keeps_the_server_from_starting_with_everything_sa
         ("\u{feff}", "byte order mark"),
     ] {
         std::fs::write(&file, text).unwrap();
+        // Nor is one added to it.
+        let new = ["token", "new", "--user", "a", "--role", "Viewer"];
+        let ran = store.run_with(&new, &env).exits(2);
+        assert!(
+            ran.stderr.contains("HALCYON_TOKENS_FILE: ") && ran.stderr.contains(part),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
         let ran = store.run_with(&serve, &env).exits(2);
         assert!(
             ran.stderr.contains("HALCYON_TOKENS_FILE: ") && ran.stderr.contains(part),
@@ -125,6 +134,25 @@ fn a_tokens_file_that_is_wrong_keeps_the_server_from_starting_with_everything_sa
             ran.stderr
         );
     }
+    // Each by itself.
+    let wrong = "[[token]]\nuser = \"a\"\nrole = \"Boss\"\nsha256 = \"x\"\n";
+    std::fs::write(&file, wrong).unwrap();
+    let new = [
+        "token", "new", "--user", "a", "--role", "Viewer", "-o", "json",
+    ];
+    let ran = store.run_with(&new, &env).exits(2);
+    let said: serde_json::Value = serde_json::from_str(ran.stderr.trim()).unwrap();
+    let problems = said["problems"].as_array().unwrap();
+    let names_the_variable = |problem: &serde_json::Value| {
+        problem
+            .as_str()
+            .unwrap()
+            .starts_with("HALCYON_TOKENS_FILE: ")
+    };
+    assert!(
+        problems.len() == 2 && problems.iter().all(names_the_variable),
+        "{said}"
+    );
     std::fs::remove_file(&file).unwrap();
     assert!(
         store

@@ -37,19 +37,42 @@ fn the_page_of_the_api_is_what_a_server_describes() {
 
 #[test]
 fn the_page_of_metrics_is_what_a_server_answers() {
-    let server = Serving::start(&[("READINESS_CHECKS", "db=tcp://127.0.0.1:1")]);
+    let nowhere = "us-east=http://127.0.0.1:1,us-west=http://127.0.0.1:1";
+    let server = Serving::start(&[
+        ("READINESS_CHECKS", "db=tcp://127.0.0.1:1"),
+        ("REGIONS", "us-east,us-west"),
+        ("PRIMARY_REGION", "us-east"),
+        ("FEATURE_MULTI_REGION", "true"),
+        ("REGION_ENDPOINTS", nowhere),
+    ]);
     // The first answer is what the counters of the second count.
-    let [_, answer] = ["/ready", "/metrics"].map(|path| {
-        let mut stream = TcpStream::connect(server.address()).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: docs\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+    let answer = |address, first: &str| {
+        let [_, answer] = [first, "/metrics"].map(|path| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        });
         answer
-    });
-    let mut page = String::from(
-        "# Metrics\n\nGenerated from what a running server answers at `/metrics` (OpenMetrics); do not edit. A counter's samples end\nin `_total`, the info's in `_info`, a histogram's in `_bucket`, `_sum` and `_count`. No label ever names a tenant.\n\n| metric | type | meaning |\n|---|---|---|\n",
+    };
+    let health = answer(server.address(), "/ready");
+    let control = answer(server.dashboard(), "/api/v1/state");
+    let page = format!(
+        "# Metrics\n\nGenerated from what a running server answers at `/metrics` (OpenMetrics); do not edit. A counter's samples end\nin `_total`, the info's in `_info`, a histogram's in `_bucket`, `_sum` and `_count`. No label ever names a tenant. Those of an\nedge are in [edge.md](edge.md).\n\n## On `HEALTH_PORT`\n\n{}\n## On `DASHBOARD_PORT`\n\n{}",
+        rows(&health),
+        rows(&control)
     );
+    assert!(page.contains("`halcyon_http_requests`"), "{health}");
+    assert!(page.contains("`halcyon_region_status`"), "{control}");
+    check("metrics.md", &page);
+}
+
+/// A table of what an answer of metrics has.
+fn rows(answer: &str) -> String {
+    let mut rows = String::from("| metric | type | meaning |\n|---|---|---|\n");
     for line in answer.lines() {
         let Some((name, help)) = line
             .strip_prefix("# HELP ")
@@ -62,10 +85,9 @@ fn the_page_of_metrics_is_what_a_server_answers() {
             .lines()
             .find_map(|line| line.strip_prefix(&of_type))
             .unwrap();
-        page.push_str(&format!("| `{name}` | {kind} | {help} |\n"));
+        rows.push_str(&format!("| `{name}` | {kind} | {help} |\n"));
     }
-    assert!(page.contains("`halcyon_http_requests`"), "{answer}");
-    check("metrics.md", &page);
+    rows
 }
 
 #[test]

@@ -10,6 +10,7 @@ use halcyon_core::text::{Seen, for_screen};
 use serde::Serialize;
 
 use super::{Exit, Failure, Invocation};
+use crate::tokens::Unadded;
 use crate::{clock, tokens};
 
 /// The longest time a token may be good for: ten years.
@@ -78,9 +79,12 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
     };
     let secret = tokens::new_secret()?;
     let token = tokens::token_of(&secret, wish);
-    tokens::add(&path, &token).map_err(|problems| {
-        let problems = problems.join("; ");
-        Failure::new(Exit::Failed, format!("{}: {problems}", tokens::VARIABLE))
+    tokens::add(&path, &token).map_err(|why| {
+        let of_file = |why| format!("{}: {why}", tokens::VARIABLE);
+        match why {
+            Unadded::Wrong(found) => Failure::usage(found.into_iter().map(of_file).collect()),
+            Unadded::Unwritten(why) => Failure::new(Exit::Failed, of_file(why)),
+        }
     })?;
     invocation.say(format_args!(
         "added to {}; the secret is shown this once and stands nowhere:",
