@@ -59,7 +59,15 @@ fn the_page_of_metrics_is_what_a_server_answers() {
         answer
     };
     let health = answer(server.address(), "/ready");
-    let control = answer(server.dashboard(), "/api/v1/state");
+    let mut control = String::new();
+    // Until the first probe has ended.
+    for _ in 0..200 {
+        control = answer(server.dashboard(), "/api/v1/state");
+        if control.contains("halcyon_region_probe_duration_seconds") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
     let page = format!(
         "# Metrics\n\nGenerated from what a running server answers at `/metrics` (OpenMetrics); do not edit. A counter's samples end\nin `_total`, the info's in `_info`, a histogram's in `_bucket`, `_sum` and `_count`. No label ever names a tenant. Those of an\nedge are in [edge.md](edge.md).\n\n## On `HEALTH_PORT`\n\n{}\n## On `DASHBOARD_PORT`\n\n{}",
         rows(&health),
