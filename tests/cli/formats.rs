@@ -151,7 +151,7 @@ fn an_error_under_json_and_jsonl_is_one_problem_object_and_stdout_stays_clean() 
             (&["failover", "us-east"], &[("REGIONS", "")], 2),
             (
                 &["status"],
-                &[("PROBE_TIMEOUT_MS", "x"), ("DRAIN_MS", "x")],
+                &[("HALCYON_STORE", "x"), ("DRAIN_MS", "x")],
                 2,
             ),
             (&["route", "acme", "--down", "mars"], &[], 2),
