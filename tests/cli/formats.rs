@@ -149,11 +149,7 @@ fn an_error_under_json_and_jsonl_is_one_problem_object_and_stdout_stays_clean() 
             ),
             (&["route", "acme"], &[("REGIONS", "")], 2),
             (&["failover", "us-east"], &[("REGIONS", "")], 2),
-            (
-                &["status"],
-                &[("HALCYON_STORE", "x"), ("DRAIN_MS", "x")],
-                2,
-            ),
+            (&["status"], &[("HALCYON_STORE", "x"), ("DRAIN_MS", "x")], 2),
             (&["route", "acme", "--down", "mars"], &[], 2),
             (&["route"], &[], 2),
             (&["nonsense"], &[], 2),
