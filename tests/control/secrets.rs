@@ -70,3 +70,46 @@ fn no_secret_is_in_any_answer_log_record_or_file_but_its_own() {
         assert!(!outputs.contains(&secret), "{secret}");
     }
 }
+
+#[test]
+fn no_value_of_a_required_variable_is_in_what_is_wrong_with_it() {
+    let planted = "s3cr3t-7f1e!";
+    let required = "REGIONS,PRIMARY_REGION,TENANT_STICKY,FAILOVER_POLICY";
+    let control = Control::with(&[
+        ("REQUIRED_ENVS", required),
+        ("REGIONS", "us-east,s3cr3t-7f1e!"),
+        ("PRIMARY_REGION", planted),
+        ("TENANT_STICKY", planted),
+        ("FAILOVER_POLICY", planted),
+        ("REGION_ENDPOINTS", ""),
+    ]);
+    let state = control.state();
+    let problems = state["errors"].as_array();
+    assert!(problems.is_some_and(|all| !all.is_empty()), "{state:#}");
+    assert!(!state.to_string().contains("s3cr3t"), "{state:#}");
+    for line in ["GET /api/v1/table", "GET /api/v1/route?tenant=acme"] {
+        let why = control.ask("Viewer", line, None).problem(503);
+        assert!(
+            why.contains("REGIONS: ") && !why.contains("s3cr3t"),
+            "{why}"
+        );
+    }
+    let said = control.server.stderr();
+    assert!(!said.contains("s3cr3t"), "{said}");
+    // Of a file that cannot be read, its name is the value.
+    let store = Store::new();
+    let files = "HALCYON_TOKENS_FILE,HALCYON_SIGNING_KEY_FILE";
+    let ran = store.run_with(
+        &["serve", "--health-port", "0", "--dashboard-port", "0"],
+        &[
+            ("REQUIRED_ENVS", files),
+            ("HALCYON_TOKENS_FILE", planted),
+            ("HALCYON_SIGNING_KEY_FILE", planted),
+        ],
+    );
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    for name in files.split(',') {
+        assert!(ran.stderr.contains(&format!("{name}: ")), "{}", ran.stderr);
+    }
+    assert!(!ran.stderr.contains("s3cr3t"), "{}", ran.stderr);
+}

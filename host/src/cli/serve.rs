@@ -80,6 +80,8 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
             dashboard_port,
             &problems.errors[..],
         ) else {
+            // What is wrong with a file names it.
+            let problems = redact_problems(problems, &*environment);
             return Err(Failure::usage(problems.errors));
         };
         raise_file_limit();

@@ -7,6 +7,7 @@ use axum::response::Response;
 use halcyon_core::access::Ability;
 use halcyon_core::config::{Problems, RegionConfig};
 use halcyon_core::placement::Router;
+use halcyon_core::readiness::redact_problems;
 use halcyon_core::text::printable;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
@@ -35,20 +36,24 @@ impl Placement {
     /// What the variables say.
     ///
     /// # Errors
-    /// Everything that is wrong with them, beside what they are warned of.
+    /// Everything that is wrong with them, beside what they are warned of; without the value of any variable that
+    /// `REQUIRED_ENVS` names.
     pub(super) fn read(environment: &Environment) -> Result<Self, Problems> {
-        let (config, problems) = RegionConfig::read(&**environment);
-        let warnings = problems.warnings;
-        match Router::from_lookup(&**environment) {
-            Ok(router) => Ok(Self {
+        let (config, found) = RegionConfig::read(&**environment);
+        let read = Router::from_lookup(&**environment);
+        let (router, errors) = match read {
+            Ok(router) => (Some(router), Vec::new()),
+            Err(why) => (None, why.0),
+        };
+        let warnings = found.warnings;
+        let problems = redact_problems(Problems { errors, warnings }, &**environment);
+        match router {
+            Some(router) => Ok(Self {
                 config,
                 router,
-                warnings,
+                warnings: problems.warnings,
             }),
-            Err(why) => Err(Problems {
-                errors: why.0,
-                warnings,
-            }),
+            None => Err(problems),
         }
     }
 }
