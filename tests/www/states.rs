@@ -6,7 +6,7 @@ use halcyon_tests::process::Signal;
 use halcyon_tests::region::Answer;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, free_port};
 
 #[test]
 fn a_link_that_is_gone_is_stale_and_no_tile_stays_green() {
@@ -336,9 +336,7 @@ fn a_page_that_nobody_looks_at_gives_its_connection_back() {
 
 #[test]
 fn a_journal_that_was_put_back_is_the_one_that_is_shown() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port().to_string();
-    drop(free);
+    let port = free_port();
     let Some(mut world) = World::with(&[("DASHBOARD_PORT", &port)]) else {
         return;
     };
@@ -370,9 +368,7 @@ fn a_journal_that_was_put_back_is_the_one_that_is_shown() {
 
 #[test]
 fn a_page_of_another_version_than_its_server_says_so_and_can_be_loaded_anew() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port().to_string();
-    drop(free);
+    let port = free_port();
     let Some(mut world) = World::with(&[("DASHBOARD_PORT", &port)]) else {
         return;
     };

@@ -139,3 +139,9 @@ impl World {
         self.post("Deployer", "/api/v1/releases", &wish);
     }
 }
+
+/// A port of this machine that nobody has: for a server that is to come back where it was.
+pub(crate) fn free_port() -> String {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port().to_string()
+}

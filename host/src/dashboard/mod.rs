@@ -49,7 +49,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::driver::Hold;
 use crate::engine::{Engine, Stuck};
-use crate::health::{Environment, JournalLook};
+use crate::health::Environment;
 use crate::journal::LOG_NAME;
 use crate::monitor::Monitor;
 use crate::net::Client;
@@ -62,7 +62,6 @@ use crate::traffic::Traffic;
 use admission::{Pace, Peer};
 use metrics::Metrics;
 use placement::Placement;
-use readable::Readable;
 use seats::Seats;
 use tables::{Issued, Tables};
 use waiting::Waiting;
@@ -172,12 +171,6 @@ impl Dashboard {
             waiting: Arc::new(Waiting::of(connections(&Limits::default()))),
             settings,
         })))
-    }
-
-    /// Why the journal cannot be read or appended to, if it cannot; each answers within the time it is given.
-    pub(crate) fn journal(&self) -> JournalLook {
-        let readable = Arc::new(Readable::of(self.0.records.clone()));
-        Box::new(move |within| Box::pin(readable.clone().why_not(within)))
     }
 
     /// How many regions are watched.

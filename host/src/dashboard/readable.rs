@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::Records;
+use super::{Dashboard, Records};
+use crate::health::JournalLook;
 
 /// For so long an answer is that of the last look.
 const FRESH: Duration = Duration::from_millis(100);
@@ -16,7 +17,7 @@ const FRESH: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One look at a time, whoever asks: a disk that stands still holds one thread, not one for each question.
-pub(super) struct Readable {
+struct Readable {
     records: Arc<Records>,
     looking: AtomicBool,
     found: watch::Sender<Found>,
@@ -30,8 +31,16 @@ struct Found {
     why: Option<String>,
 }
 
+impl Dashboard {
+    /// Why the journal cannot be read or appended to, if it cannot; each answers within the time it is given.
+    pub(crate) fn journal(&self) -> JournalLook {
+        let readable = Arc::new(Readable::of(self.0.records.clone()));
+        Box::new(move |within| Box::pin(readable.clone().why_not(within)))
+    }
+}
+
 impl Readable {
-    pub(super) fn of(records: Arc<Records>) -> Self {
+    fn of(records: Arc<Records>) -> Self {
         Self {
             records,
             looking: AtomicBool::new(false),
@@ -40,7 +49,7 @@ impl Readable {
     }
 
     /// Why the journal cannot be read or appended to, if it cannot; answers after `within` at the latest.
-    pub(super) async fn why_not(self: Arc<Self>, within: Duration) -> Option<String> {
+    async fn why_not(self: Arc<Self>, within: Duration) -> Option<String> {
         let mut news = self.found.subscribe();
         let known = news.borrow_and_update().clone();
         let age = known.at.map(|at| at.elapsed());
