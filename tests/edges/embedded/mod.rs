@@ -62,10 +62,17 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) {
 
 /// What its health server answers.
 pub(crate) fn health(edge: &Edge, path: &str) -> Answer {
-    let said = edge.said();
-    let port = said.split("health server on 127.0.0.1:").nth(1).unwrap();
-    let port: u16 = port.lines().next().unwrap().trim().parse().unwrap();
-    let mut client = Client::to(([127, 0, 0, 1], port).into());
+    // It is said after where the edge is, which is all that its start waits for.
+    let port = || {
+        let said = edge.said();
+        let (port, _) = said
+            .split_once("health server on 127.0.0.1:")?
+            .1
+            .split_once('\n')?;
+        port.trim().parse::<u16>().ok()
+    };
+    until("the health server's port", edge, || port().is_some());
+    let mut client = Client::to(([127, 0, 0, 1], port().unwrap()).into());
     client.write(request("GET", path, &[]));
     client.answer("GET")
 }

@@ -61,7 +61,7 @@ fn a_port_is_shared_only_where_both_ask_for_it_and_then_it_is_said() {
         "warning: EDGE_PORT: another process listens on {} too",
         first.address
     );
-    assert!(second.said().contains(&said), "{}", second.said());
+    until("the warning", &second, || second.said().contains(&said));
     assert!(!first.said().contains("another"), "{}", first.said());
 }
 
@@ -71,7 +71,15 @@ fn a_restart_on_a_shared_port_loses_no_request() {
     let mut edge = on(&world, 0, "true");
     let address = edge.address;
     let over = AtomicBool::new(false);
+    // Also when this thread fails: the scope waits for those who ask.
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     thread::scope(|scope| {
+        let ends = Over(&over);
         let asking: [_; 4] = std::array::from_fn(|_| {
             scope.spawn(|| {
                 let mut asked = 0;
@@ -88,7 +96,7 @@ fn a_restart_on_a_shared_port_loses_no_request() {
             let old = std::mem::replace(&mut edge, next);
             old.running.ended_within(Duration::from_secs(10)).exits(0);
         }
-        over.store(true, Ordering::Relaxed);
+        drop(ends);
         let asked = asking.map(|client| client.join().expect("every request is answered"));
         assert!(asked.iter().all(|asked| *asked > 0), "{asked:?}");
     });
