@@ -419,6 +419,31 @@ fn a_server_over_a_topology_is_ready_with_its_regions() {
 }
 
 #[test]
+fn a_server_starts_though_its_rules_and_weights_name_a_region_that_the_list_misspells() {
+    let store = Store::new();
+    let rules = r#"{"pins":[{"tenant":"acme","region":"us-west"}]}"#;
+    std::fs::write(store.dir().join("rules.json"), rules).unwrap();
+    let rules = store.dir().join("rules.json").display().to_string();
+    let server = Serving::start(&[
+        ("FEATURE_MULTI_REGION", "true"),
+        ("REGIONS", "us-east,us west"),
+        ("REGION_WEIGHTS", "us-west=2"),
+        ("TENANT_RULES_FILE", &rules),
+        PRIMARY,
+    ]);
+    let ready = get(&server, "/ready");
+    assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
+    assert!(
+        ready.contains(r#"REGIONS: \"us west\" is not a region name"#),
+        "{ready}"
+    );
+    assert!(
+        ready.contains(r#"REGION_WEIGHTS: \"us-west\" is not in REGIONS"#),
+        "{ready}"
+    );
+}
+
+#[test]
 fn a_server_with_broken_files_ends_before_it_listens_with_every_problem() {
     let store = Store::new();
     let write = |name: &str, text: &str| std::fs::write(store.dir().join(name), text).unwrap();

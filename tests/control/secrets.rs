@@ -96,20 +96,18 @@ fn no_value_of_a_required_variable_is_in_what_is_wrong_with_it() {
     }
     let said = control.server.stderr();
     assert!(!said.contains("s3cr3t"), "{said}");
-    // Of a file that cannot be read, its name is the value.
+    // Of a file that cannot be read, or a hook that cannot be run, its name is the value.
     let store = Store::new();
-    let files = "HALCYON_TOKENS_FILE,HALCYON_SIGNING_KEY_FILE";
-    let ran = store.run_with(
-        &["serve", "--health-port", "0", "--dashboard-port", "0"],
-        &[
-            ("REQUIRED_ENVS", files),
-            ("HALCYON_TOKENS_FILE", planted),
-            ("HALCYON_SIGNING_KEY_FILE", planted),
-        ],
-    );
-    assert_eq!(ran.code, 2, "{}", ran.stderr);
-    for name in files.split(',') {
-        assert!(ran.stderr.contains(&format!("{name}: ")), "{}", ran.stderr);
+    let files = &["HALCYON_TOKENS_FILE", "HALCYON_SIGNING_KEY_FILE"][..];
+    for (names, planted) in [(files, planted), (&["STEP_HOOK"], "http://s3cr3t:7f1e!")] {
+        let required = names.join(",");
+        let planted = names.iter().map(|name| (*name, planted));
+        let variables: Vec<_> = planted.chain([("REQUIRED_ENVS", &*required)]).collect();
+        let serve = ["serve", "--health-port", "0", "--dashboard-port", "0"];
+        let ran = store.run_with(&serve, &variables).exits(2);
+        for name in names {
+            assert!(ran.stderr.contains(&format!("{name}: ")), "{}", ran.stderr);
+        }
+        assert!(!ran.stderr.contains("s3cr3t"), "{}", ran.stderr);
     }
-    assert!(!ran.stderr.contains("s3cr3t"), "{}", ran.stderr);
 }

@@ -134,7 +134,8 @@ impl<T: Display> Say for T {
 /// What keeps a server from starting (`errors`), and what it says when it does (`warnings`).
 ///
 /// A malformed variable and one that asks for what this version does not have are errors. Which
-/// regions there are and which of them is the primary is for `/ready` to report, not for this.
+/// regions there are and which of them is the primary is for `/ready` to report, not for this. So is,
+/// where `REGIONS` is wrong, that another variable names a region that is not in it.
 ///
 /// ```
 /// use halcyon_core::config::startup_problems;
@@ -150,9 +151,12 @@ impl<T: Display> Say for T {
 pub fn startup_problems(lookup: Lookup<'_>) -> Problems {
     let (_, mut problems) = Settings::read(lookup);
     let (_, mut about_regions) = RegionConfig::read(lookup);
+    // A name that REGIONS misspells is missing wherever it is spelt well: one mistake, and REGIONS's.
+    let misspelt = about_regions.about("REGIONS");
     about_regions.errors.retain(|error| {
-        !(error.starts_with("REGIONS:")
-            || error.starts_with("PRIMARY_REGION:")
+        !(is_about(error, "REGIONS")
+            || is_about(error, "PRIMARY_REGION")
+            || (misspelt && error.contains("\" is not in REGIONS; "))
             || problems.errors.contains(error))
     });
     about_regions

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use halcyon_core::config::{LogFormat, Settings, startup_problems};
+use halcyon_core::config::{LogFormat, Problems, Settings, startup_problems};
 use halcyon_core::readiness::{DependencyCheck, Readiness, redact_problems};
 use halcyon_core::text::printable;
 use tokio::net::TcpListener;
@@ -80,13 +80,11 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
             dashboard_port,
             &problems.errors[..],
         ) else {
-            // What is wrong with a file names it.
-            let problems = redact_problems(problems, &*environment);
-            return Err(Failure::usage(problems.errors));
+            return Err(refused(problems.errors, &environment));
         };
         raise_file_limit();
         let dashboard = Dashboard::new(&environment, signer, tokens, Some(client.clone()));
-        let dashboard = dashboard.map_err(Failure::usage)?;
+        let dashboard = dashboard.map_err(|why| refused(why, &environment))?;
         let own = Own {
             journal: Some(dashboard.journal()),
             ..Own::default()
@@ -116,6 +114,15 @@ fn start(args: &Args, environment: Environment) -> Result<(), Failure> {
     // A name that is still being resolved must not hold up the end.
     runtime.shutdown_background();
     served
+}
+
+/// Without values that nobody shall see: what is wrong with a file, or a hook, names it.
+fn refused(errors: Vec<String>, environment: &Environment) -> Failure {
+    let problems = Problems {
+        errors,
+        ..Problems::default()
+    };
+    Failure::usage(redact_problems(problems, &**environment).errors)
 }
 
 fn with_flags(args: &Args, environment: Environment) -> Environment {

@@ -163,6 +163,37 @@ fn a_server_starts_whatever_its_regions_are_called_and_stops_at_anything_else() 
 }
 
 #[test]
+fn a_server_starts_though_others_name_a_region_that_the_list_misspells() {
+    let startup = |regions: &str, weights: &str| {
+        let lookup = WithFiles {
+            table: &[
+                ("REGIONS", regions),
+                ("REGION_WEIGHTS", weights),
+                ("TENANT_RULES_FILE", "rules"),
+            ],
+            files: &[("rules", r#"{"pins":[{"tenant":"a","region":"us-west"}]}"#)],
+        };
+        startup_problems(&lookup).errors
+    };
+    let misspelt = "us-east,us west";
+    assert_eq!(startup(misspelt, "us-east=1,us-west=2"), [""; 0]);
+    // What is wrong in itself still is.
+    assert_eq!(
+        startup(misspelt, "us-west=x"),
+        [
+            "REGION_WEIGHTS: \"x\" of \"us-west\" is no weight; allowed: whole numbers from 0 to 65535"
+        ]
+    );
+    // And so is a name that nothing can be the other spelling of.
+    let known = startup("us-east,us-west", "us-west=2,mars=1");
+    assert_eq!(known.len(), 1, "{known:?}");
+    assert!(
+        known[0].contains("\"mars\" is not in REGIONS; allowed: "),
+        "{known:?}"
+    );
+}
+
+#[test]
 fn merging_keeps_what_was_found_and_adds_the_others() {
     let one = |error: &str, warning: &str| Problems {
         errors: alloc::vec![error.into()],
