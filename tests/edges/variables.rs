@@ -140,6 +140,19 @@ fn every_wrong_variable_is_named_with_its_value_and_what_is_allowed(runtime: Run
     ] {
         assert_eq!(refused(runtime, &variables).unwrap().0, [problem]);
     }
+    // No table would ever be one of that deployment.
+    let both = [
+        ("HALCYON_DEPLOYMENT", json!("my shop")),
+        ("TABLE", json!("{")),
+    ];
+    let (problems, _) = refused(runtime, &both).unwrap();
+    assert_eq!(
+        problems,
+        [
+            "HALCYON_DEPLOYMENT: \"my shop\" is not a deployment's name; allowed: 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit",
+            "TABLE: \"{\" is no JSON; allowed: what halcyon table prints",
+        ]
+    );
     let (problems, _) = refused(runtime, &[("TABLE", json!({"format": 1, "epoch": 0}))]).unwrap();
     assert!(
         problems.len() > 3,

@@ -353,6 +353,26 @@ fn refusals_are_the_words_of_the_command_line() {
 }
 
 #[test]
+fn what_is_asked_wrongly_is_refused_with_a_code_of_its_own() {
+    let Some(said) = page(&[json!({"call": "refusals", "journal": hex(b"")})]) else {
+        return;
+    };
+    let said: Vec<&str> = said[0].trim_matches(['[', ']']).split(",\n").collect();
+    assert_eq!(
+        said,
+        [
+            "bad_journal: this is no text but undefined",
+            "bad_journal: this is no text but null",
+            "bad_head: this is no text but number",
+            "bad_head: \"1\" is no head",
+            "bad_command: this is no text but undefined",
+            "bad_command: \"deploy\" is no command",
+            "bad_tenant: this is no text but number",
+        ]
+    );
+}
+
+#[test]
 fn a_forecast_is_what_the_machine_does() {
     use halcyon_core::ledger::Ledger;
     use halcyon_core::release::{Command, Context};

@@ -180,7 +180,7 @@ enum Question {
     /// The report: of variables. A line each, its first letter says of what: `r`egion, `p`rimary, `f`ailover
     /// policy, `e`rror, `w`arning.
     ValidateRegionConfig,
-    /// What to say of a value that should be text: of the kind it has.
+    /// What to say of a value that should be text: of the kind it has. The code is that of a tenant.
     NoText,
     /// What to say of a table that could not be parsed: of what the parser said.
     NoJson,

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use halcyon_core::config::Environment;
 use halcyon_core::document::Document;
 use halcyon_core::hash::TenantId;
-use halcyon_core::placement::{Decision, RegionStatus, ResidencyUnavailable, SlotRule};
+use halcyon_core::placement::{Decision, RegionStatus, ResidencyUnavailable, Router, SlotRule};
 use halcyon_core::region::RegionName;
 use halcyon_core::regions::ConfigError;
 use halcyon_core::table::{Refusal, Table};
@@ -97,13 +97,12 @@ impl Routing {
     /// # Errors
     /// `bad_config`, with everything that is wrong.
     pub fn of_variables(variables: &dyn Environment) -> Result<Self, Failure> {
-        let router = halcyon_core::placement::Router::from_lookup(variables)?;
-        let deployment = variables.variable("HALCYON_DEPLOYMENT");
+        let (router, deployment) = Router::with_deployment(variables)?;
         let slots = router.slot_rule(None);
         Ok(Self {
             health: alloc::vec![RegionStatus::Up; router.len()],
             source: Rc::new(Source::Variables(router, slots)),
-            deployment: deployment.filter(|name| !name.is_empty()),
+            deployment,
         })
     }
 
@@ -128,6 +127,12 @@ impl Routing {
         let deployment = held.and_then(|held| held.deployment.clone());
         table.is_for(deployment.as_deref())?;
         table.may_follow(held.and_then(Self::table), now)?;
+        if let Some(held) = held
+            && held.epoch() == Some(table.epoch().number())
+        {
+            // The very table that is held: no next one, so what is known of regions stays known.
+            return Ok(held.clone());
+        }
         Ok(Self {
             health: table.health().to_vec(),
             source: Rc::new(Source::Table(table)),

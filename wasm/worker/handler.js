@@ -120,6 +120,10 @@ function open(settings, problems, log) {
   try {
     return new Tables(settings, log);
   } catch (why) {
+    if (why.code === "bad_config") {
+      problems.push(...why.problems);
+      return open({ ...settings, deployment: undefined }, problems, log);
+    }
     const found = why.problems ?? [`${seen(settings.table)} is no JSON`];
     problems.push(...found.map((line) => `TABLE: ${line}; allowed: what halcyon table prints`));
     return null;

@@ -21,7 +21,7 @@ export class Tables {
   #next = 0; // when the next fetch may begin
   #busyUntil = 0; // a fetch is under way, or its request was cancelled and it will never come back
 
-  /** Throws where `TABLE` is refused. */
+  /** Throws where `HALCYON_DEPLOYMENT` is wrong (`bad_config`), or `TABLE` is refused. */
   constructor(settings, log) {
     this.#settings = settings;
     this.#log = log;

@@ -5,10 +5,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use super::deployment::read_deployment;
 use super::settings::{read_bool, read_ip, read_number, read_port};
 use super::{Lookup, Problems, items, value};
 use crate::endpoint::Endpoint;
-use crate::region::{NAME_RULE, is_name};
 use crate::tenant::TenantFrom;
 use crate::text::Seen;
 
@@ -162,16 +162,6 @@ pub(super) fn read_tenant_from(lookup: Lookup<'_>, problems: &mut Problems) -> T
         problems.error("TENANT_FROM", why);
         TenantFrom::default()
     })
-}
-
-pub(super) fn read_deployment(lookup: Lookup<'_>, problems: &mut Problems) -> Option<String> {
-    let name = value(lookup, "HALCYON_DEPLOYMENT")?;
-    if !is_name(&name) {
-        let seen = Seen(&name);
-        let what = format!("{seen} is not a deployment's name; allowed: {NAME_RULE}");
-        problems.error("HALCYON_DEPLOYMENT", what);
-    }
-    Some(name)
 }
 
 /// Whether they are keys is for whoever verifies with them to say.

@@ -5,7 +5,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::Problems;
-use super::edge::{read_deployment, read_keys, read_telemetry, read_tenant_from, read_token};
+use super::deployment::read_deployment;
+use super::edge::{read_keys, read_telemetry, read_tenant_from, read_token};
 use super::settings::read_number;
 use crate::document::{Document, Members};
 use crate::endpoint::Endpoint;

@@ -6,6 +6,7 @@
 //! program's decision; [`startup_problems`] is what stops a server.
 
 mod dashboard;
+mod deployment;
 mod edge;
 mod endpoints;
 mod environment;
@@ -42,6 +43,7 @@ pub use variables::{REGION_VARIABLES, VARIABLES, Variable};
 
 use crate::text::{Message, cut, message, trim};
 
+pub(crate) use deployment::read_deployment;
 pub(crate) use regions::{listed, read_regions, unset_primary};
 
 /// What a reading found wrong (`errors`) or worth saying (`warnings`).

@@ -7,13 +7,14 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::ops::RangeInclusive;
 
 use super::dashboard::Dashboard;
+use super::deployment::read_deployment;
 use super::endpoints::{read_dependencies, read_region_endpoints};
 use super::networks::read_networks;
 use super::{Lookup, Problems, items, value};
 use crate::address::Network;
 use crate::endpoint::Endpoint;
 use crate::health::HealthRules;
-use crate::region::{NAME_RULE, RegionName, is_name};
+use crate::region::RegionName;
 use crate::role::Actor;
 use crate::text::Seen;
 
@@ -159,7 +160,8 @@ impl Settings {
                 build_date: text("BUILD_DATE", "unknown"),
             },
             store_dir: read_store(lookup, problems),
-            deployment: read_deployment(lookup, problems),
+            deployment: read_deployment(lookup, problems)
+                .unwrap_or_else(|| String::from("default")),
             probe_interval_ms: read_number(
                 lookup,
                 "PROBE_INTERVAL_MS",
@@ -324,24 +326,6 @@ fn read_store(lookup: Lookup<'_>, problems: &mut Problems) -> String {
             );
             default
         }
-    }
-}
-
-fn read_deployment(lookup: Lookup<'_>, problems: &mut Problems) -> String {
-    let default = String::from("default");
-    match value(lookup, "HALCYON_DEPLOYMENT") {
-        Some(name) if is_name(&name) => name,
-        Some(name) => {
-            problems.error(
-                "HALCYON_DEPLOYMENT",
-                format_args!(
-                    "{} is not a deployment's name; allowed: {NAME_RULE}",
-                    Seen(&name)
-                ),
-            );
-            default
-        }
-        None => default,
     }
 }
 

@@ -22,6 +22,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use answer::Answer;
@@ -34,7 +35,7 @@ pub use rules::{InOrder, Patterns, TenantRules};
 pub use slot::{ReleaseView, Slot, SlotRule};
 pub use status::{Reason, RegionStatus, ResidencyUnavailable};
 
-use crate::config::{FailoverPolicy, Lookup, RegionConfig, Sticky};
+use crate::config::{FailoverPolicy, Lookup, Problems, RegionConfig, Sticky, read_deployment};
 use crate::hash::{HashKey, TenantId};
 use crate::region::RegionName;
 use crate::regions::ConfigError;
@@ -123,7 +124,25 @@ impl Router {
     /// # Errors
     /// Every problem of the configuration; a missing primary only where the rule needs one.
     pub fn from_lookup(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        let (config, problems) = RegionConfig::read(lookup);
+        Self::of_read(lookup, config, problems)
+    }
+
+    /// The same, and the deployment whose tables may follow; `None` where the variables name none.
+    ///
+    /// # Errors
+    /// As [`from_lookup`](Self::from_lookup), and what is wrong with `HALCYON_DEPLOYMENT`.
+    pub fn with_deployment(lookup: Lookup<'_>) -> Result<(Self, Option<String>), ConfigError> {
         let (config, mut problems) = RegionConfig::read(lookup);
+        let deployment = read_deployment(lookup, &mut problems);
+        Ok((Self::of_read(lookup, config, problems)?, deployment))
+    }
+
+    fn of_read(
+        lookup: Lookup<'_>,
+        config: RegionConfig,
+        mut problems: Problems,
+    ) -> Result<Self, ConfigError> {
         if config.sticky == Sticky::Primary
             && config.primary.is_none()
             && super::config::value(lookup, "PRIMARY_REGION").is_none()

@@ -56,7 +56,9 @@ test("a bad table throws one error with every problem", () => {
   const circle = table();
   circle.rules = { pins: [circle] };
   const deepText = "[".repeat(5_000) + "]".repeat(5_000);
-  for (const value of [deep, circle, deepText]) assert.throws(() => new Router(value), { code: "bad_table" });
+  const circles = table();
+  circles.rules = { pins: [circles, circles], slots: [circles, circles] };
+  for (const value of [deep, circle, circles, deepText]) assert.throws(() => new Router(value), { code: "bad_table" });
 });
 
 test("every refused table leaves the one that is held", () => {
@@ -87,6 +89,12 @@ test("a router of variables takes tables of its deployment alone", () => {
   assert.equal(router.epoch, null);
   router.update(table());
   assert.equal(router.epoch, 7);
+  refused(
+    () => Router.fromEnv({ REGIONS: "us east", TENANT_STICKY: "hash", HALCYON_DEPLOYMENT: "my shop" }),
+    "bad_config",
+    'REGIONS: "us east" is not a region name; allowed: 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit',
+    'HALCYON_DEPLOYMENT: "my shop" is not a deployment\'s name; allowed: 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit',
+  );
   Router.fromEnv({ REGIONS: "us-east", TENANT_STICKY: "hash" }).update(table({ deployment: "bank" }));
 });
 
@@ -114,10 +122,16 @@ test("health is known to the other router alone, until the next table", () => {
   assert.notEqual(moved.region, home);
   assert.equal(router.route("acme").region, home);
   assert.equal(without.withHealth(home, "up").route("acme").region, home);
+  without.update(table()); // the very one: no next table
+  assert.deepEqual(without.route("acme"), moved);
   without.update(table({ epoch: 8 }));
   assert.equal(without.route("acme").region, home);
   refused(() => router.withHealth("mars", "down"), "bad_region", "mars is no region; allowed: us-east, us-west, eu-west");
   refused(() => router.withHealth(home, "Up"), "bad_status", '"Up" is no status; allowed: up, down, draining, forbidden');
+  const noText = "this is no text but undefined; allowed: text";
+  refused(() => router.withHealth(undefined, "down"), "bad_region", noText);
+  refused(() => router.withHealth(home), "bad_status", noText);
+  refused(() => nextFailover({ REGIONS: "us-east,us-west" }), "bad_region", noText);
 });
 
 test("green ends with its share, kept answers too, and comes back with a newer table", (context) => {

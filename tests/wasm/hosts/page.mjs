@@ -12,6 +12,26 @@ const bytes = (hex) => new Uint8Array(Buffer.from(hex, "hex"));
 // As the command line prints an array: an answer a line.
 const list = (texts) => `[${texts.join(",\n")}]`;
 
+// The codes of what is asked wrongly.
+function refusals(journal) {
+  const calls = [
+    () => verify(undefined),
+    () => new Journal(null),
+    () => verify("", 7),
+    () => verify("", "1"),
+    () => journal.forecast(undefined),
+    () => journal.forecast("deploy"),
+    () => explain(Router.fromEnv({ REGIONS: "a", TENANT_STICKY: "hash" }), 7),
+  ];
+  return calls.map((call) => {
+    try {
+      return `taken: ${json(call())}`;
+    } catch ({ code, problems }) {
+      return `${code}: ${problems.join("; ").split(";")[0]}`;
+    }
+  });
+}
+
 function answer({ call, journal, ...asked }) {
   switch (call) {
     case "explain": {
@@ -33,6 +53,8 @@ function answer({ call, journal, ...asked }) {
       return json(new Journal(bytes(journal)).offers(asked));
     case "forecast":
       return json(new Journal(bytes(journal)).forecast(asked.command, asked.argument, asked));
+    case "refusals":
+      return list(refusals(new Journal(bytes(journal))));
     default:
       throw new Error(`unknown call ${call}`);
   }

@@ -72,7 +72,8 @@ export const activeRegions = (env) => lines(ask(nobody, ACTIVE_REGIONS, variable
 export const preferredRegion = (env, tenant) =>
   ask(nobody, PREFERRED_REGION, [variables(env), text(tenant)]);
 
-export const nextFailover = (env, current) => ask(nobody, NEXT_FAILOVER, [variables(env), text(current)]);
+export const nextFailover = (env, current) =>
+  ask(nobody, NEXT_FAILOVER, [variables(env), text(current, "bad_region")]);
 
 export function validateRegionConfig(env) {
   const of = { r: [], p: [], f: [], e: [], w: [] };
@@ -87,9 +88,14 @@ export function validateRegionConfig(env) {
   };
 }
 
-export function text(value) {
+export function text(value, code) {
   if (typeof value === "string") return value;
-  return ask(nobody, NO_TEXT, value === null ? "null" : typeof value);
+  try {
+    return ask(nobody, NO_TEXT, value === null ? "null" : typeof value);
+  } catch (error) {
+    error.code = code ?? error.code;
+    throw error;
+  }
 }
 
 /** A table, or that of its JSON. */
@@ -187,7 +193,7 @@ export class Router {
 
   withHealth(region, status) {
     const core = this.#core.copy();
-    ask(core, WITH_HEALTH, [text(region), text(status)]);
+    ask(core, WITH_HEALTH, [text(region, "bad_region"), text(status, "bad_status")]);
     return new Router(core);
   }
 

@@ -62,7 +62,11 @@ export type Code =
   | "bad_region"
   | "bad_status"
   | "no_failover"
-  | "residency_unavailable";
+  | "residency_unavailable"
+  // of @halcyon/page alone
+  | "bad_journal"
+  | "bad_head"
+  | "bad_command";
 
 /** Why something is refused. */
 export class HalcyonError extends Error {
@@ -89,7 +93,7 @@ export function activeRegions(env: Env): string[];
 /** The region a tenant belongs to, health aside. Throws. For many tenants, make a `Router` once. */
 export function preferredRegion(env: Env, tenant: string): string;
 
-/** The region after `current`. Throws `no_failover`, `bad_config`. */
+/** The region after `current`. Throws `no_failover`, `bad_config`, `bad_region` where `current` is no text. */
 export function nextFailover(env: Env, current: string): string;
 
 /** Everything that is wrong with the region variables, or probably not meant. */
@@ -115,7 +119,7 @@ export class Router {
    * no release draws tenants, a rule gives this one its slot, or it is no id.
    */
   cohort(tenant: string): number | null;
-  /** Another router with what this edge knows of a region; a next table's word holds again. Throws. */
+  /** Another router with what this edge knows of a region; a next table's word holds again. Throws `bad_region`, `bad_status`. */
   withHealth(region: string, status: Status): Router;
   /** Takes a newer table, or throws `bad_table` or `refused_table` and keeps the one it has. */
   update(table: Table | string): void;

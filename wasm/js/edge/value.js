@@ -11,6 +11,7 @@ const NO_VALUE = 255;
 export function encode(value) {
   let bytes = new Uint8Array(1024);
   let length = 0;
+  let deep = false;
 
   const room = (count) => {
     if (length + count > bytes.length) {
@@ -34,10 +35,10 @@ export function encode(value) {
     length += written;
   };
   const add = (value, depth) => {
-    if (depth > DEEPEST) {
-      // a circle has no end: the module says what is wrong
-      tag(NO_VALUE);
-    } else if (typeof value === "string") {
+    // a circle has no end, and two of them have more ways than can be gone: nothing goes on from here
+    deep ||= depth > DEEPEST;
+    if (deep) return;
+    if (typeof value === "string") {
       tag(4);
       write(value);
     } else if (typeof value === "number") {
@@ -62,7 +63,8 @@ export function encode(value) {
     }
   };
   add(value, 0);
-  return bytes.subarray(0, length);
+  // the module says what is wrong
+  return deep ? Uint8Array.of(NO_VALUE) : bytes.subarray(0, length);
 }
 
 // A number without an exponent, as the core shows it.

@@ -58,7 +58,7 @@ export interface Moves {
   more_tenants: number;
 }
 
-/** What `halcyon audit verify -o json` says of a journal. Throws `bad_head`. */
+/** What `halcyon audit verify -o json` says of a journal. Throws `bad_head`; `bad_journal` where it is neither bytes nor text. */
 export function verify(journal: Uint8Array | string, expectedHead?: string): Audit;
 
 export interface Audit {

@@ -28,10 +28,10 @@ export const explain = (router, tenant) =>
 export const simulate = (from, to) =>
   attempt(() => glue.simulate(bytes(from), bytes(to), Date.now()));
 
-const raw = (journal) => (journal instanceof Uint8Array ? journal : utf8(text(journal)));
+const raw = (journal) => (journal instanceof Uint8Array ? journal : utf8(text(journal, "bad_journal")));
 
 export const verify = (journal, expectedHead) =>
-  attempt(() => glue.verify(raw(journal), expectedHead == null ? undefined : utf8(expectedHead)));
+  attempt(() => glue.verify(raw(journal), expectedHead == null ? undefined : utf8(text(expectedHead, "bad_head"))));
 
 export class Journal {
   #replay;
@@ -58,7 +58,7 @@ export class Journal {
 
   forecast(command, argument = "", { role = "", killSwitch = false, at = Date.now() } = {}) {
     return attempt(() =>
-      this.#replay.forecast(utf8(text(command)), utf8(argument), utf8(role), killSwitch, at),
+      this.#replay.forecast(utf8(text(command, "bad_command")), utf8(argument), utf8(role), killSwitch, at),
     );
   }
 }
