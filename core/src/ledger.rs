@@ -135,13 +135,20 @@ impl Ledger {
     }
 
     /// The number of the last record that changed the release, 0 before the first: all of them do but those of
-    /// refusals. Whoever decided on an older one decided on what is no longer so.
+    /// refusals, and of rollbacks where everything is blue already or on its way there. Whoever decided on an older one decided on what is no longer so.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
     fn note_revision(&mut self, event: &Event, seq: u64) {
-        if !matches!(event, Event::PermissionDenied { .. }) {
+        let changes = match event {
+            Event::PermissionDenied { .. } => false,
+            Event::RollbackToBlue { old_state, .. } => {
+                !matches!(old_state, Phase::Idle | Phase::RollbackInProgress)
+            }
+            _ => true,
+        };
+        if changes {
             self.revision = seq;
         }
     }

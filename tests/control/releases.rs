@@ -299,7 +299,14 @@ fn a_change_that_rests_on_what_is_no_longer_so_is_refused_but_a_rollback_never_i
     control
         .ask_with("Deployer", "POST /api/v1/release/rollback", &headers, body)
         .is(200);
-    outcome(&control, "idle");
+    let revision = outcome(&control, "idle")["revision"].clone();
+    // One more is on record and changes nothing, so nobody has to look again.
+    let records = control.records().len();
+    control
+        .ask("Deployer", "POST /api/v1/release/rollback", body)
+        .is(200);
+    assert_eq!(control.records().len(), records + 1);
+    assert_eq!(control.state()["revision"], revision);
 }
 
 #[test]

@@ -119,6 +119,31 @@ fn each_action_has_the_fields_of_its_own() {
 }
 
 #[test]
+fn the_revision_is_that_of_the_last_record_that_changed_the_release() {
+    let mut desk = desk();
+    let rollback = Command::RollbackToBlue { reason: "x".into() };
+    desk.give(&rollback);
+    assert_eq!(
+        (desk.ledger.head().seq, desk.ledger.revision()),
+        (1, 0),
+        "idle before and after"
+    );
+    desk.give(&provision(None));
+    assert_eq!(desk.ledger.revision(), 2);
+    desk.give(&rollback);
+    let done = desk.ledger.head().seq;
+    assert_eq!(desk.ledger.revision(), done);
+    desk.give(&rollback);
+    assert_eq!(
+        (desk.ledger.head().seq, desk.ledger.revision()),
+        (done + 1, done)
+    );
+    // Whoever reads it says the same.
+    let (again, _) = read(desk.journal.as_bytes()).unwrap();
+    assert_eq!(again.revision(), done);
+}
+
+#[test]
 fn a_refused_attempt_names_who_tried_what_and_changes_nothing() {
     let mut desk = desk();
     desk.give(&provision(None));
