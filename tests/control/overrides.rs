@@ -119,7 +119,8 @@ fn the_last_healthy_region_is_not_overridden_but_by_an_admins_force() {
     let detail = set(&control, "Deployer", "eu-west", forced.clone()).problem(403);
     assert!(detail.contains("a Deployer may not force"), "{detail}");
     assert_eq!(statuses(&control), ["draining", "forbidden", "up"]);
-    set(&control, "Admin", "eu-west", forced).is(200);
+    let said = set(&control, "Admin", "eu-west", forced).is(200).json();
+    assert_eq!(said["force"], true, "{said}");
     assert_eq!(statuses(&control), ["draining", "forbidden", "draining"]);
 }
 
@@ -162,7 +163,8 @@ fn an_override_for_a_time_ends_by_itself() {
         "us-east",
         json!({"state":"drain","reason":"x","ttl_s":1}),
     );
-    assert!(said.is(200).json()["expires"].is_string());
+    let said = said.is(200).json();
+    assert!(said["expires"].is_string() && said["ttl_s"] == 1, "{said}");
     assert_eq!(statuses(&control)[0], "draining");
     control.until("its end", |state| state["regions"][0]["override"].is_null());
     assert_eq!(statuses(&control)[0], "up");

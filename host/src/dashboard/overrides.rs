@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use halcyon_core::access::Ability;
 use halcyon_core::document::Document;
+use halcyon_core::time::Timestamp;
 
 use super::Dashboard;
 use super::admission::Caller;
@@ -39,6 +40,31 @@ pub(super) struct OverrideWish {
     force: bool,
 }
 
+/// The override that holds, with what was asked for.
+#[derive(serde::Serialize, utoipa::ToSchema)]
+pub(super) struct OverrideSet {
+    /// What the region is taken for.
+    state: OverrideState,
+    /// Why.
+    reason: String,
+    /// Who said so.
+    user: String,
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// Until when; for ever without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires: Option<Timestamp>,
+    /// For how long, in seconds; for ever without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 2592000)]
+    ttl_s: Option<u64>,
+    /// There where it was set also if no healthy region would remain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    force: Option<bool>,
+}
+
 /// What `PUT freeze` takes.
 #[derive(serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -58,7 +84,7 @@ pub(super) struct FreezeWish {
     params(("name" = String, Path, description = "The region")),
     request_body = OverrideWish,
     responses(
-        (status = 200, description = "The override that holds", body = Override),
+        (status = 200, description = "The override that holds", body = OverrideSet),
         (status = 400, response = Problem), (status = 401, response = Problem),
         (status = 403, response = Problem), (status = 404, response = Problem),
         (status = 409, response = Problem), (status = 413, response = Problem),
@@ -90,9 +116,24 @@ pub(super) async fn set(
         if wish.force {
             caller.check(Ability::Force)?;
         }
-        let word = monitor.set(&name, wish, &speaker(&caller));
-        let word = word.map_err(refused)?;
-        Ok(object(&word))
+        let (ttl_s, force) = (wish.ttl_ms.map(|ms| ms / 1_000), wish.force.then_some(true));
+        let said = monitor.set(&name, wish, &speaker(&caller));
+        let Override {
+            state,
+            reason,
+            user,
+            since,
+            expires,
+        } = said.map_err(refused)?;
+        Ok(object(&OverrideSet {
+            state,
+            reason,
+            user,
+            since,
+            expires,
+            ttl_s,
+            force,
+        }))
     })
     .await
 }

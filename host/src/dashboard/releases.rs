@@ -84,7 +84,10 @@ pub(super) struct RollbackWish {
 /// Begins a release, which this server drives to its end.
 #[utoipa::path(
     post, path = "/api/v1/releases", tag = "releases", operation_id = "begin_release",
-    params(("idempotency-key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "Given twice, the release begins once")),
+    params(
+        ("if-match" = Option<String>, Header, pattern = r#"^("[0-9]{1,19}"|\*)$"#, description = "The revision that was seen, as a strong tag"),
+        ("idempotency-key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "Given twice, the release begins once")
+    ),
     request_body = ReleaseWish,
     responses(
         (status = 202, description = "It has begun; Location shows it", body = serde_json::Value, headers(("location" = String), ("etag" = String))),
@@ -225,8 +228,7 @@ pub(super) async fn resume(
         (status = 200, description = "The release as it is now", body = serde_json::Value, headers(("etag" = String))),
         (status = 400, response = Problem), (status = 401, response = Problem),
         (status = 403, response = Problem), (status = 409, response = Problem),
-        (status = 412, response = Problem), (status = 413, response = Problem),
-        (status = 503, response = Problem)
+        (status = 413, response = Problem), (status = 503, response = Problem)
     ),
     security(("token" = []))
 )]
