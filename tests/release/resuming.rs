@@ -39,6 +39,12 @@ fn a_released_image_rolled_back_by_hand_is_reported_as_rolled_back() {
     store
         .run(&release(&[&region], "100", &["--timeout-s", "0"]))
         .exits(0);
+    // In a pipe too it is said how the last one ended.
+    let live = "app:2 is live: green has 100 %";
+    store.run(&["release", "--resume"]).exits(0).says(live);
+    let said = store.run(&["release", "--resume", "-o", "jsonl"]).exits(0);
+    assert!(said.stdout.is_empty(), "{}", said.stdout);
+    said.says(r#""outcome":"promoted""#);
     store.run(&["rollback", "--reason", "bad"]).exits(0);
     store.run(&["release", "--resume"]).exits(3).says("bad");
 }

@@ -136,7 +136,8 @@ struct Answer {
     audit_head: String,
 }
 
-/// Says where things stand: the audit head on stderr, prose on a terminal, a document under json.
+/// Says where things stand: the audit head on stderr, prose on a terminal (of a release that is done on stderr
+/// where there is none), a document under json.
 pub(in crate::cli) fn outcome(ledger: &Ledger, invocation: &Invocation) -> Result<(), Failure> {
     let release = ledger.release();
     let status = release.status();
@@ -161,12 +162,17 @@ pub(in crate::cli) fn outcome(ledger: &Ledger, invocation: &Invocation) -> Resul
             let _ = writeln!(
                 std::io::stderr(),
                 "{}",
-                crate::cli::invocation::json(&serde_json::json!({ "audit_head": audit_head }))
+                crate::cli::invocation::json(
+                    &serde_json::json!({ "outcome": outcome, "audit_head": audit_head })
+                )
             );
         }
         Output::Human => {
-            if invocation.stdout_is_terminal {
-                out::tell(verdict(outcome, release));
+            match invocation.stdout_is_terminal {
+                true => out::tell(verdict(outcome, release)),
+                // There the records are on stdout; how else it ended is an error's to say.
+                false if outcome == "promoted" => out::talk(verdict(outcome, release)),
+                false => {}
             }
             out::talk(format_args!("{DIM}audit head {audit_head}{DIM:#}"));
         }
@@ -194,6 +200,9 @@ fn verdict(outcome: &str, release: &Release) -> String {
             release.phase(),
             release.weight()
         ),
-        _ => format!("{BLUE}{blue}{BLUE:#} serves everybody; no release yet"),
+        _ => match release.blue_image() {
+            Some(_) => format!("{BLUE}{blue}{BLUE:#} serves everybody; no release yet"),
+            None => String::from("no release yet"),
+        },
     }
 }
