@@ -376,6 +376,23 @@ fn what_the_server_refuses_has_the_exit_code_of_the_same_refusal_here() {
 }
 
 #[test]
+fn the_kill_switch_of_whoever_asks_holds_whatever_the_servers_says() {
+    let control = Control::start();
+    let mut deployer = Elsewhere::of(&control, "Deployer");
+    let off = ("FEATURE_BLUE_GREEN".to_owned(), "false".to_owned());
+    deployer.variables.push(off);
+    let begin = release(&["--canary-seq", "10", "--region", "us-east"]);
+    for raising in [&begin[..], &["promote"], &["resume"]] {
+        let ran = deployer.run(raising).exits(5);
+        assert!(ran.stderr.contains("kill switch"), "{}", ran.stderr);
+    }
+    assert!(control.records().is_empty());
+    // Going back always works.
+    deployer.run(&["rollback", "--reason", "x"]).exits(0);
+    assert_eq!(control.store.actions(), ["rollback_to_blue"]);
+}
+
+#[test]
 fn a_server_that_cannot_be_asked_is_said_and_no_token_is_shown() {
     let control = Control::start();
     let elsewhere = Elsewhere::of(&control, "Deployer");

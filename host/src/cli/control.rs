@@ -93,6 +93,7 @@ fn say(command: &Command, invocation: &Invocation) -> Result<Said, Failure> {
 pub(super) fn promote(args: PromoteArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     let invocation = &args.store.over(invocation);
     if let Some(api) = remote::server(invocation, None)? {
+        remote::permitted_here(&Command::PromoteGreen, invocation)?;
         return runtime()?.block_on(remote::promote(api, invocation));
     }
     let said = say(&Command::PromoteGreen, invocation)?;
@@ -189,6 +190,7 @@ pub(super) fn pause(args: PauseArgs, invocation: &Invocation) -> Result<Exit, Fa
 pub(super) fn resume(args: ResumeArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     let invocation = &args.store.over(invocation);
     if let Some(api) = remote::server(invocation, None)? {
+        remote::permitted_here(&Command::Resume, invocation)?;
         return runtime()?.block_on(remote::resume(api, invocation));
     }
     let said = say(&Command::Resume, invocation)?;

@@ -106,6 +106,12 @@ fn begin_there(
     if !problems.is_empty() {
         return Err(Failure::usage(problems));
     }
+    let command = Command::ProvisionGreen {
+        image: wish.image_green.clone(),
+        blue_image: None,
+        plan: None,
+    };
+    remote::permitted_here(&command, invocation)?;
     let begin = remote::Begin {
         image_blue: wish.image_blue.as_deref(),
         image_green: &wish.image_green,

@@ -13,12 +13,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use axum::http::Method;
-use halcyon_core::config::Environment;
+use halcyon_core::config::{Environment, Settings};
 use halcyon_core::endpoint::{Endpoint, Scheme};
+use halcyon_core::release::{Command, Rejection};
 use halcyon_core::text::{Seen, printable};
 use serde_json::{Value, json};
 
 use super::{Exit, Failure, Invocation};
+use crate::journal::JournalError;
 use crate::net::api::{Api, Ask, Reply};
 
 pub(super) use follow::{Begin, begin, pause, promote, resume, resumed, rollback};
@@ -60,6 +62,17 @@ pub(super) fn server(
     }
     let api = Api::new(at, secret.as_deref(), ca_file);
     api.map(Some).map_err(|why| Failure::new(Exit::Usage, why))
+}
+
+/// Refuses what the kill switch of whoever asks refuses, whatever the server's says: nobody sets it and means to
+/// raise green.
+pub(super) fn permitted_here(command: &Command, invocation: &Invocation) -> Result<(), Failure> {
+    let (settings, _) = Settings::read(invocation);
+    if settings.features.kill_switch() && command.raises() {
+        let words = command.words();
+        return Err(JournalError::Refused(Rejection::KillSwitch { words }).into());
+    }
+    Ok(())
 }
 
 fn is_loopback(host: &str) -> bool {
