@@ -18,8 +18,12 @@ let nobody;
 // the names of variables
 let asked;
 
+// ids up to here go in character by character; where it pays to encode them sooner, the entry says so
+let short = 64;
+
 /** Takes the module's instance into use: once, before everything else. */
-export function use(instance) {
+export function use(instance, longest = short) {
+  short = longest;
   memory = instance.exports.memory;
   glue.__wbg_set_wasm(instance.exports);
   // puts true, false and null where the module looks for them
@@ -116,8 +120,6 @@ const REASONS = ["primary", "hash", "rendezvous", "residency", "pinned", "failov
 const ERROR = 1 << 24;
 // bytes of the buffer of a core that stays where it is
 const BUFFER = 1024;
-// ids up to here go in character by character
-const SHORT = 64;
 // places for answers of single tenants
 const KEPT = 1024;
 // longer ids are not kept
@@ -226,16 +228,22 @@ export class Router {
   routeMany(tenants) {
     const now = this.#until === Infinity ? 0 : Date.now();
     const list = Array.from(tenants);
-    if (list.every((tenant) => typeof tenant === "string")) {
-      const length = put(this.#core, encoder.encode(list.join("\n")));
-      const at = this.#core.routeMany(length, list.length, now);
-      if (at !== 0) {
+    const count = list.length;
+    const lengths = new Uint32Array(count);
+    let units = 0;
+    for (let index = 0; index < count; index++) units += lengths[index] = list[index]?.length;
+    if (units >= 0 && list.every((tenant) => typeof tenant === "string")) {
+      const bytes = view(this.#core.buffer(4 * count + units), 4 * count + units);
+      bytes.set(new Uint8Array(lengths.buffer));
+      // Where there is room for a byte a character and all have gone in, all are ASCII, and an id has as many bytes.
+      if (encoder.encodeInto(list.join(""), bytes.subarray(4 * count)).read === units) {
+        const at = this.#core.routeMany(bytes.length, count, now);
         // A copy: saying why there is no answer may make the memory grow, and a view of it be of nothing.
-        const packed = new Uint32Array(memory.buffer, at, list.length).slice();
+        const packed = new Uint32Array(memory.buffer, at, count).slice();
         return list.map((tenant, index) => this.#oneOf(packed[index], tenant, now));
       }
     }
-    // Not text, or with a line feed in it: one by one.
+    // Not text, or not ASCII: one by one.
     return list.map((tenant) => this.#one(tenant, now));
   }
 
@@ -269,7 +277,7 @@ export class Router {
     let bytes = this.#bytes;
     if (bytes.length === 0) bytes = this.#view();
     const length = tenant.length;
-    if (length <= SHORT) {
+    if (length <= short) {
       let at = 0;
       for (; at < length; at++) {
         const code = tenant.charCodeAt(at);
