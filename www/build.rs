@@ -111,6 +111,7 @@ fn built(here: &Path, out: &Path) -> Result<Vec<File>, String> {
     for source in [
         "core/src",
         "core/Cargo.toml",
+        "core/hash",
         "wasm/src",
         "wasm/js",
         "wasm/Cargo.toml",

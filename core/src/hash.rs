@@ -1,10 +1,9 @@
 //! SipHash-1-3 and MurmurHash3's finaliser: the two functions every placement rests on.
 
-mod sip;
-
 use alloc::string::String;
 use core::fmt;
-use sip::Sip13;
+
+use halcyon_hash::Sip13;
 
 use crate::text::{count, message};
 

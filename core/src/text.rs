@@ -65,7 +65,13 @@ pub fn beginning(text: &str, characters: usize) -> (&str, &str) {
 /// What runs up to the last `@` before the next `://` counts as user information: people put `/`,
 /// `#` and `,` into passwords unescaped. With `truncated`, the rest of the text does too: its `@`
 /// may stand behind the cut.
-fn without_userinfo(text: &str, truncated: bool) -> String {
+///
+/// ```
+/// use halcyon_core::text::without_userinfo;
+/// let said = "cannot reach https://bob:s3cret@git.test/ now";
+/// assert_eq!(without_userinfo(said, false), "cannot reach https://***@git.test/ now");
+/// ```
+pub fn without_userinfo(text: &str, truncated: bool) -> String {
     let mut shown = String::new();
     let (mut part, mut rest) = before_authority(text);
     shown.push_str(part);

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::clock;
 use crate::dashboard::Records;
-use crate::driver::{Doing, Driver, End, HOOK_TIMEOUT, Hold, Hooks, Observer, World};
+use crate::driver::{Doing, Driver, End, HOOK_TIMEOUT, Hold, Hooks, Observer, World, is_command};
 use crate::journal::{DriverLock, Entry, Journal, JournalError};
 use crate::net::Client;
 use crate::traffic::Traffic;
@@ -39,7 +39,7 @@ impl Stuck {
             .clone()
     }
 
-    fn say(&self, why: Option<String>) {
+    pub(crate) fn say(&self, why: Option<String>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 }
@@ -172,6 +172,12 @@ impl Engine {
             records.look(|view| {
                 let release = view.journal().release();
                 let planned = release.plan().is_some_and(|plan| plan.by_server);
+                // A command that runs here without what was set for it there fails, and would take back what is live.
+                let elsewhere = !planned
+                    && release
+                        .plan()
+                        .and_then(|plan| plan.on_step.as_deref())
+                        .is_some_and(is_command);
                 let wanted = match (release.phase(), release.next_step()) {
                     (_, Step::Rest) => false,
                     // Back to blue, whoever began it and however.
@@ -179,7 +185,7 @@ impl Engine {
                     // A person has paused it: there is nothing to do until somebody says more.
                     (_, Step::Hold) => false,
                     // What is live is to be so in every region.
-                    (Phase::GreenLive, _) => raises && hold == Hold::Never,
+                    (Phase::GreenLive, _) => raises && !elsewhere && hold == Hold::Never,
                     _ => raises && planned && hold == Hold::Never,
                 };
                 wanted.then(|| Wanted {
@@ -233,6 +239,9 @@ impl Engine {
             new_release_id: "",
         };
         let rollback = journal.release().phase() == Phase::RollbackInProgress;
+        if !rollback {
+            self.stuck.say(None);
+        }
         if !wanted.fresh && !rollback {
             // What baked while nobody looked has not baked.
             let seq = journal.head().seq;

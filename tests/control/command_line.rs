@@ -302,9 +302,9 @@ fn a_rollback_that_a_hook_keeps_from_its_end_is_exit_7_and_the_server_goes_on_tr
     );
     let records = control.records().len();
     std::fs::write(mended, "").unwrap();
-    control.until("blue everywhere", |state| {
-        state["release"]["state"] == "idle"
-    });
+    // Why the last attempt failed is no answer to the next word.
+    elsewhere.run(&["rollback", "--reason", "mended"]).exits(0);
+    assert_eq!(control.state()["release"]["state"], "idle");
     assert_eq!(control.state()["stuck"], json!(null));
     assert!(
         control.records().len() <= records + 3,
@@ -373,6 +373,30 @@ fn what_the_server_refuses_has_the_exit_code_of_the_same_refusal_here() {
         ["permission_denied"],
         "at most once a second"
     );
+}
+
+#[test]
+fn a_journal_that_is_named_is_the_one_that_is_meant_and_no_servers() {
+    let control = Control::start();
+    let deployer = Elsewhere::of(&control, "Deployer");
+    let here = Store::new();
+    let store = format!("file:{}", here.logs().display());
+    for command in [
+        &["rollback", "--reason", "x"][..],
+        &["status"],
+        &["pause"],
+        &["release", "--resume"],
+    ] {
+        let command = [command, &["--store", &store]].concat();
+        let ran = deployer.store.run_with(&command, &deployer.variables());
+        assert!(
+            ran.stderr.contains("HALCYON_SERVER is not asked"),
+            "{}",
+            ran.stderr
+        );
+    }
+    assert_eq!(here.actions(), ["rollback_to_blue"]);
+    assert!(control.records().is_empty());
 }
 
 #[test]

@@ -501,6 +501,45 @@ fn a_hook_of_the_server_makes_each_change_in_each_region() {
 }
 
 #[test]
+fn a_servers_environment_never_runs_the_hook_of_a_command_lines_promotion() {
+    let control = Control::start();
+    let region = control.regions[0].at();
+    let hook = r#"[ "$NEED" = 1 ] || exit 9
+        [ $HALCYON_ACTION != promote_green ] || [ -e go ] || sleep 60"#;
+    let begin = [
+        "release",
+        "--image-blue",
+        "a",
+        "--image-green",
+        "b",
+        "--canary-seq",
+        "50",
+        "--timeout-s",
+        "0",
+        "--abort-on-err",
+        "--region",
+        &region,
+        "--on-step",
+        hook,
+    ];
+    let driver = control.store.start_with(&begin, &[("NEED", "1")]);
+    control.store.wait_for("promote_green");
+    std::thread::sleep(Duration::from_millis(300));
+    driver.signal(Signal::KILL);
+    driver.ended();
+    std::thread::sleep(Duration::from_secs(3));
+    let actions = control.store.actions();
+    assert_eq!(actions.last().unwrap(), "promote_green", "{actions:?}");
+    // Who has what it needs goes on.
+    std::fs::write(control.store.dir().join("go"), "").unwrap();
+    control
+        .store
+        .run_with(&["release", "--resume"], &[("NEED", "1")])
+        .exits(0);
+    outcome(&control, "green_live");
+}
+
+#[test]
 fn a_command_line_beside_the_server_drives_its_own_release() {
     let control = Control::start();
     let addresses: Vec<String> = control.regions.iter().map(|region| region.at()).collect();

@@ -76,3 +76,28 @@ fn something_else_in_the_journals_place_is_named_and_left_alone() {
         assert!(!store.log().is_file() || store.log().is_symlink());
     }
 }
+
+#[test]
+fn whoever_may_not_release_learns_that_though_the_refusal_cannot_be_recorded() {
+    let (store, region) = (Store::new(), Region::ready());
+    release_without_a_driver(&store, &region);
+    let lock = store.logs().join("append.lock");
+    std::fs::remove_file(&lock).unwrap();
+    // Which cannot be opened as a file, whoever asks.
+    std::fs::create_dir(&lock).unwrap();
+    let before = store.bytes();
+    for command in [
+        &["promote"][..],
+        &["pause"],
+        &["rollback", "--reason", "x"],
+        &["release", "--resume"],
+    ] {
+        store
+            .run_with(command, &[("DEPLOY_RBAC_ROLE", "Viewer")])
+            .exits(4)
+            .says("Invalid DEPLOY_RBAC_ROLE")
+            .says("the refusal is not on record");
+    }
+    store.run(&["rollback", "--reason", "x"]).exits(7);
+    assert_eq!(store.bytes(), before);
+}

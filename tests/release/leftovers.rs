@@ -36,6 +36,23 @@ fn nothing_of_a_hook_takes_effect_after_the_rollback_that_ended_it() {
 }
 
 #[test]
+fn what_a_hook_that_fails_has_left_in_the_background_makes_no_change_after_the_rollback() {
+    let (store, region) = (Store::new(), Region::ready());
+    let hook = r#"if [ $HALCYON_ACTION = start_canary ]; then
+        (trap "" TERM; sleep 3; echo late >> noted) & exit 7
+    fi; echo $HALCYON_ACTION >> noted"#;
+    let ran = store.run(&release(
+        &[&region],
+        "10,50",
+        &["--abort-on-err", "--on-step", hook],
+    ));
+    ran.exits(3).says("exit code 7");
+    std::thread::sleep(Duration::from_secs(4));
+    let noted = noted(&store);
+    assert!(noted.ends_with("rollback_to_blue\n"), "{noted}");
+}
+
+#[test]
 fn ctrl_c_is_heard_while_a_hook_of_a_killed_driver_is_waited_for() {
     let (store, region) = (Store::new(), Region::ready());
     let hook = "[ $HALCYON_ACTION != provision_green ] || sleep 4; echo $HALCYON_ACTION >> noted";

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use halcyon_tests::region::Region;
+use halcyon_tests::region::{Answer, Region};
 use halcyon_tests::store::{Running, Store, text};
 
 use crate::{baking, release};
@@ -202,4 +202,41 @@ fn status_waits_until_the_state_is_reached() {
     store.run(&["rollback", "--reason", "no"]).exits(0);
     driver.ended().exits(3);
     live.ended_within(PROMPTLY).exits(3);
+}
+
+#[test]
+fn status_sees_every_state_however_soon_the_next_one_comes() {
+    let (store, region) = (Store::new(), Region::ready());
+    let waiting = ["canary", "green_provisioned"]
+        .map(|state| store.start(&["status", "--until", state, "--deadline", "20s"]));
+    let live = store.start(&["status", "--until", "green_live", "--deadline", "20s"]);
+    thread::sleep(Duration::from_millis(300));
+    let region_gone = Region::answering(Answer::NotReady("database"));
+    store
+        .run(&release(&[&region], "10", &["--timeout-s", "0"]))
+        .exits(0);
+    live.ended_within(PROMPTLY).exits(0);
+    let live = store.start(&["status", "--until", "canary", "--deadline", "20s"]);
+    let back = [
+        "status",
+        "--until",
+        "rollback_in_progress",
+        "--deadline",
+        "20s",
+    ];
+    let back = store.start(&back);
+    thread::sleep(Duration::from_millis(300));
+    store
+        .run(&release(
+            &[&region_gone],
+            "10",
+            &["--timeout-s", "0", "--abort-on-err"],
+        ))
+        .exits(3);
+    // It never came that far, and has ended.
+    live.ended_within(PROMPTLY).exits(3);
+    back.ended_within(PROMPTLY).exits(0);
+    for waiting in waiting {
+        waiting.ended_within(PROMPTLY).exits(0);
+    }
 }

@@ -62,3 +62,20 @@ fn a_refusal_keeps_its_exit_code_though_stderr_cannot_be_written() {
         assert_eq!(status.code(), Some(code), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_rollback_that_is_done_is_not_incomplete_though_its_answer_cannot_be_written() {
+    let (store, region) = (Store::new(), Region::ready());
+    store
+        .run(&release(&[&region], "100", &["--timeout-s", "0"]))
+        .exits(0);
+    let mut command = store.command(&["rollback", "--reason", "x", "-o", "json"], &[]);
+    let output = command.stdout(full()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("stdout") && !said.contains("ncomplete"),
+        "{said}"
+    );
+    assert_eq!(store.actions().pop().unwrap(), "rollback_complete");
+}

@@ -22,7 +22,7 @@ pub(super) struct StoreArgs {
 impl StoreArgs {
     /// The invocation with these flags in force.
     pub(super) fn over(self, invocation: &Invocation) -> Invocation {
-        invocation.with(&[("HALCYON_STORE", self.store)])
+        invocation.over_store(self.store)
     }
 }
 
@@ -97,7 +97,9 @@ pub(super) fn promote(args: PromoteArgs, invocation: &Invocation) -> Result<Exit
         return runtime()?.block_on(remote::promote(api, invocation));
     }
     let said = say(&Command::PromoteGreen, invocation)?;
-    let end = settled(said, invocation)?;
+    let dir = said.journal.dir().to_owned();
+    let end = brought(said, invocation)?;
+    show::outcome(Journal::open(dir)?.ledger(), invocation)?;
     match end {
         (_, Some(Cause::Signal(signal))) => Ok(Exit::Signalled(signal.exit_code())),
         (End::RollbackIncomplete(why), _) => Err(Failure::new(
@@ -139,7 +141,10 @@ pub(super) fn rollback(args: RollbackArgs, invocation: &Invocation) -> Result<Ex
             "nothing to roll back in {store}: blue already serves everybody; recorded all the same"
         ));
     }
-    let end = settled(said, invocation).map_err(cannot_write)?;
+    let dir = said.journal.dir().to_owned();
+    let end = brought(said, invocation).map_err(cannot_write)?;
+    // It is done by now, or has a word of its own: that it cannot be shown is another thing.
+    show::outcome(Journal::open(dir)?.ledger(), invocation)?;
     match end {
         (_, Some(Cause::Signal(signal))) => Ok(Exit::Signalled(signal.exit_code())),
         (End::RollbackIncomplete(why), _) => Err(Failure::new(
@@ -153,18 +158,10 @@ pub(super) fn rollback(args: RollbackArgs, invocation: &Invocation) -> Result<Ex
     }
 }
 
-/// Waits until what was said is so in every region, and answers with the state.
-fn settled(said: Said, invocation: &Invocation) -> Result<(End, Option<Cause>), Failure> {
-    let dir = said.journal.dir().to_owned();
+/// Waits until what was said is so in every region.
+fn brought(said: Said, invocation: &Invocation) -> Result<(End, Option<Cause>), Failure> {
     let client = super::release::client(None)?;
-    let end = super::release::runtime()?.block_on(settle(
-        said.journal,
-        &said.settings,
-        invocation,
-        client,
-    ))?;
-    show::outcome(Journal::open(dir)?.ledger(), invocation)?;
-    Ok(end)
+    super::release::runtime()?.block_on(settle(said.journal, &said.settings, invocation, client))
 }
 
 /// Holds the release.

@@ -43,11 +43,25 @@ impl Invocation {
         let set = flags
             .iter()
             .filter_map(|(name, value)| Some((*name, value.clone()?)));
+        // The newest first: the first one is in force.
+        let overrides = set.chain(self.overrides.iter().cloned());
         Self {
-            overrides: set.collect(),
+            overrides: overrides.collect(),
             documents: self.documents.clone(),
             ..*self
         }
+    }
+
+    /// The same with the journal that a flag names: whoever names one means that one, and no control plane's.
+    pub fn over_store(&self, store: Option<String>) -> Self {
+        let there = self
+            .variable("HALCYON_SERVER")
+            .is_some_and(|at| !at.is_empty());
+        if store.is_some() && there {
+            self.say("--store: the journal here is meant, and HALCYON_SERVER is not asked");
+        }
+        let nowhere = store.as_ref().map(|_| String::new());
+        self.with(&[("HALCYON_STORE", store), ("HALCYON_SERVER", nowhere)])
     }
 
     /// Every variable that is not about placement; warnings are shown.

@@ -5,12 +5,21 @@ use std::time::{Duration, Instant};
 
 use halcyon_core::config::Settings;
 use halcyon_core::release::{Phase, Step};
+use tokio::sync::watch;
 
 use super::release::show;
 use super::{Exit, Failure, Invocation};
-use crate::driver::{Cause, Driver, End, Hold, Hooks, Observer, World, end_of, signals};
+use crate::driver::{Cause, Driver, End, Hold, Hooks, Observer, Signal, World, end_of, signals};
 use crate::journal::{DriverLock, Journal};
 use crate::net::Client;
+
+/// The first signal that asks to stop, once there is one.
+pub(super) type Signals = watch::Receiver<Option<Signal>>;
+
+/// What tells of signals, from now on.
+pub(super) fn heard() -> Result<Signals, Failure> {
+    signals().map_err(|why| Failure::new(Exit::Failed, format!("cannot listen to signals: {why}")))
+}
 
 /// A driver over a journal whose driver lock the caller holds.
 pub(super) fn driver(
@@ -19,9 +28,10 @@ pub(super) fn driver(
     client: Client,
     hook_timeout: Duration,
     observer: Arc<dyn Observer>,
-) -> Result<Driver, Failure> {
+    signals: Signals,
+) -> Driver {
     let hooks = Hooks::new(journal.dir().to_owned());
-    Ok(Driver {
+    Driver {
         journal,
         actor: settings.actor.clone(),
         kill_switch: settings.features.kill_switch(),
@@ -37,10 +47,8 @@ pub(super) fn driver(
         deadline: None,
         rolling_back: false,
         hold: tokio::sync::watch::channel(Hold::Never).1,
-        signals: signals().map_err(|why| {
-            Failure::new(Exit::Failed, format!("cannot listen to signals: {why}"))
-        })?,
-    })
+        signals,
+    }
 }
 
 /// Waits until every region has what is on record, driving if nobody else does.
@@ -68,7 +76,8 @@ pub(super) async fn settle(
                 client,
                 super::release::HOOK_TIMEOUT,
                 observer,
-            )?;
+                heard()?,
+            );
             return Ok(driver.run().await?);
         }
         if !said && begin.elapsed() >= Duration::from_secs(2) {

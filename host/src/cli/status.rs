@@ -12,7 +12,7 @@ use super::remote::{self, History, Missing};
 use super::style::{BLUE, DIM, GREEN, NAME, WARN};
 use super::{Exit, Failure, Invocation, Output, prose};
 use crate::clock;
-use crate::journal::{Journal, driver_alive};
+use crate::journal::{Entry, Journal, driver_alive};
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
@@ -69,18 +69,23 @@ impl Source {
         }
     }
 
-    /// Waits a moment, and reads what is new. A control plane that does not answer may do so later.
-    fn wait(&mut self, invocation: &Invocation) -> Result<(), Failure> {
+    /// Waits a moment, and reads what is new: the state after each record. A control plane that does not answer
+    /// may do so later.
+    fn wait(&mut self, invocation: &Invocation) -> Result<Vec<Phase>, Failure> {
+        let states = |entries: Vec<Entry>| entries.iter().map(|entry| entry.record.state).collect();
         match self {
             Source::Here(journal) => {
                 std::thread::sleep(Duration::from_millis(100));
-                journal.refresh()?;
+                return Ok(states(journal.refresh()?));
             }
             Source::There(runtime, history) => {
                 std::thread::sleep(Duration::from_millis(300));
                 let read = runtime.block_on(async { Ok(history.refresh().await) })?;
                 match read {
-                    Ok(_) => history.found(),
+                    Ok(entries) => {
+                        history.found();
+                        return Ok(states(entries));
+                    }
                     Err(Missing::Unreachable(failure)) if history.missed() => {
                         let why = failure.problems.join("; ");
                         invocation.warn(&format!("{why}; trying again"));
@@ -90,7 +95,7 @@ impl Source {
                 }
             }
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 
@@ -146,9 +151,15 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
     let begin = Instant::now();
     let mut shown: Option<StatusReport> = None;
     let mut was_under_way = false;
+    // Several may pass between two looks.
+    let mut passed = Vec::new();
     loop {
         let answer = source.report();
-        let reached = until.is_none_or(|phase| phase == answer.status.state);
+        let reached =
+            until.is_none_or(|phase| phase == answer.status.state || passed.contains(&phase));
+        was_under_way |= passed
+            .iter()
+            .any(|phase| !matches!(phase, Phase::Idle | Phase::GreenLive));
         let last = reached && !(args.watch && until.is_none());
         if (args.watch || last) && shown.as_ref() != Some(&answer) {
             invocation.answer(
@@ -178,7 +189,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
                 format!("--deadline ran out in state {}", source.release().phase()),
             ));
         }
-        source.wait(invocation)?;
+        passed = source.wait(invocation)?;
     }
 }
 

@@ -97,6 +97,9 @@ impl Records {
             if let Some(denial) = view.journal.take_denial() {
                 view.note(&[denial]);
             }
+            if let Some(lost) = view.journal.take_unrecorded() {
+                tracing::warn!("a refusal is not on record: {lost}");
+            }
             match appended {
                 // Another process was quicker: what was expected is looked at again.
                 Err(JournalError::Moved) => {}

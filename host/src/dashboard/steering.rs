@@ -174,7 +174,13 @@ fn give_command(inner: &Inner, caller: &Caller, asked: &Asked, command: Command)
         .append(&command, &context, asked.key.as_ref(), expected);
     inner.feed_changed();
     let entries = match given {
-        Ok(entries) => entries,
+        Ok(entries) => {
+            // Said of an attempt before this word; the next one is by it.
+            if rollback {
+                inner.stuck.say(None);
+            }
+            entries
+        }
         Err(why) => return refused(&why),
     };
     let driver = driver_alive(inner.records.dir());

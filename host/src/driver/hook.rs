@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::Method;
 use halcyon_core::endpoint::Endpoint;
 use halcyon_core::release::{Action, RegionFailure, RegionTarget, Weight};
-use halcyon_core::text::{for_screen, json};
+use halcyon_core::text::{for_screen, json, without_userinfo};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use serde::Serialize;
 use tokio::io::AsyncReadExt;
@@ -89,6 +89,11 @@ fn webhook(on_step: &str) -> Option<Result<Endpoint, String>> {
     address.then(|| Endpoint::parse_http(on_step))
 }
 
+/// Whether a hook is a command of this machine, and no address.
+pub(crate) fn is_command(on_step: &str) -> bool {
+    webhook(on_step).is_none()
+}
+
 /// Whether a hook can be one.
 ///
 /// # Errors
@@ -139,8 +144,7 @@ async fn call(
             Ok(reply) if (200..300).contains(&reply.status) => Ok(()),
             Ok(reply) => {
                 let said = String::from_utf8_lossy(&reply.body);
-                let said: String = said.trim().chars().take(200).collect();
-                Err(format!("--on-step answered {}; expected 2xx: {}", reply.status, for_screen(&said)))
+                Err(format!("--on-step answered {}; expected 2xx: {}", reply.status, shown(said.trim())))
             }
             Err(why) => Err(format!("--on-step: {why}")),
         },
@@ -187,22 +191,25 @@ async fn run(
             ),
             None => format!("cannot start --on-step with /bin/sh: {why}"),
         })?;
+    // Known before it is waited for: then it has no number any more, and its group may still have members.
+    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let output = tokio::spawn(last_output(child.stdout.take(), child.stderr.take()));
     let status = tokio::select! {
         status = child.wait() => status.map_err(|why| format!("--on-step: {why}"))?,
         () = stopped(cancelled) => {
-            end(&mut child).await;
+            end(&mut child, group).await;
             return Err("--on-step was stopped: another change is in force".to_owned());
         }
         () = tokio::time::sleep(world.hook_timeout) => {
-            end(&mut child).await;
+            end(&mut child, group).await;
             return Err(format!("--on-step did not end within {} s", world.hook_timeout.as_secs()));
         }
     };
     if status.success() {
         return Ok(());
     }
-    // Something it left in the background may hold the pipe open for ever.
+    // What it left in the background would make its change after the next one.
+    end(&mut child, group).await;
     let output = tokio::time::timeout(Duration::from_millis(200), output).await;
     let said = output.ok().and_then(Result::ok).unwrap_or_default();
     Err(describe(status, &said))
@@ -210,8 +217,8 @@ async fn run(
 
 /// Ends a hook and everything in its group: politely first. Returns when the whole group is gone, so
 /// that nothing of it takes effect after what comes next.
-async fn end(child: &mut Child) {
-    let Some(group) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else {
+async fn end(child: &mut Child, group: Option<Pid>) {
+    let Some(group) = group else {
         return;
     };
     for (signal, patience) in [
@@ -231,6 +238,12 @@ async fn end(child: &mut Child) {
     }
 }
 
+/// The beginning of what a hook has said, without the credentials of addresses: it goes on record.
+fn shown(said: &str) -> String {
+    let said = without_userinfo(said, false);
+    for_screen(&said.chars().take(200).collect::<String>())
+}
+
 fn describe(status: ExitStatus, said: &str) -> String {
     let what = match status.code() {
         Some(code) => format!("--on-step ended with exit code {code}"),
@@ -242,10 +255,7 @@ fn describe(status: ExitStatus, said: &str) -> String {
         .map(str::trim)
         .find(|line| !line.is_empty())
     {
-        Some(last) => format!(
-            "{what}: {}",
-            for_screen(&last.chars().take(200).collect::<String>())
-        ),
+        Some(last) => format!("{what}: {}", shown(last)),
         None => what,
     }
 }

@@ -20,7 +20,7 @@ use halcyon_core::release::{Command, Context, Outcome, Phase, Release};
 use halcyon_core::role::Actor;
 use tokio::sync::watch;
 
-pub(crate) use hook::check_hook;
+pub(crate) use hook::{check_hook, is_command};
 pub(crate) use interrupt::ignores_hangup;
 pub use interrupt::{Hold, Interrupt, Signal, signals};
 pub use observe::{Doing, Observer};

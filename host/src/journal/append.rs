@@ -86,8 +86,18 @@ impl<S: Store> Journal<S> {
                 Answer::OnRecord(_) | Answer::Refused(_) => None,
             };
             // An answer that leaves no record is for good too: it is a swap of nothing.
-            let Some(written) = self.swap(events, context.actor, keyed.as_ref(), now)? else {
-                continue;
+            let written = match (
+                self.swap(events, context.actor, keyed.as_ref(), now),
+                &answer,
+            ) {
+                (Ok(Some(written)), _) => written,
+                (Ok(None), _) => continue,
+                // Whoever is refused learns that, also where it cannot be put on record.
+                (Err(why), Answer::Refused(_)) => {
+                    self.unrecorded = Some(why);
+                    Vec::new()
+                }
+                (Err(why), _) => return Err(why),
             };
             return match answer {
                 Answer::Done => Ok(written),

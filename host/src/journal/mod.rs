@@ -48,6 +48,8 @@ pub struct Journal<S = FileStore> {
     missed: Vec<Entry>,
     /// The record of the last refusal, if it was recorded.
     denial: Option<Entry>,
+    /// Why it could not be.
+    unrecorded: Option<JournalError>,
 }
 
 impl Journal {
@@ -103,6 +105,7 @@ impl<S: Store> Journal<S> {
             acknowledged: None,
             missed: Vec::new(),
             denial: None,
+            unrecorded: None,
         }
     }
 
@@ -129,6 +132,11 @@ impl<S: Store> Journal<S> {
     /// The record of the refusal that the last append answered, where it was recorded.
     pub fn take_denial(&mut self) -> Option<Entry> {
         self.denial.take()
+    }
+
+    /// Why the last refusal could not be recorded, where that is so.
+    pub fn take_unrecorded(&mut self) -> Option<JournalError> {
+        self.unrecorded.take()
     }
 
     /// Bytes after the last newline at the last look; readers ignore them.

@@ -16,7 +16,7 @@ use args::Wish;
 pub(super) use args::{Args, parse_deadline};
 
 use super::control::under_way;
-use super::settle::driver;
+use super::settle::{driver, heard};
 use super::{Exit, Failure, Invocation, Output, prose, remote};
 use crate::clock;
 use crate::driver::{Cause, Driver, End};
@@ -32,10 +32,9 @@ const GO_ON: &str =
 
 /// Runs it.
 pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> {
-    let invocation = &invocation.with(&[
-        ("HALCYON_STORE", args.store.clone()),
-        ("HEALTH_PORT", args.health_port.clone()),
-    ]);
+    let invocation = &invocation
+        .over_store(args.store.clone())
+        .with(&[("HEALTH_PORT", args.health_port.clone())]);
     if args.resume {
         return resume::run(&args, invocation);
     }
@@ -76,10 +75,12 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         )
         .hint("`halcyon status` shows it."));
     };
+    // Before anything is on record: a disk may take its time, and a signal then is about the release.
+    let signals = runtime.block_on(async { heard() })?;
     show::append(&mut journal, &command, &context, &*observer, invocation)
         .map_err(|error| under_way(error, GO_ON))?;
     let end = runtime.block_on(async {
-        let mut driver = driver(journal, &settings, client, HOOK_TIMEOUT, observer)?;
+        let mut driver = driver(journal, &settings, client, HOOK_TIMEOUT, observer, signals);
         driver.deadline = wish.deadline.map(|patience| Instant::now() + patience);
         drive(&mut driver, invocation).await
     })?;

@@ -7,7 +7,7 @@ use halcyon_core::release::{Command, Context, Phase, Rejection, Step};
 
 use super::args::{Args, parse_deadline};
 use super::{HOOK_TIMEOUT, client, conclude, drive, runtime, show};
-use crate::cli::settle::driver;
+use crate::cli::settle::{driver, heard};
 use crate::cli::{Exit, Failure, Invocation, remote};
 use crate::clock;
 use crate::driver::{End, end_of};
@@ -72,6 +72,8 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
         return Err(Failure::new(Exit::Refused, "another process drives this release already")
             .hint("`halcyon status --watch` shows it; `halcyon pause`, `promote` and `rollback` steer it."));
     };
+    let runtime = runtime()?;
+    let signals = runtime.block_on(async { heard() })?;
     show::append(
         &mut journal,
         &Command::AttachDriver,
@@ -84,8 +86,8 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
         .plan()
         .and_then(|plan| plan.deadline)
         .map(|at| at.since(clock::now()));
-    let end = runtime()?.block_on(async {
-        let mut driver = driver(journal, &settings, client, HOOK_TIMEOUT, observer)?;
+    let end = runtime.block_on(async {
+        let mut driver = driver(journal, &settings, client, HOOK_TIMEOUT, observer, signals);
         // A deadline that has passed held the release once; who resumes it has decided to go on.
         let left = left.filter(|ms| *ms > 0).map(Duration::from_millis);
         driver.deadline = deadline.or(left).map(|patience| Instant::now() + patience);

@@ -60,6 +60,9 @@ pub(in crate::cli) fn append(
             if let Some(denial) = journal.take_denial().filter(|_| reads_records) {
                 observer.entry(&denial);
             }
+            if let Some(lost) = journal.take_unrecorded() {
+                invocation.warn(&format!("the refusal is not on record: {lost}"));
+            }
             Err(why)
         }
     }

@@ -20,6 +20,9 @@ use crate::net::api::Api;
 /// How often it is asked what is new.
 const LOOK: Duration = Duration::from_millis(300);
 
+/// How long nobody may drive what is under way before it is said: a server takes it up in less.
+const ALONE: Duration = Duration::from_secs(5);
+
 /// A release as it is wished for.
 pub(in crate::cli) struct Begin<'a> {
     pub(in crate::cli) image_blue: Option<&'a str>,
@@ -241,6 +244,9 @@ impl Attached {
     ) -> Result<Ended, Failure> {
         let mut away = false;
         let mut asked = false;
+        // Since when it has been under way with nobody who drives it.
+        let mut alone: Option<Instant> = None;
+        let mut told = false;
         loop {
             match self.look().await {
                 Ok(()) => away = false,
@@ -255,6 +261,7 @@ impl Attached {
                 Err(Missing::Unreachable(_)) => {}
             }
             let release = self.history.ledger().release();
+            let paused = release.paused().is_some();
             let ours = id.is_none_or(|id| release.id() == Some(id));
             let over =
                 release.phase() != Phase::RollbackInProgress && release.next_step() == Step::Rest;
@@ -269,6 +276,12 @@ impl Attached {
             {
                 self.observer.close();
                 return Ok((End::RollbackIncomplete(why.to_owned()), None));
+            }
+            if away || paused || self.history.report().driver {
+                alone = None;
+            } else if alone.get_or_insert_with(Instant::now).elapsed() > ALONE && !told {
+                told = true;
+                self.observer.warn("nobody drives the release there now: the server is frozen or has FEATURE_BLUE_GREEN off, or it is a command line's and goes on with `halcyon release --resume` beside its journal");
             }
             let late = deadline.is_some_and(|at| Instant::now() >= at) && !asked;
             if late && away {
