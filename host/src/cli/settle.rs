@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use halcyon_core::config::Settings;
 use halcyon_core::release::{Phase, Step};
+use halcyon_core::text::for_screen;
 use tokio::sync::watch;
 
 use super::release::show;
@@ -81,7 +82,9 @@ pub(super) async fn settle(
             return Ok(driver.run().await?);
         }
         if !said && begin.elapsed() >= Duration::from_secs(2) {
-            observer.warn("it is on record; waiting for the process that drives the release to bring it to every region");
+            let lock = dir.join("driver.lock");
+            let lock = for_screen(&lock.display().to_string());
+            observer.warn(&format!("it is on record; waiting for the process that drives the release (it holds {lock}) to bring it to every region"));
             said = true;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
