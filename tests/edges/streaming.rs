@@ -11,6 +11,7 @@ use crate::world::{World, got, native, place};
 in_every_edge! {
     a_large_upload_goes_through_as_it_comes,
     an_upload_of_unknown_length_goes_through_in_chunks,
+    a_body_of_unknown_length_is_no_other_request_whatever_its_method,
     an_upload_may_take_longer_than_an_upstream_may,
     a_large_download_goes_through_as_it_comes,
     an_answer_that_breaks_off_breaks_off_for_the_client_too,
@@ -72,6 +73,33 @@ fn an_upload_of_unknown_length_goes_through_in_chunks(runtime: Runtime) {
     assert_eq!(got(&echo, "transfer-encoding"), ["chunked"]);
 }
 
+fn a_body_of_unknown_length_is_no_other_request_whatever_its_method(runtime: Runtime) {
+    let Some(world) = World::start(runtime) else {
+        return;
+    };
+    let (region, ..) = native(&world.table, &[], "acme");
+    let hidden = "GET /hidden HTTP/1.1\r\nhost: a\r\nx-halcyon-tenant: other\r\n\r\n";
+    let chunks = format!("{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len());
+    for method in ["GET", "OPTIONS", "DELETE", "PATCH", "POST", "PUT"] {
+        let before = world.asked(&region);
+        let mut client = Client::to(world.edge.address);
+        let headers = [("x-tenant", "acme"), ("transfer-encoding", "chunked")];
+        client.write(request(method, "/", &headers));
+        client.write(&chunks);
+        let answer = client.answer(method);
+        if method == "GET" && matches!(runtime, Runtime::Workerd | Runtime::Node) {
+            // The class for requests takes none.
+            assert_eq!(answer.problem(400), "bad_request");
+            continue;
+        }
+        let echo = crate::world::echo(&answer);
+        assert_eq!(echo["length"], hidden.len(), "{method}");
+        // Whoever comes next on that connection has an answer of their own.
+        assert_eq!(crate::world::echo(&world.edge.get("acme"))["target"], "/");
+        assert_eq!(world.asked(&region), before + 2, "{method}");
+    }
+}
+
 fn an_upload_may_take_longer_than_an_upstream_may(runtime: Runtime) {
     let Some(world) = World::with(runtime, &[("UPSTREAM_TIMEOUT_MS", "600")], |_| ()) else {
         return;
@@ -90,6 +118,18 @@ fn an_upload_may_take_longer_than_an_upstream_may(runtime: Runtime) {
     let answer = client.answer("POST");
     assert_eq!(crate::world::echo(&answer)["length"], 1_200_000);
     assert!(answer.took > Duration::from_millis(1_100));
+    // And one that never fills a buffer.
+    let mut client = Client::to(world.edge.address);
+    client.write(request(
+        "POST",
+        "/up",
+        &[("x-tenant", "acme"), ("content-length", "12")],
+    ));
+    for part in body[..12].chunks(1) {
+        client.write(part);
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(crate::world::echo(&client.answer("POST"))["length"], 12);
 }
 
 fn a_large_download_goes_through_as_it_comes(runtime: Runtime) {

@@ -10,16 +10,22 @@ import { edge } from "./handler.js";
 import { hasBody, isHost } from "./headers.js";
 import { problem } from "./problem.js";
 
+// How long a client may go on sending what nobody reads, in milliseconds.
+const LINGER = 30_000;
+
 // A Response must not have a body then.
 const BODILESS = [101, 103, 204, 205, 304];
 
 /** A server that has yet to listen, over variables. */
 export function serve(env) {
   let handle;
-  const server = createServer(async (incoming, outgoing) => {
+  // An upload may take as long as it moves: the handler ends one that does not.
+  const server = createServer({ requestTimeout: 0 }, async (incoming, outgoing) => {
     // A client that goes away takes its request along.
     const gone = new AbortController();
     outgoing.on("close", () => outgoing.writableFinished || gone.abort());
+    // A connection that goes on would keep a server that ends alive.
+    if (!server.listening) outgoing.shouldKeepAlive = false;
     try {
       const request = requestOf(incoming, gone.signal);
       handle ??= edge(env, { send, client: (request) => peers.get(request) });
@@ -57,12 +63,26 @@ function requestOf(incoming, signal) {
 // Not with `fetch`: it would decode bodies and add headers of its own.
 async function send(request, url, headers, watch) {
   const over = url.startsWith("https:") ? overHttps : overHttp;
-  const sent = over(url, { method: request.method, headers: listed(headers), signal: watch.signal });
-  const answered = new Promise((resolve, reject) => sent.on("response", resolve).on("error", reject));
+  const framed = listed(headers);
+  // Node frames a body by its method, that of DELETE and OPTIONS not at all: it would be the next request.
+  if (request.body && !headers.has("content-length")) framed["transfer-encoding"] = "chunked";
+  const sent = over(url, { method: request.method, headers: framed, signal: watch.signal });
+  const answered = new Promise((resolve, reject) => {
+    sent.on("response", resolve).on("error", reject);
+    sent.on("upgrade", (_, socket) => {
+      socket.destroy();
+      reject(new Error("it switches to a protocol that nobody asked for"));
+    });
+  });
   if (request.body) {
-    sent.on("drain", () => watch.moved());
+    const moving = async function* (parts) {
+      for await (const part of parts) {
+        watch.moved();
+        yield part;
+      }
+    };
     // An upstream may answer before it has read everything, and then close: its answer counts.
-    pipeline(Readable.fromWeb(request.body), sent).catch((why) => sent.destroy(why));
+    pipeline(Readable.fromWeb(request.body), moving, sent).catch((why) => sent.destroy(why));
   } else {
     sent.end();
   }
@@ -71,18 +91,28 @@ async function send(request, url, headers, watch) {
   for (let at = 0; at < answer.rawHeaders.length; at += 2) back.append(answer.rawHeaders[at], answer.rawHeaders[at + 1]);
   const empty = BODILESS.includes(answer.statusCode) || request.method === "HEAD";
   if (empty) answer.resume();
-  return new Response(empty ? null : Readable.toWeb(answer), {
-    status: answer.statusCode,
-    statusText: answer.statusMessage,
-    headers: back,
-  });
+  try {
+    return new Response(empty ? null : Readable.toWeb(answer), {
+      status: answer.statusCode,
+      statusText: answer.statusMessage,
+      headers: back,
+    });
+  } catch (why) {
+    // A status that is none: nobody will read the rest.
+    answer.destroy();
+    throw why;
+  }
 }
 
 async function write(answer, incoming, outgoing) {
   outgoing.writeHead(answer.status, answer.statusText || undefined, listed(answer.headers));
   if (answer.body === null) outgoing.end();
   else await pipeline(Readable.fromWeb(answer.body), outgoing);
-  incoming.resume(); // what nobody has read
+  if (incoming.complete) return;
+  // What nobody has read is read and dropped, for a while.
+  incoming.resume();
+  const late = setTimeout(() => incoming.destroy(), LINGER).unref();
+  incoming.on("close", () => clearTimeout(late));
 }
 
 /** Headers as Node takes them: `set-cookie` may come more than once. */
@@ -97,7 +127,8 @@ function listed(headers) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const server = serve(process.env);
-  server.listen(Number(process.env.PORT ?? 8787), process.env.BIND ?? "127.0.0.1", () => {
+  // An empty variable counts as unset.
+  server.listen(Number(process.env.PORT || 8787), process.env.BIND || "127.0.0.1", () => {
     const { address, port } = server.address();
     console.log(`edge on http://${address.includes(":") ? `[${address}]` : address}:${port}`);
   });
