@@ -250,6 +250,11 @@ impl Circuit {
         }
     }
 
+    /// Whether it is neither out nor on trial.
+    pub fn serves(&self) -> bool {
+        self.state == State::Serving
+    }
+
     /// Whether the time for which it was taken out is not over.
     pub fn is_resting(&self, now: Timestamp) -> bool {
         matches!(self.state, State::Out { until, .. } if now < until)

@@ -252,3 +252,47 @@ fn a_pool_at_a_new_address_is_another_one() {
         (200, "us-east")
     );
 }
+
+#[test]
+fn a_standby_that_was_out_once_and_has_nobody_of_its_own_is_tried_when_its_region_is_needed() {
+    let world = World::with(Runtime::Embedded, &[("EDGE_BREAKER", "true")], |table| {
+        table["sticky"] = "primary".into();
+        table["primary"] = "us-east".into();
+        table.as_object_mut().unwrap().remove("rules");
+        table.as_object_mut().unwrap().remove("release");
+        for region in table["regions"].as_array_mut().unwrap() {
+            let serves = ["us-east", "us-west"].contains(&region["name"].as_str().unwrap());
+            region["status"] = if serves { "up" } else { "forbidden" }.into();
+        }
+    })
+    .unwrap();
+    let (first, standby) = (
+        world.upstream("us-east", "blue"),
+        world.upstream("us-west", "blue"),
+    );
+    standby.mode(Mode::Status(503));
+    // What fails in both regions, between what does not: only the standby fails five times in a row.
+    for _ in 0..5 {
+        first.mode(Mode::Serve);
+        assert_eq!(world.edge.get("acme").status(), 200);
+        first.mode(Mode::Status(503));
+        assert_eq!(world.edge.get("acme").status(), 503);
+    }
+    until_said(
+        &world,
+        "region us-west, blue: 5 failures in a row; passed over for ",
+    );
+    thread::sleep(Duration::from_millis(2_500));
+    standby.mode(Mode::Serve);
+    // The last request of before was the first failure in this row.
+    for _ in 0..4 {
+        assert_eq!(post(&world, "acme").status(), 503);
+    }
+    until_said(
+        &world,
+        "region us-east, blue: 5 failures in a row; passed over for ",
+    );
+    for _ in 0..3 {
+        assert_eq!(echo(&post(&world, "acme"))["region"], "us-west");
+    }
+}

@@ -170,3 +170,25 @@ fn a_request_that_was_sent_before_it_was_taken_out_is_no_trial() {
     let trial = circuit.record(&RULES, Failed, Timestamp(2_000), Timestamp(9_000));
     assert_eq!(trial, Some(Tripped::OnTrial));
 }
+
+#[test]
+fn an_answer_to_what_was_under_way_when_it_was_taken_out_brings_it_back_neither_then_nor_later() {
+    let mut circuit = Circuit::default();
+    assert!(circuit.serves());
+    circuit.take_out(&RULES, Timestamp(10_000), EVEN);
+    // It was sent before, and comes when the rest is over.
+    assert_eq!(
+        circuit.record(&RULES, Answered, Timestamp(9_000), Timestamp(13_000)),
+        None
+    );
+    assert!(
+        !circuit.serves() && !circuit.is_out(&RULES, Timestamp(13_000)),
+        "its trial is to come"
+    );
+    assert!(circuit.admit(&RULES, Timestamp(13_000)) && !circuit.admit(&RULES, Timestamp(13_001)));
+    assert_eq!(
+        circuit.record(&RULES, Answered, Timestamp(13_000), Timestamp(13_100)),
+        None
+    );
+    assert!(circuit.serves());
+}

@@ -182,9 +182,9 @@ impl Breaker {
             self.trip(held, way, upstream, &reason(why, way));
         } else if outcome == Outcome::Answered {
             service.kept.store(false, Ordering::Relaxed);
-            // Answers of before say nothing.
+            // Answers of before say nothing, and leave it out or on trial.
             if service.was_taken_out()
-                && !service.circuit().is_out(&self.rules, now)
+                && service.circuit().serves()
                 && service.out.swap(false, Ordering::Relaxed)
             {
                 if let Some(metrics) = way.metrics {
@@ -203,7 +203,7 @@ impl Breaker {
             // Another request has seen the same.
             return;
         }
-        let last = !serves_besides(held, way, upstream);
+        let last = !serves_besides(held, way, upstream, now);
         let mut circuit = service.circuit();
         if last {
             circuit.keep();
@@ -222,14 +222,15 @@ impl Breaker {
     }
 }
 
-/// Whether any other region serves in this colour.
-fn serves_besides(held: &Held, way: &Way<'_>, this: &Arc<Upstream>) -> bool {
+/// Whether any other region serves in this colour, or may: one whose time is over and that nobody has asked since
+/// would stay out for good where no tenant is at home there.
+fn serves_besides(held: &Held, way: &Way<'_>, this: &Arc<Upstream>, now: Timestamp) -> bool {
     let pools = held.table.health().iter().zip(held.pool(way.pool));
     let mut others = pools.enumerate().filter(|(place, _)| *place != way.place);
     others.any(|(_, (status, upstream))| {
         // Two regions of a table may have one address.
         let serves = |upstream: &Arc<Upstream>| {
-            !Arc::ptr_eq(upstream, this) && !upstream.service.was_taken_out()
+            !Arc::ptr_eq(upstream, this) && !upstream.service.circuit().is_resting(now)
         };
         *status == RegionStatus::Up && upstream.is_some_and(serves)
     })

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
@@ -34,6 +34,9 @@ const GONE: [StatusCode; 3] = [
     StatusCode::GATEWAY_TIMEOUT,
 ];
 
+/// The longest target, in bytes: below the path of a pool it has to fit into what a target can be, 65,534.
+const TARGET_MAX: usize = 61_440;
+
 impl Handler for Arc<Edge> {
     fn answer(&self, request: Request<RequestBody>, peer: Option<SocketAddr>) -> Answer {
         let edge = self.clone();
@@ -48,6 +51,8 @@ struct Failure {
     why: String,
     /// The request, where nothing of it has been sent.
     unsent: Option<Box<Request<Upload>>>,
+    /// The client has not sent what it began: whoever answers that counts it.
+    of_client: bool,
 }
 
 impl Edge {
@@ -58,7 +63,13 @@ impl Edge {
     ) -> Response<Body> {
         let asked = match self.asked(&request) {
             Ok(asked) => asked,
-            Err((code, why)) => return self.refuse(StatusCode::BAD_REQUEST, code, &why),
+            Err((code, why)) => {
+                let status = match code {
+                    "target_too_long" => StatusCode::URI_TOO_LONG,
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                return self.refuse(status, code, &why);
+            }
         };
         let held = self.tables.held();
         let Some(held) = held.as_deref() else {
@@ -116,7 +127,10 @@ impl Edge {
     /// The upstream's answer, or what to say where there is none.
     fn answered(&self, way: &Way<'_>, answer: Result<Response<Body>, Failure>) -> Response<Body> {
         answer.unwrap_or_else(|failure| {
-            let mut answer = self.refuse(failure.status, failure.code, &failure.why);
+            let mut answer = match failure.of_client {
+                true => problem(failure.status, failure.code, &failure.why),
+                false => self.refuse(failure.status, failure.code, &failure.why),
+            };
             let headers = answer.headers_mut();
             stamp(headers, way.header.clone(), way.slot, way.reason);
             answer
@@ -136,6 +150,13 @@ impl Edge {
         }
         if !uri.path().starts_with('/') {
             return bad("the target has no path; allowed: one that begins with /");
+        }
+        let length = uri
+            .path_and_query()
+            .map_or(0, |target| target.as_str().len());
+        if length > TARGET_MAX {
+            let why = format!("the target has {length} bytes; allowed: at most {TARGET_MAX}");
+            return Err(("target_too_long", why));
         }
         let from = &self.tenant_from;
         let values = from.header().map(|name| request.headers().get_all(name));
@@ -171,19 +192,22 @@ impl Edge {
         let begun = Instant::now();
         let counting = held.counts.as_ref();
         let counting = counting.map(|counts| counts.begin((way.place, way.pool), way.cohort));
-        let answer = self.send(way, request, again).await;
+        let mut answer = self.send(way, request, again).await;
         let took = begun.elapsed();
+        if let Err(failure) = &mut answer
+            && upload.is_some_and(|upload| upload.broken())
+        {
+            // That says nothing about the upstream.
+            failure.of_client = true;
+            counting.into_iter().for_each(Counting::void);
+            return answer;
+        }
         let status = answer.as_ref().ok().map(Response::status);
         if let Some(metrics) = way.metrics {
             metrics.count(status, took);
         }
         let outcome = match &answer {
             Ok(answer) if !GONE.contains(&answer.status()) => Outcome::Answered,
-            // The client has not sent what it began: that says nothing about the upstream.
-            Err(_) if upload.is_some_and(|upload| upload.broken()) => {
-                counting.into_iter().for_each(Counting::void);
-                return answer;
-            }
             _ => Outcome::Failed,
         };
         if let Some(counting) = counting {
@@ -212,6 +236,7 @@ impl Edge {
                 code: "no_upstream",
                 why,
                 unsent: Some(Box::new(request)),
+                of_client: false,
             });
         };
         let target = request.uri().clone();
@@ -343,8 +368,13 @@ fn aim(request: &mut Request<Upload>, way: &Way<'_>, upstream: &Upstream) {
         }
     };
     *request.uri_mut() = target.map_or_else(Uri::default, Uri::from);
+    let unknown = request.body().size_hint().exact().is_none();
     let headers = request.headers_mut();
     headers.insert(HOST, upstream.host.clone());
+    if unknown {
+        // Without a word hyper takes a GET for one without a body.
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     stamp(headers, way.header.clone(), way.slot, way.reason);
 }
 
@@ -365,6 +395,7 @@ fn unreachable(way: &Way<'_>, why: &str, unsent: Option<Box<Request<Upload>>>) -
         code: "upstream_unreachable",
         why: format!("region {region}, {slot}: cannot be reached"),
         unsent,
+        of_client: false,
     }
 }
 
@@ -375,5 +406,6 @@ fn late(way: &Way<'_>, timeout: Duration) -> Failure {
         code: "upstream_timeout",
         why: format!("region {region}, {slot}: did not answer within {ms} ms"),
         unsent: None,
+        of_client: false,
     }
 }

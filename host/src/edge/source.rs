@@ -160,7 +160,8 @@ pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
                 Ok(())
             }
             Ok(Answer::Another(answer)) => {
-                waited = answer.applied;
+                let held = || tables.held().as_deref().map(|held| held.table.epoch());
+                let before = held();
                 let tables = tables.clone();
                 let offered = answer.etag.clone();
                 let offer = move || tables.offer(&answer.table, answer.signature.as_deref());
@@ -169,6 +170,8 @@ pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
                 if taken.is_ok() {
                     etag = offered;
                 }
+                // The same again, as from a cache that drops tags, was not waited for.
+                waited = answer.applied && held() != before;
                 taken
             }
             Err(why) => {

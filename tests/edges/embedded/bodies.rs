@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::world;
+use super::{health, world};
 use crate::edge::{Runtime, request};
 use crate::http::Client;
 use crate::upstream::Mode as Served;
@@ -241,4 +241,60 @@ fn an_answer_with_two_lengths_goes_on_with_the_one_that_holds() {
     world.upstream(&region, &slot).mode(Served::Switches);
     let answer = world.edge.send("POST", "acme", b"");
     assert_eq!(answer.problem(502), "upstream_unreachable");
+}
+
+#[test]
+fn what_a_client_does_wrong_is_counted_once_and_of_no_upstream() {
+    let world = world();
+    let mut client = Client::to(world.edge.address);
+    let headers = [("x-tenant", "acme"), ("transfer-encoding", "chunked")];
+    client.write(request("POST", "/", &headers));
+    thread::sleep(Duration::from_millis(100));
+    client.write("3\r\nabc\r\nzz\r\n");
+    assert_eq!(client.answer("POST").problem(400), "bad_request");
+    // One that goes away midway is answered by nobody.
+    let mut client = Client::to(world.edge.address);
+    client.write(request("POST", "/", &headers));
+    client.write("3\r\nabc\r\n");
+    thread::sleep(Duration::from_millis(100));
+    drop(client);
+    thread::sleep(Duration::from_millis(300));
+    let metrics = String::from_utf8(health(&world.edge, "/metrics").body).unwrap();
+    let refused = metrics
+        .lines()
+        .filter(|line| line.starts_with("halcyon_edge_refused_total{"));
+    let refused: Vec<&str> = refused.filter(|line| !line.ends_with(" 0")).collect();
+    assert_eq!(
+        refused,
+        ["halcyon_edge_refused_total{code=\"bad_request\"} 1"],
+        "{metrics}"
+    );
+    let none = |line: &&str| line.contains("upstream_requests_total{") && line.contains("none");
+    let none: Vec<&str> = metrics
+        .lines()
+        .filter(none)
+        .filter(|line| !line.ends_with(" 0"))
+        .collect();
+    assert!(none.is_empty(), "{none:?}");
+}
+
+#[test]
+fn a_target_that_is_too_long_for_any_pool_is_refused_and_goes_nowhere() {
+    let world = world();
+    let before: usize = world
+        .upstreams
+        .values()
+        .map(|upstream| upstream.asked().len())
+        .sum();
+    for (length, status) in [(61_440, 200), (61_441, 414)] {
+        let target = format!("/{}", "x".repeat(length - 1));
+        let answer = world.edge.ask("DELETE", &target, &[("x-tenant", "acme")]);
+        assert_eq!(answer.status(), status, "{length}");
+    }
+    let after: usize = world
+        .upstreams
+        .values()
+        .map(|upstream| upstream.asked().len())
+        .sum();
+    assert_eq!(after, before + 1);
 }
