@@ -98,7 +98,7 @@ pub struct Settings {
     pub build: BuildInfo,
     /// Directory of the journal: `DIR` of `HALCYON_STORE=file:DIR`.
     pub store_dir: String,
-    /// The deployment that routing tables are for, named by [`NAME_RULE`].
+    /// The deployment that routing tables are for, named by [`NAME_RULE`](crate::region::NAME_RULE).
     pub deployment: String,
     /// Milliseconds between two probes of a region, 10 to 3,600,000.
     pub probe_interval_ms: u64,
