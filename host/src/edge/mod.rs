@@ -145,6 +145,9 @@ fn limits() -> Limits {
         headers: 128,
         body_bytes: u64::MAX,
         bodies: Bodies::Streamed,
+        // Whoever reads slowly reads a large answer in steps that may be far apart, as the system wakes a writer
+        // only when a good part of its buffer is free.
+        write: Duration::from_secs(60),
         ..usual
     }
 }

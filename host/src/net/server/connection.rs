@@ -195,6 +195,9 @@ async fn answer_all(
         // The guard has the deadlines. hyper's would run on idle connections too.
         .header_read_timeout(None)
         .max_headers(limits.headers)
+        // Room for a head and what comes with it. hyper's own 400 KB are what each client would cost that reads
+        // more slowly than an upstream answers.
+        .max_buf_size(limits.head_bytes.saturating_mul(2).max(32 * 1024))
         // A client that has sent its request may close its side and still read the answer.
         .half_close(true)
         .serve_connection(guard, service);
