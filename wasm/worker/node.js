@@ -19,8 +19,8 @@ const BODILESS = [101, 103, 204, 205, 304];
 /** A server that has yet to listen, over variables. */
 export function serve(env) {
   let handle;
-  // An upload may take as long as it moves: the handler ends one that does not.
-  const server = createServer({ requestTimeout: 0 }, async (incoming, outgoing) => {
+  // An upload may take as long as it moves: the handler ends one that does not. A head may not.
+  const server = createServer({ headersTimeout: 60_000, requestTimeout: 0 }, async (incoming, outgoing) => {
     // A client that goes away takes its request along.
     const gone = new AbortController();
     outgoing.on("close", () => outgoing.writableFinished || gone.abort());
