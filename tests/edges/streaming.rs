@@ -1,9 +1,10 @@
 //! Bodies go through as they come, however large.
 
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::edge::{Runtime, request};
+use crate::edge::{Runtime, installed, request};
 use crate::http::Client;
 use crate::upstream::pattern;
 use crate::world::{World, got, native, place};
@@ -231,4 +232,21 @@ fn a_web_socket_goes_through_in_workers_and_envoy(runtime: Runtime) {
     .collect();
     client.write([&[0x81, 0x85, 1, 2, 3, 4], &text[..]].concat());
     assert_eq!(client.exactly(7), b"\x81\x05hello");
+}
+
+/// Node takes a limit of its own for the other one, where there is none.
+#[test]
+fn in_node_a_head_has_a_minute_and_a_request_no_limit() {
+    let Some(folder) = installed() else { return };
+    let script = "import { serve } from './node.js'; const { headersTimeout, requestTimeout } = serve({}); console.log(headersTimeout, requestTimeout);";
+    let node = ["--input-type=module", "--eval", script];
+    let output = Command::new("node").args(node).current_dir(folder).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        said,
+        "60000 0\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
