@@ -60,13 +60,13 @@ impl Placed {
 }
 
 #[test]
-fn the_smoke_test_asks_the_region_and_its_green_pool_and_the_bake_the_region_alone() {
+fn the_smoke_test_and_the_bake_ask_the_region_and_its_green_pool() {
     let (store, east) = (Store::new(), Placed::new("us-east"));
     topology(&store, &east.toml());
     store
         .run_with(&release(&["us-east"], &[]), &[TOPOLOGY])
         .exits(0);
-    assert_eq!(east.asked(), [2, 0, 1], "one smoke test, one round of bake");
+    assert_eq!(east.asked(), [2, 0, 2], "one smoke test, one round of bake");
     let asked = &east.green.asked()[0].line;
     assert_eq!(asked, "GET /ready HTTP/1.1");
     let region = &store.records()[0]["plan"]["regions"][0];
@@ -109,6 +109,37 @@ fn a_green_pool_that_is_not_ready_keeps_the_canary_from_starting_and_is_named() 
 }
 
 #[test]
+fn a_green_pool_that_dies_in_the_last_step_is_never_promoted() {
+    let store = Store::new();
+    let (east, west) = (Placed::new("us-east"), Placed::new("us-west"));
+    topology(&store, &format!("{}{}", east.toml(), west.toml()));
+    // Well for the smoke test, and for one round of the bake; its region's own server stays well.
+    west.green.answer(Answer::ReadyFor(2));
+    let mut arguments = release(&["us-east", "us-west"], &["--abort-on-err"]);
+    arguments[8] = "60";
+    store
+        .run_with(&arguments, &[TOPOLOGY, ("PROBE_INTERVAL_MS", "50")])
+        .exits(3);
+    assert_eq!(
+        store.actions(),
+        [
+            "provision_green",
+            "start_canary",
+            "rollback_to_blue",
+            "rollback_complete"
+        ]
+    );
+    let records = store.records();
+    let reason = text(&records[2], "reason");
+    let named = format!("us-west: green pool http://{}: ", west.green.at());
+    assert!(
+        reason.contains("100%") && reason.contains(&named) && !reason.contains("us-east"),
+        "{reason}"
+    );
+    assert_eq!(west.asked()[2], 5, "three failures in a row");
+}
+
+#[test]
 fn without_abort_on_err_a_green_pool_that_fails_is_recorded_under_its_region() {
     let (store, east) = (Store::new(), Placed::new("us-east"));
     topology(&store, &east.toml());
@@ -122,9 +153,12 @@ fn without_abort_on_err_a_green_pool_that_fails_is_recorded_under_its_region() {
         .iter()
         .filter(|record| record["action"] == "step_failed")
         .collect();
-    assert_eq!(failed.len(), 1, "a bake does not ask the pool");
-    assert_eq!(failed[0]["check"], "smoke");
-    assert_eq!(failed[0]["failures"][0]["region"], "us-east");
+    let checks: Vec<_> = failed.iter().map(|record| text(record, "check")).collect();
+    assert_eq!(checks, ["smoke", "bake"]);
+    for record in failed {
+        assert_eq!(record["failures"][0]["region"], "us-east");
+        assert!(text(&record["failures"][0], "why").starts_with("green pool http://"));
+    }
 }
 
 #[test]
@@ -133,7 +167,7 @@ fn after_a_promotion_the_other_pool_is_green() {
     topology(&store, &east.toml());
     let env = [TOPOLOGY];
     store.run_with(&release(&["us-east"], &[]), &env).exits(0);
-    assert_eq!(east.asked(), [2, 0, 1]);
+    assert_eq!(east.asked(), [2, 0, 2]);
     let next = |more: &[&'static str]| {
         let next = [&["--image-green", "app:3"], more].concat();
         let mut arguments = release(&["us-east"], &next);
@@ -147,9 +181,9 @@ fn after_a_promotion_the_other_pool_is_green() {
         format!("http://{}", east.blue.at()),
         "what was blue at first is the next green"
     );
-    assert_eq!(east.asked(), [3, 1, 1]);
+    assert_eq!(east.asked(), [3, 1, 2]);
     store.run_with(&next(&[]), &env).exits(0);
-    assert_eq!(east.asked(), [5, 2, 1]);
+    assert_eq!(east.asked(), [5, 3, 2]);
 }
 
 #[test]
@@ -161,7 +195,7 @@ fn a_rollback_gives_the_next_release_the_same_green_pool() {
     store.run_with(&arguments, &[TOPOLOGY]).exits(3);
     east.green.answer(Answer::Ready);
     store.run_with(&arguments, &[TOPOLOGY]).exits(0);
-    assert_eq!(east.asked(), [3, 0, 4]);
+    assert_eq!(east.asked(), [3, 0, 5]);
 }
 
 #[test]
@@ -224,7 +258,7 @@ fn region_endpoints_outrank_the_health_of_the_topology_and_leave_its_pools() {
     let endpoints = format!("us-east=http://{}", other.at());
     let env = [TOPOLOGY, ("REGION_ENDPOINTS", &*endpoints)];
     store.run_with(&release(&["us-east"], &[]), &env).exits(0);
-    assert_eq!((east.asked(), other.asked().len()), ([0, 0, 1], 2));
+    assert_eq!((east.asked(), other.asked().len()), ([0, 0, 2], 2));
 }
 
 #[test]

@@ -17,7 +17,8 @@ const FALL: u32 = 3;
 /// The longest pause between two tries of a smoke test.
 const SMOKE_PAUSE: Duration = Duration::from_secs(1);
 
-/// One thing the smoke test asks for `/ready`.
+/// One thing that is asked for `/ready`.
+#[derive(Clone, Copy)]
 struct Asked<'r> {
     region: &'r RegionTarget,
     url: &'r Endpoint,
@@ -25,7 +26,8 @@ struct Asked<'r> {
     green_pool: bool,
 }
 
-/// What the smoke test asks: every region, and where it is known its pool whose role is green.
+/// What a smoke test and a bake ask: every region, and where it is known its pool whose role is green. A
+/// region's own server says nothing of what the release changes.
 fn asked(regions: &[RegionTarget], green: Pool) -> impl Iterator<Item = Asked<'_>> {
     regions.iter().flat_map(move |region| {
         let own = Asked {
@@ -104,6 +106,16 @@ async fn smoke_one(
     }
 }
 
+/// What a bake looks at, and when it ends.
+pub(super) struct Baking<'b> {
+    pub(super) regions: &'b [RegionTarget],
+    pub(super) green: Pool,
+    pub(super) lasts: Duration,
+    /// Whether the first region that fails ends it.
+    pub(super) stop_on_failure: bool,
+    pub(super) limited: Option<&'b Limited>,
+}
+
 /// What came of a bake.
 #[derive(Debug)]
 pub(super) struct Baked {
@@ -114,47 +126,66 @@ pub(super) struct Baked {
     pub(super) traffic: Option<Traffic>,
 }
 
-/// Probes every region, round by round, until `bake` is over and the last round settles every region:
-/// ready, or failed three times in a row. With `stop_on_failure` the first failed region ends it.
+/// What is asked while a step bakes, and how it has answered.
+struct Watched<'r> {
+    asked: Asked<'r>,
+    /// Failures since it last was ready.
+    in_a_row: u32,
+    failed: bool,
+}
+
+impl Watched<'_> {
+    /// Asks once; the failure, if this one is what makes it fail.
+    async fn ask(
+        &mut self,
+        world: &World,
+        observer: &dyn Observer,
+        round: u64,
+    ) -> Option<RegionFailure> {
+        let result = ask(world, self.asked.region, self.asked.url).await;
+        self.in_a_row = if result.is_ok() { 0 } else { self.in_a_row + 1 };
+        observer.region(
+            &self.asked.name(),
+            Doing::Probe {
+                round,
+                failures: self.in_a_row,
+                result: result.clone(),
+            },
+        );
+        let why = result.err().filter(|_| self.in_a_row == FALL)?;
+        let first = !std::mem::replace(&mut self.failed, true);
+        first.then(|| self.asked.failure(why))
+    }
+
+    fn is_settled(&self) -> bool {
+        self.in_a_row == 0 || self.in_a_row >= FALL
+    }
+}
+
+/// Probes every region and its green pool, round by round, until the bake is over and the last round settles
+/// each of them: ready, or failed three times in a row.
 ///
 /// Where traffic is `limited`, that ends it too as soon as it is proved bad, and nothing else does before it is
 /// good: without data it goes on for as long as nobody ends it.
-pub(super) async fn bake(
-    world: &World,
-    observer: &dyn Observer,
-    regions: &[RegionTarget],
-    bake: Duration,
-    (stop_on_failure, limited): (bool, Option<&Limited>),
-) -> Baked {
+pub(super) async fn bake(world: &World, observer: &dyn Observer, baking: Baking<'_>) -> Baked {
     let begin = Instant::now();
-    let mut in_a_row = vec![0_u32; regions.len()];
+    let ends = begin + baking.lasts;
+    let watched = asked(baking.regions, baking.green).map(|asked| Watched {
+        asked,
+        in_a_row: 0,
+        failed: false,
+    });
+    let mut watched: Vec<Watched> = watched.collect();
     let mut failures: Vec<RegionFailure> = Vec::new();
     let mut waits = false;
     for rounds in 1.. {
         let round_begins = Instant::now();
-        let results = join_all(regions.iter().map(|region| ask(world, region, &region.url))).await;
-        for ((region, result), in_a_row) in regions.iter().zip(results).zip(&mut in_a_row) {
-            *in_a_row = if result.is_ok() { 0 } else { *in_a_row + 1 };
-            observer.region(
-                &region.name,
-                Doing::Probe {
-                    round: rounds,
-                    failures: *in_a_row,
-                    result: result.clone(),
-                },
-            );
-            if let Err(why) = result
-                && *in_a_row == FALL
-                && !failures.iter().any(|failure| failure.region == region.name)
-            {
-                failures.push(RegionFailure {
-                    region: region.name.clone(),
-                    why,
-                });
-            }
-        }
-        let baked = (begin.elapsed() >= bake).then_some(begin + bake);
-        let judged = limited.map(|limited| limited.judge(world, baked));
+        let probes = watched
+            .iter_mut()
+            .map(|one| one.ask(world, observer, rounds));
+        failures.extend(join_all(probes).await.into_iter().flatten());
+        let baked = (Instant::now() >= ends).then_some(ends);
+        let judged = baking.limited.map(|limited| limited.judge(world, baked));
         let mut traffic = None;
         let mut open = false;
         match judged {
@@ -162,15 +193,15 @@ pub(super) async fn bake(
             Some(Judgement::Good(seen)) => traffic = Some(seen),
             Some(Judgement::Bad(found)) => failures.extend(found),
             Some(Judgement::Inconclusive(why)) => {
-                open = limited.is_some_and(Limited::is_needed);
+                open = baking.limited.is_some_and(Limited::is_needed);
                 if open && baked.is_some() && !std::mem::replace(&mut waits, true) {
                     observer.warn(&format!("the step has baked and waits for traffic: {why}"));
                 }
             }
         }
-        let settled = !open && in_a_row.iter().all(|count| *count == 0 || *count >= FALL);
-        let over = begin.elapsed() >= bake && settled;
-        if over || (stop_on_failure && !failures.is_empty()) {
+        let settled = !open && watched.iter().all(Watched::is_settled);
+        let over = Instant::now() >= ends && settled;
+        if over || (baking.stop_on_failure && !failures.is_empty()) {
             return Baked {
                 lasted: begin.elapsed(),
                 rounds,
@@ -178,12 +209,9 @@ pub(super) async fn bake(
                 traffic,
             };
         }
-        let next = (round_begins + world.probe_interval).min((begin + bake).max(Instant::now()));
-        let next = if begin.elapsed() >= bake {
-            round_begins + world.probe_interval
-        } else {
-            next
-        };
+        let next = round_begins + world.probe_interval;
+        let now = Instant::now();
+        let next = if now < ends { next.min(ends) } else { next };
         tokio::time::sleep_until(next.into()).await;
     }
     unreachable!("rounds are counted in 64 bits")

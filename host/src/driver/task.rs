@@ -8,6 +8,7 @@ use halcyon_core::release::{
 };
 use tokio::sync::watch;
 
+use super::probe::Baking;
 use super::{Hooks, Observer, hook, probe};
 use crate::clock;
 use crate::net::Client;
@@ -102,6 +103,7 @@ pub(super) enum Task {
         weight: Weight,
         bake_ms: u64,
         until: halcyon_core::time::Timestamp,
+        green: Pool,
         regions: Vec<RegionTarget>,
         stop_on_failure: bool,
         limited: Option<Limited>,
@@ -164,6 +166,7 @@ impl Task {
                 weight,
                 until,
                 bake_ms: release.plan().map_or(0, |plan| plan.bake_ms),
+                green: release.blue_pool().other(),
                 regions: regions(),
                 stop_on_failure: release.plan().is_some_and(|plan| plan.abort_on_err),
                 limited: Limited::of(release, weight),
@@ -239,14 +242,21 @@ impl Task {
             Task::Bake {
                 weight,
                 bake_ms,
+                green,
                 regions,
                 stop_on_failure,
                 limited,
                 ..
             } => {
-                let bake = Duration::from_millis(*bake_ms);
+                let baking = Baking {
+                    regions,
+                    green: *green,
+                    lasts: Duration::from_millis(*bake_ms),
+                    stop_on_failure: *stop_on_failure,
+                    limited: limited.as_ref(),
+                };
                 tokio::select! {
-                    baked = probe::bake(world, observer, regions, bake, (*stop_on_failure, limited.as_ref())) => Report::Baked {
+                    baked = probe::bake(world, observer, baking) => Report::Baked {
                         weight: *weight,
                         baked_ms: u64::try_from(baked.lasted.as_millis()).unwrap_or(u64::MAX),
                         rounds: baked.rounds,
