@@ -6,11 +6,13 @@
 
 mod answers;
 mod breaker;
+mod exchange;
 mod forward;
 mod headers;
 mod held;
 mod metrics;
 mod pool;
+mod request;
 mod source;
 mod stream;
 mod tables;
