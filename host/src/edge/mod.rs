@@ -13,6 +13,7 @@ mod held;
 mod metrics;
 mod pool;
 mod request;
+mod sockets;
 mod source;
 mod stream;
 mod tables;

@@ -12,11 +12,13 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 
 use super::breaker::Service;
+use super::sockets::{Counted, Sockets};
 use super::stream::Upload;
-use crate::net::{Stage, body, connect};
+use crate::net::{Stage, Unreached, body, connect};
 
 /// How long connecting may take. Another region answers sooner than a third attempt of the system would.
 const CONNECT: Duration = Duration::from_millis(2_500);
@@ -48,18 +50,24 @@ pub(super) struct Upstream {
     /// What stands before a request's path, without a slash at its end, and before its query.
     pub(super) path: String,
     pub(super) query: Option<String>,
+    sockets: Arc<Sockets>,
     idle: Mutex<Vec<Idle>>,
     pub(super) service: Service,
 }
 
 struct Idle {
-    sender: SendRequest<Upload>,
+    connection: Connection,
     since: Instant,
+}
+
+struct Connection {
+    sender: SendRequest<Upload>,
+    _counted: Counted,
 }
 
 /// A connection in use.
 pub(super) struct Lease {
-    sender: SendRequest<Upload>,
+    connection: Connection,
     upstream: Arc<Upstream>,
     /// It has served a request before.
     pub(super) used: bool,
@@ -73,14 +81,15 @@ impl Lease {
 
     /// Keeps the connection for the next request. Dropping it closes it.
     pub(super) fn give_back(self) {
-        if self.sender.is_closed() {
+        if self.connection.sender.is_closed() {
             return;
         }
         let mut idle = self.upstream.idle();
         if idle.len() < IDLE_MAX {
-            let since = Instant::now();
-            let sender = self.sender;
-            idle.push(Idle { sender, since });
+            idle.push(Idle {
+                connection: self.connection,
+                since: Instant::now(),
+            });
         }
     }
 }
@@ -99,6 +108,7 @@ impl Upstream {
         address: String,
         at: Endpoint,
         tls: Arc<rustls::ClientConfig>,
+        sockets: Arc<Sockets>,
     ) -> Option<Self> {
         let host = HeaderValue::from_str(&host(&at)).ok()?;
         let (path, query) = match at.path().split_once('?') {
@@ -113,6 +123,7 @@ impl Upstream {
             query: query.filter(|query| !query.is_empty()),
             at,
             tls,
+            sockets,
             idle: Mutex::default(),
             service: Service::default(),
         })
@@ -122,15 +133,31 @@ impl Upstream {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many connections nobody uses.
+    pub(super) fn idle_count(&self) -> usize {
+        self.idle().len()
+    }
+
+    /// Closes the connection that has been idle longest. Says whether there was one.
+    pub(super) fn close_oldest(&self) -> bool {
+        let mut idle = self.idle();
+        let oldest = (!idle.is_empty()).then(|| idle.remove(0));
+        oldest.is_some()
+    }
+
     /// A connection: one that is kept, or a new one.
     ///
     /// # Errors
-    /// Why the upstream cannot be reached, as one line.
-    pub(super) async fn connection(self: &Arc<Self>) -> Result<Lease, String> {
+    /// Why the upstream cannot be reached.
+    pub(super) async fn connection(self: &Arc<Self>) -> Result<Lease, Unreached> {
         loop {
             // The last one first: the others may close.
             let kept = self.idle().pop();
-            let Some(Idle { mut sender, since }) = kept else {
+            let Some(Idle {
+                mut connection,
+                since,
+            }) = kept
+            else {
                 return self.connect().await;
             };
             if since.elapsed() > KEEP {
@@ -139,8 +166,8 @@ impl Upstream {
                 continue;
             }
             // Its last answer has been read, so it is ready at once, or closed.
-            if matches!(timeout(READY, sender.ready()).await, Ok(Ok(()))) {
-                return Ok(self.lease(sender, true));
+            if matches!(timeout(READY, connection.sender.ready()).await, Ok(Ok(()))) {
+                return Ok(self.lease(connection, true));
             }
         }
     }
@@ -149,36 +176,50 @@ impl Upstream {
     ///
     /// # Errors
     /// As [`connection`](Self::connection).
-    pub(super) async fn connect(self: &Arc<Self>) -> Result<Lease, String> {
+    pub(super) async fn connect(self: &Arc<Self>) -> Result<Lease, Unreached> {
         let stage = Stage::default();
-        match timeout(CONNECT, self.open(&stage)).await {
-            Ok(sender) => Ok(self.lease(sender?, false)),
-            Err(_) => Err(format!(
-                "timeout: {} ms passed while {}",
-                CONNECT.as_millis(),
-                stage.name()
-            )),
-        }
+        let counted = self.sockets.count();
+        let opened = async {
+            match self.open(&stage).await {
+                // Somebody else has the file that this takes; one of a connection that nobody uses will do.
+                Err(Unreached { local: true, .. }) if self.sockets.close_idle() => {
+                    yield_now().await;
+                    self.open(&stage).await
+                }
+                opened => opened,
+            }
+        };
+        let sender = match timeout(CONNECT, opened).await {
+            Ok(sender) => sender?,
+            Err(_) => {
+                let (ms, stage) = (CONNECT.as_millis(), stage.name());
+                return Err(format!("timeout: {ms} ms passed while {stage}").into());
+            }
+        };
+        let connection = Connection {
+            sender,
+            _counted: counted,
+        };
+        Ok(self.lease(connection, false))
     }
 
-    fn lease(self: &Arc<Self>, sender: SendRequest<Upload>, used: bool) -> Lease {
-        let upstream = self.clone();
+    fn lease(self: &Arc<Self>, connection: Connection, used: bool) -> Lease {
         Lease {
-            sender,
-            upstream,
+            connection,
+            upstream: self.clone(),
             used,
         }
     }
 
-    async fn open(&self, stage: &Stage) -> Result<SendRequest<Upload>, String> {
+    async fn open(&self, stage: &Stage) -> Result<SendRequest<Upload>, Unreached> {
         let stream = connect::tcp(&self.at, stage).await?;
-        match self.at.scheme() {
+        Ok(match self.at.scheme() {
             Scheme::Https => {
                 let stream = connect::tls(self.tls.clone(), &self.at, stream, stage).await?;
-                shake_hands(stream).await
+                shake_hands(stream).await?
             }
-            Scheme::Http | Scheme::Tcp => shake_hands(stream).await,
-        }
+            Scheme::Http | Scheme::Tcp => shake_hands(stream).await?,
+        })
     }
 }
 
@@ -191,7 +232,7 @@ impl Lease {
         &mut self,
         request: Request<Upload>,
     ) -> Result<Response<Incoming>, Lost> {
-        let sent = self.sender.try_send_request(request).await;
+        let sent = self.connection.sender.try_send_request(request).await;
         sent.map_err(|mut lost| {
             let why = body::explain(lost.error());
             match lost.take_message() {

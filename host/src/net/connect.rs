@@ -40,8 +40,41 @@ impl Stage {
     }
 }
 
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) struct Unreached {
+    /// As one line.
+    pub(crate) why: String,
+    /// This machine lacks what it takes, such as a file: that says nothing of the other one.
+    pub(crate) local: bool,
+}
+
+impl Unreached {
+    fn of(why: &io::Error, what: String) -> Self {
+        use rustix::io::Errno;
+        let lacks = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+        let number = why.raw_os_error();
+        Self {
+            why: what,
+            local: lacks.iter().any(|lack| number == Some(lack.raw_os_error())),
+        }
+    }
+}
+
+impl From<String> for Unreached {
+    fn from(why: String) -> Self {
+        Self { why, local: false }
+    }
+}
+
+impl From<Unreached> for String {
+    fn from(unreached: Unreached) -> Self {
+        unreached.why
+    }
+}
+
 /// Connects to `at`, whatever address it has.
-pub(crate) async fn tcp(at: &Endpoint, stage: &Stage) -> Result<TcpStream, String> {
+pub(crate) async fn tcp(at: &Endpoint, stage: &Stage) -> Result<TcpStream, Unreached> {
     tcp_within(&Reach::Any, at, stage).await
 }
 
@@ -50,7 +83,7 @@ pub(crate) async fn tcp_within(
     reach: &Reach,
     at: &Endpoint,
     stage: &Stage,
-) -> Result<TcpStream, String> {
+) -> Result<TcpStream, Unreached> {
     let resolve = async |host: &str, port| lookup_host((host, port)).await.map(Vec::from_iter);
     dial(reach, at, stage, resolve).await
 }
@@ -61,11 +94,12 @@ async fn dial(
     at: &Endpoint,
     stage: &Stage,
     resolve: impl AsyncFnOnce(&str, u16) -> io::Result<Vec<SocketAddr>>,
-) -> Result<TcpStream, String> {
+) -> Result<TcpStream, Unreached> {
     stage.enter("resolving the name");
-    let addresses = resolve(at.host(), at.port())
-        .await
-        .map_err(|why| format!("cannot resolve {}: {}", Seen(at.host()), reason(&why)))?;
+    let addresses = resolve(at.host(), at.port()).await.map_err(|why| {
+        let what = format!("cannot resolve {}: {}", Seen(at.host()), reason(&why));
+        Unreached::of(&why, what)
+    })?;
     reach.check(at.host(), addresses.iter().map(SocketAddr::ip))?;
     stage.enter("connecting");
     let failure = format!("cannot resolve {}: it has no address", Seen(at.host()));
@@ -93,8 +127,8 @@ fn by_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 /// connection there is.
 async fn first_to_connect(
     addresses: Vec<SocketAddr>,
-    mut failure: String,
-) -> Result<TcpStream, String> {
+    mut failure: Unreached,
+) -> Result<TcpStream, Unreached> {
     let mut addresses = addresses.into_iter();
     let mut attempts = JoinSet::new();
     loop {
@@ -116,9 +150,10 @@ async fn first_to_connect(
                 return Ok(stream);
             }
             Some(Ok((address, Err(why)))) => {
-                failure = format!("cannot connect to {address}: {}", reason(&why));
+                let what = format!("cannot connect to {address}: {}", reason(&why));
+                failure = Unreached::of(&why, what);
             }
-            Some(Err(_)) => failure = "the attempt to connect ended early".into(),
+            Some(Err(_)) => failure = String::from("the attempt to connect ended early").into(),
         }
     }
 }
