@@ -30,6 +30,9 @@ pub(crate) enum Runtime {
 
 const WORKERD: &str = "workerd@1.20261117.1";
 
+/// No variable of any edge: how many files the embedded one may open.
+pub(crate) const FILES: &str = "FILES";
+
 /// Set by the full test run, which has set the peers up: then a missing one is a failure.
 pub(crate) const PEERS: &str = "HALCYON_TEST_PEERS";
 
@@ -250,13 +253,30 @@ pub(crate) fn embedded(folder: &Path, variables: &[(&str, Value)]) -> Command {
     }
     all.extend(url.map(|url| ("EDGE_TABLE", url)));
     let others = variables.iter();
-    let others = others.filter(|(name, _)| !["TABLE", "TABLE_URL"].contains(name));
+    let others = others.filter(|(name, _)| !["TABLE", "TABLE_URL", FILES].contains(name));
     all.extend(others.map(|(name, value)| (*name, text(value))));
     let all: Vec<(&str, &str)> = all
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    command(&["edge", "--health-bind", "127.0.0.1"], &all)
+    let edge = command(&["edge", "--health-bind", "127.0.0.1"], &all);
+    match find(FILES) {
+        Some((_, files)) => with_files(&edge, &text(files)),
+        None => edge,
+    }
+}
+
+/// The same in a process that may open so many files.
+fn with_files(command: &Command, files: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", &format!(r#"ulimit -n {files}; exec "$0" "$@""#)])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear();
+    let set = command.get_envs();
+    shell.envs(set.filter_map(|(name, value)| Some((name, value?))));
+    shell
 }
 
 fn in_node(variables: &[(&str, Value)]) -> Command {

@@ -13,6 +13,7 @@ use super::held::Way;
 use super::pool::{Lease, Lost};
 use super::request::{aim, copy};
 use super::stream::{Download, Progress, Upload};
+use crate::net::Unreached;
 
 /// What is wrong where there is no answer of an upstream.
 pub(super) struct Failure {
@@ -21,8 +22,17 @@ pub(super) struct Failure {
     pub(super) why: String,
     /// The request, where nothing of it has been sent.
     pub(super) unsent: Option<Box<Request<Upload>>>,
-    /// The client has not sent what it began: whoever answers that counts it.
-    pub(super) of_client: bool,
+    pub(super) whose: Whose,
+}
+
+/// Who failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Upstream,
+    /// It has not sent what it began: whoever answers that counts it.
+    Client,
+    /// This edge lacks what a connection takes.
+    Edge,
 }
 
 impl Edge {
@@ -44,7 +54,7 @@ impl Edge {
                 code: "no_upstream",
                 why,
                 unsent: Some(Box::new(request)),
-                of_client: false,
+                whose: Whose::Upstream,
             });
         };
         let target = request.uri().clone();
@@ -56,7 +66,7 @@ impl Edge {
         aim(&mut request, way, upstream);
         let mut lease = match upstream.connection().await {
             Ok(lease) => lease,
-            Err(why) => return Err(unreachable(way, &why, unsent(Box::new(request)))),
+            Err(why) => return Err(unreached(way, &why, unsent(Box::new(request)))),
         };
         loop {
             let used = lease.used;
@@ -81,7 +91,7 @@ impl Edge {
             };
             lease = match upstream.connect().await {
                 Ok(lease) => lease,
-                Err(why) => return Err(unreachable(way, &why, unsent(Box::new(request)))),
+                Err(why) => return Err(unreached(way, &why, unsent(Box::new(request)))),
             };
         }
     }
@@ -140,6 +150,21 @@ enum Ended {
     Late,
 }
 
+/// No connection: the upstream's fault, or this edge's.
+fn unreached(way: &Way<'_>, why: &Unreached, unsent: Option<Box<Request<Upload>>>) -> Failure {
+    if !why.local {
+        return unreachable(way, &why.why, unsent);
+    }
+    tracing::warn!("no connection to an upstream can be opened: {}", why.why);
+    Failure {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        code: "edge_overloaded",
+        why: "this edge cannot open another connection".into(),
+        unsent,
+        whose: Whose::Edge,
+    }
+}
+
 fn unreachable(way: &Way<'_>, why: &str, unsent: Option<Box<Request<Upload>>>) -> Failure {
     let (region, slot) = (way.region, way.slot);
     tracing::debug!("{region}, {slot}: {why}");
@@ -148,7 +173,7 @@ fn unreachable(way: &Way<'_>, why: &str, unsent: Option<Box<Request<Upload>>>) -
         code: "upstream_unreachable",
         why: format!("region {region}, {slot}: cannot be reached"),
         unsent,
-        of_client: false,
+        whose: Whose::Upstream,
     }
 }
 
@@ -159,6 +184,6 @@ fn late(way: &Way<'_>, timeout: Duration) -> Failure {
         code: "upstream_timeout",
         why: format!("region {region}, {slot}: did not answer within {ms} ms"),
         unsent: None,
-        of_client: false,
+        whose: Whose::Upstream,
     }
 }

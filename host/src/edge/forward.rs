@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Edge;
 use super::answers::{no_table, problem};
-use super::exchange::Failure;
+use super::exchange::{Failure, Whose};
 use super::headers::stamp;
 use super::held::{Held, Way};
 use super::request::{copy, prepare};
@@ -80,6 +80,10 @@ impl Edge {
         let first = self.attempt(held, &way, request, again.as_ref()).await;
         let (again, first) = match first {
             Ok(answer) if !GONE.contains(&answer.status()) => return answer,
+            // No other region is any nearer.
+            Err(failure) if failure.whose == Whose::Edge => {
+                return self.answered(&way, Err(failure));
+            }
             Ok(answer) => (again, Ok(answer)),
             // Whatever its method: nobody has seen it.
             Err(mut failure) => (
@@ -109,9 +113,9 @@ impl Edge {
     /// The upstream's answer, or what to say where there is none.
     fn answered(&self, way: &Way<'_>, answer: Result<Response<Body>, Failure>) -> Response<Body> {
         answer.unwrap_or_else(|failure| {
-            let mut answer = match failure.of_client {
-                true => problem(failure.status, failure.code, &failure.why),
-                false => self.refuse(failure.status, failure.code, &failure.why),
+            let mut answer = match failure.whose {
+                Whose::Client => problem(failure.status, failure.code, &failure.why),
+                _ => self.refuse(failure.status, failure.code, &failure.why),
             };
             let headers = answer.headers_mut();
             stamp(headers, way.header.clone(), way.slot, way.reason);
@@ -133,13 +137,15 @@ impl Edge {
         let counting = counting.map(|counts| counts.begin((way.place, way.pool), way.cohort));
         let mut answer = self.send(way, request, again).await;
         let took = begun.elapsed();
-        if let Err(failure) = &mut answer
-            && upload.is_some_and(|upload| upload.broken())
-        {
-            // That says nothing about the upstream.
-            failure.of_client = true;
-            counting.into_iter().for_each(Counting::void);
-            return answer;
+        if let Err(failure) = &mut answer {
+            if upload.is_some_and(|upload| upload.broken()) {
+                failure.whose = Whose::Client;
+            }
+            if failure.whose != Whose::Upstream {
+                // That says nothing about the upstream.
+                counting.into_iter().for_each(Counting::void);
+                return answer;
+            }
         }
         let status = answer.as_ref().ok().map(Response::status);
         if let Some(metrics) = way.metrics {

@@ -12,6 +12,7 @@ use halcyon_core::time::Timestamp;
 
 use super::metrics::{Metrics, PoolMetrics};
 use super::pool::Upstream;
+use super::sockets::Sockets;
 use super::telemetry::{Counts, Telemetry};
 
 /// A table, and the connections to its upstreams.
@@ -53,6 +54,7 @@ impl Held {
         table: Table,
         before: Option<&Held>,
         tls: &Arc<rustls::ClientConfig>,
+        sockets: &Arc<Sockets>,
         metrics: &Metrics,
         telemetry: Option<&Telemetry>,
     ) -> Self {
@@ -63,7 +65,9 @@ impl Held {
                 return Some(upstream.clone());
             }
             let at = Endpoint::parse_http(address).ok()?;
-            let upstream = Arc::new(Upstream::new(address.to_owned(), at, tls.clone())?);
+            let new = Upstream::new(address.to_owned(), at, tls.clone(), sockets.clone());
+            let upstream = Arc::new(new?);
+            sockets.know(&upstream);
             known.insert(address.to_owned(), upstream.clone());
             Some(upstream)
         };

@@ -9,6 +9,7 @@ use halcyon_core::text::printable;
 
 use super::held::Held;
 use super::metrics::Metrics;
+use super::sockets::Sockets;
 use super::telemetry::Telemetry;
 use crate::clock;
 use crate::replace::replace;
@@ -23,6 +24,7 @@ pub(super) struct Tables {
     telemetry: Option<Arc<Telemetry>>,
     gate: Gate,
     tls: Arc<rustls::ClientConfig>,
+    sockets: Arc<Sockets>,
     /// Where the last good one is kept.
     kept: Option<PathBuf>,
     /// Why the last one offered was not taken; one is offered at a time.
@@ -43,6 +45,7 @@ impl Tables {
             telemetry,
             gate,
             tls,
+            sockets: Arc::new(Sockets::new(super::limits().connections)),
             kept: state_dir.map(|dir| Path::new(dir).join("last-table")),
             refused: Mutex::default(),
         }
@@ -129,6 +132,7 @@ impl Tables {
             table,
             held.as_deref(),
             &self.tls,
+            &self.sockets,
             &self.metrics,
             self.telemetry.as_deref(),
         );

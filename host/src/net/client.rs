@@ -111,7 +111,7 @@ impl Client {
     pub async fn check(&self, endpoint: &Endpoint) -> Result<(), String> {
         let stage = Stage::default();
         if endpoint.scheme() == Scheme::Tcp {
-            return connect::tcp(endpoint, &stage).await.map(drop);
+            return Ok(connect::tcp(endpoint, &stage).await.map(drop)?);
         }
         let (answer, _connection) = self.get(&Reach::Any, endpoint, &stage).await?;
         if answer.status().is_success() {

@@ -103,7 +103,7 @@ async fn dial(
     reach.check(at.host(), addresses.iter().map(SocketAddr::ip))?;
     stage.enter("connecting");
     let failure = format!("cannot resolve {}: it has no address", Seen(at.host()));
-    first_to_connect(by_turns(addresses), failure).await
+    first_to_connect(by_turns(addresses), failure.into()).await
 }
 
 /// The addresses with the families by turns, as a machine may have a way to one of them only.

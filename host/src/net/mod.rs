@@ -8,4 +8,4 @@ pub mod server;
 mod verdict;
 
 pub use client::Client;
-pub(crate) use connect::Stage;
+pub(crate) use connect::{Stage, Unreached};

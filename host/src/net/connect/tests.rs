@@ -33,13 +33,13 @@ async fn an_address_that_does_not_answer_does_not_hold_up_the_next() {
         gone.local_addr().unwrap()
     };
     let begin = Instant::now();
-    let stream = first_to_connect(vec![silent, refused, good.0], String::new()).await;
+    let stream = first_to_connect(vec![silent, refused, good.0], String::new().into()).await;
     assert_eq!(stream.unwrap().peer_addr().unwrap(), good.0);
     assert!(begin.elapsed() < Duration::from_millis(350));
-    let why = first_to_connect(vec![refused], String::new()).await;
-    assert!(why.unwrap_err().contains("connection refused"));
-    let why = first_to_connect(Vec::new(), "no address".into()).await;
-    assert_eq!(why.unwrap_err(), "no address");
+    let why = first_to_connect(vec![refused], String::new().into()).await;
+    assert!(why.unwrap_err().why.contains("connection refused"));
+    let why = first_to_connect(Vec::new(), String::from("no address").into()).await;
+    assert_eq!(why.unwrap_err().why, "no address");
 }
 
 fn addresses(list: &[&str], port: u16) -> Vec<SocketAddr> {
@@ -92,7 +92,7 @@ async fn a_name_that_points_elsewhere_a_moment_later_is_judged_anew_and_dialled_
     assert_eq!(asked.get(), 1, "resolved once");
     let why = dial(&reach, &at, &stage, &resolve).await.unwrap_err();
     assert_eq!(
-        why,
+        why.why,
         r#""eu.example" has 127.0.0.2, a loopback address that the configuration does not name; allowed: it or its network in PROBE_NETWORKS"#
     );
     assert_eq!(asked.get(), 2);
@@ -121,7 +121,7 @@ async fn of_a_name_that_mixes_the_outside_with_the_inside_no_address_is_dialled(
         for list in [["127.0.0.1", other], [other, "127.0.0.1"]] {
             let resolve = async |_: &str, port| Ok(addresses(&list, port));
             let refused = dial(&reach, &at, &Stage::default(), resolve).await;
-            let said = refused.unwrap_err();
+            let said = refused.unwrap_err().why;
             assert!(said.starts_with(why), "{said}");
         }
     }
@@ -187,7 +187,7 @@ async fn names_that_are_known_to_lead_inside_are_refused_by_where_they_lead() {
         let at = Endpoint::parse(&format!("http://{name}:80")).unwrap();
         let resolve = async |_: &str, port| Ok(addresses(&[answer], port));
         let refused = dial(&named(&[]), &at, &Stage::default(), resolve).await;
-        let why = refused.unwrap_err();
+        let why = refused.unwrap_err().why;
         assert!(why.contains(what), "{name}: {why}");
     }
 }

@@ -1,0 +1,60 @@
+//! How many connections to upstreams there are, of all pools together: each takes a file, and a process has only so
+//! many.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::pool::Upstream;
+
+/// The connections to all upstreams of an edge.
+pub(super) struct Sockets {
+    /// At most so many, of which those in use are never closed.
+    most: usize,
+    open: AtomicUsize,
+    pools: Mutex<Vec<Weak<Upstream>>>,
+}
+
+/// A connection that is counted until it is dropped.
+pub(super) struct Counted(Arc<Sockets>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Sockets {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most,
+            open: AtomicUsize::new(0),
+            pools: Mutex::default(),
+        }
+    }
+
+    /// Knows a pool from now on, for as long as a table has it.
+    pub(super) fn know(&self, pool: &Arc<Upstream>) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|pool| pool.strong_count() > 0);
+        pools.push(Arc::downgrade(pool));
+    }
+
+    /// Counts one more. Where that is too many, connections that nobody uses are closed for it.
+    pub(super) fn count(self: &Arc<Self>) -> Counted {
+        let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
+        for _ in self.most..open {
+            if !self.close_idle() {
+                break;
+            }
+        }
+        Counted(self.clone())
+    }
+
+    /// Closes the connection that has been idle longest in the pool that has most of them. Says whether there was one.
+    pub(super) fn close_idle(&self) -> bool {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let pools = pools.iter().filter_map(Weak::upgrade);
+        let fullest = pools.max_by_key(|pool| pool.idle_count());
+        fullest.is_some_and(|pool| pool.close_oldest())
+    }
+}
