@@ -10,6 +10,7 @@ mod exchange;
 mod forward;
 mod headers;
 mod held;
+mod kept;
 mod metrics;
 mod pool;
 mod request;

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::kept::Kept;
 use super::tables::{LINE_MAX, Tables, read_regular};
 use crate::clock;
 use crate::net::{Stage, body, connect};
@@ -89,6 +90,9 @@ fn state(path: &Path) -> State {
 fn look(path: &Path, seen: State, tables: &Tables) -> (State, Result<(), String>) {
     let now = state(path);
     if now.is_some() && now == seen {
+        if let Some(kept) = tables.behind() {
+            kept.again();
+        }
         return (now, Ok(()));
     }
     (now, look_at(path, tables))
@@ -179,6 +183,12 @@ pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
                 Err(why)
             }
         };
+        if tables.behind().is_some() {
+            let tables = tables.clone();
+            // What it meets it says itself.
+            let again = move || tables.behind().into_iter().for_each(Kept::again);
+            let _ = tokio::task::spawn_blocking(again).await;
+        }
         let taken_well = taken.is_ok();
         match taken {
             Ok(()) => said.clear(),

@@ -1,18 +1,17 @@
 //! The table that is held, and which one may follow it. The core says which may; here it is made to last.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use halcyon_core::table::{Gate, LONGEST};
-use halcyon_core::text::printable;
+use halcyon_core::table::Gate;
 
 use super::held::Held;
+use super::kept::Kept;
 use super::metrics::Metrics;
 use super::sockets::Sockets;
 use super::telemetry::Telemetry;
 use crate::clock;
-use crate::replace::replace;
 
 /// The longest line with a signature: 88 characters, and some to spare.
 pub(super) const LINE_MAX: usize = 256;
@@ -25,8 +24,7 @@ pub(super) struct Tables {
     gate: Gate,
     tls: Arc<rustls::ClientConfig>,
     sockets: Arc<Sockets>,
-    /// Where the last good one is kept.
-    kept: Option<PathBuf>,
+    kept: Option<Kept>,
     /// Why the last one offered was not taken; one is offered at a time.
     refused: Mutex<Option<String>>,
 }
@@ -46,7 +44,7 @@ impl Tables {
             gate,
             tls,
             sockets: Arc::new(Sockets::new(super::limits().connections)),
-            kept: state_dir.map(|dir| Path::new(dir).join("last-table")),
+            kept: state_dir.map(Kept::in_dir),
             refused: Mutex::default(),
         }
     }
@@ -69,20 +67,10 @@ impl Tables {
 
     /// Begins with the table that was held before a restart, if it is kept and still good. Blocks.
     pub(super) fn resume(&self) {
-        let Some(kept) = &self.kept else { return };
-        let bytes = match read_regular(kept, LONGEST + LINE_MAX) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return,
-            Err(why) => {
-                let path = printable(&kept.display().to_string());
-                return tracing::warn!("EDGE_STATE_DIR: {path} cannot be read: {why}");
-            }
+        let Some((table, signature)) = self.kept.as_ref().and_then(Kept::read) else {
+            return;
         };
-        let line = bytes.iter().position(|byte| *byte == b'\n');
-        let (signature, table) = bytes.split_at(line.unwrap_or(0));
-        let signature = std::str::from_utf8(signature).ok();
-        let signature = signature.filter(|text| !text.is_empty());
-        match self.take(table.get(1..).unwrap_or_default(), signature) {
+        match self.take(&table, signature.as_deref()) {
             Ok(Some(epoch)) => tracing::info!("table {epoch} is kept from before"),
             Ok(None) => {}
             Err(why) => tracing::warn!("the table kept in EDGE_STATE_DIR is not taken: {why}"),
@@ -103,16 +91,15 @@ impl Tables {
         drop(refused);
         let Some(epoch) = taken? else { return Ok(()) };
         tracing::info!("table {epoch} is in force");
-        if let Some(kept) = &self.kept
-            && let Err(why) = keep(kept, table, signature)
-        {
-            // A full disk must not keep anybody from the region that is up.
-            let path = printable(&kept.display().to_string());
-            tracing::warn!(
-                "EDGE_STATE_DIR: {path} cannot be written, so a restart may begin with an older table: {why}"
-            );
+        if let Some(kept) = &self.kept {
+            kept.write(table, signature);
         }
         Ok(())
+    }
+
+    /// What is to be written once more, if the table in force could not be.
+    pub(super) fn behind(&self) -> Option<&Kept> {
+        self.kept.as_ref().filter(|kept| kept.is_behind())
     }
 
     /// Counts a table that could not be had or was not taken.
@@ -141,15 +128,6 @@ impl Tables {
         self.held.store(Some(Arc::new(new)));
         Ok(Some(epoch.number()))
     }
-}
-
-/// In one file, so that no crash leaves the one without the other: the signature, if there is one, a line
-/// feed, and the table's bytes.
-fn keep(path: &Path, table: &[u8], signature: Option<&str>) -> std::io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(dir)?;
-    let signature = signature.unwrap_or("").trim().as_bytes();
-    replace(path, &[signature, b"\n", table].concat())
 }
 
 /// What a regular file says, up to so many bytes and one more; `None` where there is none. A pipe or a device is

@@ -164,3 +164,34 @@ fn a_state_directory_that_cannot_be_written_takes_no_routing_down() {
             .contains("so a restart may begin with an older table")
     });
 }
+
+#[test]
+fn a_table_that_cannot_be_kept_is_kept_as_soon_as_it_can() {
+    let world = world();
+    let folder = tempfile::tempdir().unwrap();
+    let text = world.table_of(EPOCH, all_blue).to_string();
+    let file = folder.path().join("t.json");
+    put(&file, &text);
+    let tables = Tables::start(Mode::Table(world.table_of(EPOCH, all_blue)));
+    for (number, source) in [file.to_str().unwrap(), &tables.url()].iter().enumerate() {
+        let state = folder.path().join(format!("state{number}"));
+        // No folder can be where a file is.
+        put(&state, "");
+        let edge = start(&[
+            ("EDGE_TABLE", source),
+            ("EDGE_STATE_DIR", state.to_str().unwrap()),
+            ("TABLE_REFRESH_MS", "100"),
+        ]);
+        until("the warning", &edge, || {
+            edge.said().contains("cannot be written, so a restart may")
+        });
+        assert_eq!(slot(&edge), "blue", "in force all the same");
+        std::fs::remove_file(&state).unwrap();
+        let kept = state.join("last-table");
+        until("the kept table", &edge, || kept.exists());
+        until("the line", &edge, || edge.said().contains("is written now"));
+        assert_eq!(edge.said().matches("cannot be written").count(), 1);
+        let kept: Value = serde_json::from_slice(&std::fs::read(kept).unwrap()[1..]).unwrap();
+        assert_eq!(kept["epoch"], EPOCH);
+    }
+}
