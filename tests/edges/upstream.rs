@@ -28,6 +28,8 @@ pub(crate) enum Mode {
     TwoLengths,
     /// Answers that it switches protocols.
     Switches,
+    /// Answers in a transfer coding that nobody asked for.
+    Coded,
 }
 
 pub(crate) struct Upstream {
@@ -128,6 +130,11 @@ fn answer(shared: &Shared, head: &Head, stream: &mut BufReader<TcpStream>) -> bo
         Mode::TwoLengths => {
             let head = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n";
             let answer = format!("{head}a\r\n0123456789\r\n0\r\n\r\n");
+            return stream.get_mut().write_all(answer.as_bytes()).is_ok();
+        }
+        Mode::Coded => {
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n";
+            let answer = format!("{head}3\r\nabc\r\n0\r\n\r\n");
             return stream.get_mut().write_all(answer.as_bytes()).is_ok();
         }
         Mode::Switches => {

@@ -132,6 +132,12 @@ impl Edge {
             let why = "it switches to a protocol that nobody asked for";
             return Err(Ended::Lost(Lost::Sent(why.into())));
         }
+        let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+        if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+            // Without its name, which ends here, nobody could read what comes (RFC 9112, section 6.1).
+            let why = "its answer has a transfer coding that nobody asked for";
+            return Err(Ended::Lost(Lost::Sent(why.into())));
+        }
         if head.headers.contains_key(TRANSFER_ENCODING) {
             // It outranks the length, which may be another one (RFC 9112, section 6.3).
             head.headers.remove(CONTENT_LENGTH);

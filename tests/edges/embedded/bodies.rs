@@ -238,9 +238,17 @@ fn an_answer_with_two_lengths_goes_on_with_the_one_that_holds() {
     let answer = world.edge.get("acme");
     assert_eq!(answer.header("content-length"), None);
     assert_eq!(answer.body, b"0123456789");
-    world.upstream(&region, &slot).mode(Served::Switches);
-    let answer = world.edge.send("POST", "acme", b"");
-    assert_eq!(answer.problem(502), "upstream_unreachable");
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_is_none() {
+    let world = world();
+    let (region, slot, _) = native(&world.table, &[], "acme");
+    for mode in [Served::Switches, Served::Coded] {
+        world.upstream(&region, &slot).mode(mode);
+        let answer = world.edge.send("POST", "acme", b"");
+        assert_eq!(answer.problem(502), "upstream_unreachable", "{mode:?}");
+    }
 }
 
 #[test]
