@@ -148,6 +148,13 @@ impl Edge {
         Some(Self::spawn(runtime, command, None))
     }
 
+    /// The template in Node as it is started, whether it comes to listen or not. `None` where there is no Node.
+    pub(crate) fn launch_in_node(variables: &[(&str, Value)]) -> Option<Running> {
+        let mut command = in_node(variables);
+        command.current_dir(installed()?);
+        Some(Running::spawn(&mut command))
+    }
+
     fn spawn(runtime: Runtime, mut command: Command, folder: Option<TempDir>) -> Self {
         let running = Running::spawn(&mut command);
         let begin = Instant::now();

@@ -10,6 +10,7 @@ mod edge;
 mod embedded;
 mod envoy;
 mod http;
+mod node;
 mod server;
 mod tables;
 mod upstream;

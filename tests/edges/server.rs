@@ -2,7 +2,7 @@
 
 use std::io::BufReader;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -16,6 +16,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     gone: Arc<AtomicBool>,
     connections: Arc<Mutex<Vec<TcpStream>>>,
+    open: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -25,7 +26,9 @@ impl Server {
             address: listener.local_addr().unwrap(),
             gone: Arc::default(),
             connections: Arc::default(),
+            open: Arc::default(),
         };
+        let open = Arc::clone(&server.open);
         let (gone, connections) = (Arc::clone(&server.gone), Arc::clone(&server.connections));
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -38,7 +41,12 @@ impl Server {
                 };
                 lock(&connections).push(other);
                 let answering = Arc::clone(&answering);
-                thread::spawn(move || serve(stream, &*answering));
+                let open = Arc::clone(&open);
+                open.fetch_add(1, Ordering::SeqCst);
+                thread::spawn(move || {
+                    serve(stream, &*answering);
+                    open.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
         server
@@ -61,6 +69,11 @@ impl Server {
     /// How many connections there are, or have been.
     pub(crate) fn connections(&self) -> usize {
         lock(&self.connections).len()
+    }
+
+    /// How many connections nobody has closed yet.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
     }
 
     /// Closes them all, and goes on.

@@ -84,6 +84,11 @@ impl Upstream {
         self.server.as_ref().map_or(0, Server::connections)
     }
 
+    /// How many connections it has now.
+    pub(crate) fn open(&self) -> usize {
+        self.server.as_ref().map_or(0, Server::open)
+    }
+
     /// Closes every connection, and takes new ones.
     pub(crate) fn close_connections(&self) {
         self.server.iter().for_each(Server::close);

@@ -24,17 +24,20 @@ export function serve(env) {
     // A client that goes away takes its request along.
     const gone = new AbortController();
     outgoing.on("close", () => outgoing.writableFinished || gone.abort());
-    // A connection that goes on would keep a server that ends alive.
-    if (!server.listening) outgoing.shouldKeepAlive = false;
+    const answerWith = (answer) => {
+      // A connection that goes on would keep a server that ends alive.
+      if (!server.listening) outgoing.shouldKeepAlive = false;
+      return write(answer, incoming, outgoing);
+    };
     try {
       const request = requestOf(incoming, gone.signal);
       handle ??= edge(env, { send, client: (request) => peers.get(request) });
       const answer = request ? await handle(request, () => {}) : problem(400, "bad_request", "no valid Host, path or method");
-      await write(answer, incoming, outgoing);
+      await answerWith(answer);
     } catch (why) {
       if (!gone.signal.aborted) console.error("halcyon:", why?.message);
       if (outgoing.headersSent) outgoing.destroy();
-      else await write(problem(500, "internal", "the edge failed"), incoming, outgoing).catch(() => outgoing.destroy());
+      else await answerWith(problem(500, "internal", "the edge failed")).catch(() => outgoing.destroy());
     }
   });
   return server.on("close", () => handle?.finish?.());
@@ -87,6 +90,12 @@ async function send(request, url, headers, watch) {
     sent.end();
   }
   const answer = await answered;
+  const coding = answer.headers["transfer-encoding"] ?? "chunked";
+  if (coding.toLowerCase() !== "chunked") {
+    // Without its name, which ends here, nobody could read what comes.
+    answer.destroy();
+    throw new Error("its answer has a transfer coding that nobody asked for");
+  }
   const back = new Headers();
   for (let at = 0; at < answer.rawHeaders.length; at += 2) back.append(answer.rawHeaders[at], answer.rawHeaders[at + 1]);
   const empty = BODILESS.includes(answer.statusCode) || request.method === "HEAD";
