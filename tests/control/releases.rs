@@ -21,6 +21,18 @@ fn wish(more: Value) -> String {
     wish.to_string()
 }
 
+/// `release` of b after a in one step to one region; no bake, unless `more` has one.
+fn of_a_command_line<'a>(region: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let images = ["release", "--image-blue", "a", "--image-green", "b"];
+    let mut arguments = images.to_vec();
+    arguments.extend(["--canary-seq", "50", "--region", region]);
+    if !more.contains(&"--timeout-s") {
+        arguments.extend(["--timeout-s", "0"]);
+    }
+    arguments.extend(more);
+    arguments
+}
+
 fn outcome(control: &Control, state: &str) -> Value {
     control.until(state, |snapshot| {
         snapshot["release"]["state"] == state && snapshot["release"]["under_way"] == false
@@ -506,22 +518,7 @@ fn a_servers_environment_never_runs_the_hook_of_a_command_lines_promotion() {
     let region = control.regions[0].at();
     let hook = r#"[ "$NEED" = 1 ] || exit 9
         [ $HALCYON_ACTION != promote_green ] || [ -e go ] || sleep 60"#;
-    let begin = [
-        "release",
-        "--image-blue",
-        "a",
-        "--image-green",
-        "b",
-        "--canary-seq",
-        "50",
-        "--timeout-s",
-        "0",
-        "--abort-on-err",
-        "--region",
-        &region,
-        "--on-step",
-        hook,
-    ];
+    let begin = of_a_command_line(&region, &["--abort-on-err", "--on-step", hook]);
     let driver = control.store.start_with(&begin, &[("NEED", "1")]);
     control.store.wait_for("promote_green");
     std::thread::sleep(Duration::from_millis(300));
@@ -543,19 +540,7 @@ fn a_servers_environment_never_runs_the_hook_of_a_command_lines_promotion() {
 fn a_command_line_beside_the_server_drives_its_own_release() {
     let control = Control::start();
     let addresses: Vec<String> = control.regions.iter().map(|region| region.at()).collect();
-    let arguments = [
-        "release",
-        "--image-blue",
-        "a",
-        "--image-green",
-        "b",
-        "--canary-seq",
-        "50",
-        "--timeout-s",
-        "1",
-        "--region",
-        &addresses[0],
-    ];
+    let arguments = of_a_command_line(&addresses[0], &["--timeout-s", "1"]);
     control.store.run(&arguments).exits(0);
     assert!(
         !control
