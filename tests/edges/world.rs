@@ -122,6 +122,12 @@ impl World {
         of("blue") + of("green")
     }
 
+    /// How many requests have come to any upstream.
+    pub(crate) fn asked_in_all(&self) -> usize {
+        let upstreams = self.upstreams.values();
+        upstreams.map(|upstream| upstream.asked().len()).sum()
+    }
+
     #[track_caller]
     pub(crate) fn wait_for_a_table(&self) {
         self.wait_until("a table", || self.edge.get("acme").status() != 503);

@@ -13,11 +13,7 @@ use crate::world::{World, echo, native, place};
 #[test]
 fn a_request_that_two_parties_could_read_differently_reaches_no_upstream() {
     let world = world();
-    let before: usize = world
-        .upstreams
-        .values()
-        .map(|upstream| upstream.asked().len())
-        .sum();
+    let before = world.asked_in_all();
     let hidden = "GET /hidden HTTP/1.1\r\nhost: a\r\nx-tenant: acme\r\n\r\n";
     for (fields, body) in [
         (
@@ -47,11 +43,7 @@ fn a_request_that_two_parties_could_read_differently_reaches_no_upstream() {
         let _ = client.stream.read_to_end(&mut rest);
         assert_eq!(rest, b"", "{fields:?}");
     }
-    let after: usize = world
-        .upstreams
-        .values()
-        .map(|upstream| upstream.asked().len())
-        .sum();
+    let after = world.asked_in_all();
     assert_eq!(after, before);
     // A chunked body ends where its last chunk says, and what stands behind it is the next request.
     let mut client = Client::to(world.edge.address);
@@ -123,10 +115,7 @@ fn an_upload_that_stands_still_is_given_up() {
 #[test]
 fn an_answer_before_the_end_of_a_body_ends_the_connection() {
     let world = world();
-    let asked = || -> usize {
-        let upstreams = world.upstreams.values();
-        upstreams.map(|upstream| upstream.asked().len()).sum()
-    };
+    let asked = || world.asked_in_all();
     let smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\nx-tenant: acme\r\n\r\n";
     let nobodys = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
     let before = asked();
@@ -291,21 +280,13 @@ fn what_a_client_does_wrong_is_counted_once_and_of_no_upstream() {
 #[test]
 fn a_target_that_is_too_long_for_any_pool_is_refused_and_goes_nowhere() {
     let world = world();
-    let before: usize = world
-        .upstreams
-        .values()
-        .map(|upstream| upstream.asked().len())
-        .sum();
+    let before = world.asked_in_all();
     for (length, status) in [(61_440, 200), (61_441, 414)] {
         let target = format!("/{}", "x".repeat(length - 1));
         let answer = world.edge.ask("DELETE", &target, &[("x-tenant", "acme")]);
         assert_eq!(answer.status(), status, "{length}");
     }
-    let after: usize = world
-        .upstreams
-        .values()
-        .map(|upstream| upstream.asked().len())
-        .sum();
+    let after = world.asked_in_all();
     assert_eq!(after, before + 1);
 }
 
