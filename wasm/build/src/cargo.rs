@@ -10,6 +10,8 @@ use crate::{Module, TARGET, workspace};
 
 /// Compiles a module below `target` and answers its bytes.
 pub(crate) fn compile(module: Module, target: &Path) -> Result<Vec<u8>, String> {
+    // Of one crate with other features cargo writes the same file, and would compile each anew after another one.
+    let target = &folder(module, target);
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     have_target()?;
     let mut command = clean(&cargo);
@@ -28,14 +30,19 @@ pub(crate) fn compile(module: Module, target: &Path) -> Result<Vec<u8>, String> 
             // Nobody reads names there, and they are a third of the module. The binding generator strips its own.
             .env("CARGO_PROFILE_EDGE_STRIP", "symbols");
     }
-    // Most modules are written to one file: nobody else's build comes between this one and reading it.
+    // Nobody else's build, of sources that may be others by now, comes between this one and reading it.
     let _lock = lock(target)?;
     run(&mut command)?;
     let file = target.join(TARGET).join("edge").join(module.file());
     fs::read(&file).map_err(|why| format!("{}: {why}", file.display()))
 }
 
-/// Waits until no other process compiles a module below `target`.
+/// A module's own target folder.
+pub(crate) fn folder(module: Module, target: &Path) -> PathBuf {
+    target.join("modules").join(module.name())
+}
+
+/// Waits until no other process compiles this module below its target folder.
 fn lock(target: &Path) -> Result<File, String> {
     let path = target.join("module.lock");
     let locked = || {

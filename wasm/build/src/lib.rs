@@ -15,6 +15,7 @@ mod package;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::{self, ScopedJoinHandle};
 
 pub use package::{File, VERSION};
 
@@ -75,7 +76,7 @@ pub fn workspace() -> PathBuf {
 /// # Errors
 /// What failed, with what cargo said.
 pub fn build_abi(target: &Path) -> Result<Vec<u8>, String> {
-    optimise::optimised(cargo::compile(Module::Abi, target)?, target)
+    compiled(Module::Abi, target)
 }
 
 /// Builds `halcyon_envoy.wasm` below `target` and answers its bytes.
@@ -83,7 +84,7 @@ pub fn build_abi(target: &Path) -> Result<Vec<u8>, String> {
 /// # Errors
 /// What failed, with what cargo said.
 pub fn build_envoy(target: &Path) -> Result<Vec<u8>, String> {
-    optimise::optimised(cargo::compile(Module::Envoy, target)?, target)
+    compiled(Module::Envoy, target)
 }
 
 /// Builds the package `@halcyon/page` below `target` and answers its files, in the order of their names.
@@ -102,10 +103,14 @@ pub fn build_page(target: &Path) -> Result<Vec<File>, String> {
 pub fn write_all(folder: &Path, target: &Path) -> Result<Vec<(PathBuf, usize)>, String> {
     let named = |why: std::io::Error| format!("{}: {why}", folder.display());
     fs::create_dir_all(folder).map_err(named)?;
-    let abi = build_abi(target)?;
-    let envoy = build_envoy(target)?;
-    let edge = package::edge(bound(Module::Edge, target)?);
-    let page = build_page(target)?;
+    let (abi, envoy, edge, page) = thread::scope(|scope| {
+        let abi = scope.spawn(|| build_abi(target));
+        let envoy = scope.spawn(|| build_envoy(target));
+        let edge = scope.spawn(|| bound(Module::Edge, target).map(package::edge));
+        let page = build_page(target);
+        (ended(abi), ended(envoy), ended(edge), page)
+    });
+    let (abi, envoy, edge, page) = (abi?, envoy?, edge?, page?);
     let mut written = Vec::new();
     for (name, files) in [("edge", &edge), ("page", &page)] {
         let folder = folder.join(name);
@@ -125,10 +130,22 @@ pub fn write_all(folder: &Path, target: &Path) -> Result<Vec<(PathBuf, usize)>, 
     Ok(written)
 }
 
+/// What a thread has made. One that panics has said why.
+fn ended<T>(thread: ScopedJoinHandle<'_, Result<T, String>>) -> Result<T, String> {
+    let panicked = |_| Err(String::from("a module's build broke off"));
+    thread.join().unwrap_or_else(panicked)
+}
+
 /// A module of a package.
 fn bound(module: Module, target: &Path) -> Result<bind::Bound, String> {
     let scratch = target.join("bound").join(module.name());
     let mut bound = bind::bind("halcyon", cargo::compile(module, target)?, &scratch)?;
-    bound.wasm = optimise::optimised(bound.wasm, target)?;
+    bound.wasm = optimise::optimised(bound.wasm, &cargo::folder(module, target))?;
     Ok(bound)
+}
+
+/// A module without glue.
+fn compiled(module: Module, target: &Path) -> Result<Vec<u8>, String> {
+    let bytes = cargo::compile(module, target)?;
+    optimise::optimised(bytes, &cargo::folder(module, target))
 }
