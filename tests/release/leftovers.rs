@@ -179,11 +179,14 @@ fn a_new_release_waits_until_the_promotion_of_the_last_one_is_everywhere() {
         .map(|text| (*text).to_owned())
         .chain([region.at()])
         .collect();
-    store
-        .run(&next)
-        .exits(5)
-        .says("has not reached")
-        .says("release --resume");
+    let dry: Vec<String> = next.iter().cloned().chain(["--dry-run".into()]).collect();
+    for arguments in [&next, &dry] {
+        store
+            .run(arguments)
+            .exits(5)
+            .says("has not reached")
+            .says("release --resume");
+    }
     std::fs::write(store.dir().join("go"), "").unwrap();
     store.run(&["release", "--resume"]).exits(0);
     store.run(&next).exits(0);

@@ -7,7 +7,7 @@ use halcyon_core::release::{Command, Context, Fact, Pool, RegionTarget};
 use serde::Serialize;
 
 use super::args::Wish;
-use super::{GO_ON, blue_image, under_way};
+use super::{GO_ON, blue_image, promotion_is_everywhere, under_way};
 use crate::cli::style::{ERROR, GOOD, NAME};
 use crate::cli::{Exit, Failure, Invocation, prose};
 use crate::clock;
@@ -70,6 +70,7 @@ pub(super) async fn run(
     };
     let decided = journal.release().decide(&command, &context);
     let events = decided.map_err(|refused| under_way(JournalError::Refused(refused), GO_ON))?;
+    promotion_is_everywhere(&journal)?;
     blue_image(wish, &journal, invocation)?;
     // Beginning a release may swap the roles of the pools.
     let mut begun = journal.release().clone();
