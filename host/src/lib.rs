@@ -7,6 +7,7 @@ pub mod documents;
 pub mod driver;
 pub mod edge;
 mod engine;
+mod group;
 pub mod health;
 pub mod journal;
 pub mod monitor;

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Who made it and its group, as with every file of a store.
-const MODE: u32 = 0o640;
+use crate::group;
 
 /// Whether `path` may be replaced: there is nothing, or a regular file.
 ///
@@ -24,7 +23,7 @@ pub(crate) fn may_replace(path: &Path) -> io::Result<Option<Permissions>> {
 }
 
 /// Puts `bytes` in the place of the file at `path`, durably: whoever reads it meanwhile, or after a crash,
-/// has the old content or the new one. The mode stays.
+/// has the old content or the new one. The mode stays; that of a new file is [`group`]'s.
 ///
 /// # Errors
 /// The system's; then the old file stays and nothing is left beside it.
@@ -41,13 +40,14 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let file = File::options()
         .write(true)
         .create_new(true)
-        .mode(MODE)
+        .mode(group::MODE)
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
         .open(&new);
     let written = file.and_then(|mut file| {
         file.write_all(bytes)?;
-        if let Some(known) = known {
-            file.set_permissions(Permissions::from_mode(known.mode() & 0o7777))?;
+        match known {
+            Some(known) => file.set_permissions(Permissions::from_mode(known.mode() & 0o7777))?,
+            None => group::share(&file, &directory)?,
         }
         file.sync_all()?;
         fs::rename(&new, path)?;

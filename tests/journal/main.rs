@@ -1,6 +1,7 @@
 //! The journal on real disks: full ones, read-only ones, and one whose lock a stopped process holds.
 
 mod full_disk;
+mod group;
 mod meddled_with;
 mod mounted;
 mod read_only;

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use super::lock::append_lock;
 use super::{JournalError, LOG_NAME};
+use crate::group;
 
 /// Where a journal's file comes from.
 pub trait Storage {
@@ -123,13 +124,17 @@ impl Storage for DirStorage {
                 .read(true)
                 .write(write)
                 .create_new(create)
-                .mode(0o640);
+                .mode(group::MODE);
             options.custom_flags(flags.bits() as i32).open(&self.file)
         };
         let file = match open(false) {
             Ok(file) => file,
             Err(why) if why.kind() == io::ErrorKind::NotFound && !write => return Ok(None),
-            Err(why) if why.kind() == io::ErrorKind::NotFound => open(true)?,
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                let file = open(true)?;
+                group::share(&file, &self.dir)?;
+                file
+            }
             Err(why) => return Err(self.name_the_kind(why)),
         };
         if !file.metadata()?.is_file() {

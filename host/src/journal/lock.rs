@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use halcyon_core::text::for_screen;
 
 use super::JournalError;
+use crate::group;
 
 const APPEND: &str = "append.lock";
 const DRIVER: &str = "driver.lock";
@@ -111,17 +112,23 @@ impl HookLock {
 
 fn open(dir: &Path, name: &str) -> Result<File, JournalError> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let mut options = File::options();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o640)
-        .custom_flags(flags.bits() as i32);
-    options
-        .open(dir.join(name))
-        .map_err(|why| io(&dir.join(name), why))
+    let path = dir.join(name);
+    let open = |create: bool| {
+        let mut options = File::options();
+        options.read(true).write(true).create_new(create);
+        options.mode(group::MODE).custom_flags(flags.bits() as i32);
+        options.open(&path)
+    };
+    let opened = match open(false) {
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => match open(true) {
+            // Somebody else was first.
+            Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists => open(false),
+            Ok(file) => group::share(&file, dir).map(|()| file),
+            failed => failed,
+        },
+        opened => opened,
+    };
+    opened.map_err(|why| io(&path, why))
 }
 
 fn io(path: &Path, why: std::io::Error) -> JournalError {
