@@ -36,6 +36,7 @@ use crate::net::connect;
 use crate::net::server::{Bodies, Limits, Serves, Site, Standing, capacity, serve_until};
 use breaker::Breaker;
 use metrics::Metrics;
+use sockets::Sockets;
 use tables::Tables;
 use telemetry::{Sender, Telemetry};
 
@@ -77,6 +78,7 @@ impl Edge {
                 return Err(problems.into_iter().flatten().flatten().collect());
             }
         };
+        let upstream_timeout = Duration::from_millis(settings.upstream_timeout_ms);
         let metrics = Arc::new(Metrics::default());
         let telemetry = settings.telemetry.is_some().then(Arc::<Telemetry>::default);
         let tables = Arc::new(Tables::new(
@@ -87,6 +89,7 @@ impl Edge {
                 deployment: settings.deployment.clone(),
             },
             tls.clone(),
+            Arc::new(Sockets::new(limits().connections, upstream_timeout)),
             settings.state_dir.as_deref(),
         ));
         let edge = Arc::new(Self {
@@ -94,7 +97,7 @@ impl Edge {
             tables: tables.clone(),
             breaker: Breaker::new(settings.breaker),
             metrics: metrics.clone(),
-            upstream_timeout: Duration::from_millis(settings.upstream_timeout_ms),
+            upstream_timeout,
             upstream_idle: Duration::from_millis(settings.upstream_idle_ms),
         });
         let bringer = Bringer {

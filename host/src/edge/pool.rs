@@ -189,10 +189,11 @@ impl Upstream {
                 opened => opened,
             }
         };
-        let sender = match timeout(CONNECT, opened).await {
+        let patience = CONNECT.min(self.sockets.patience);
+        let sender = match timeout(patience, opened).await {
             Ok(sender) => sender?,
             Err(_) => {
-                let (ms, stage) = (CONNECT.as_millis(), stage.name());
+                let (ms, stage) = (patience.as_millis(), stage.name());
                 return Err(format!("timeout: {ms} ms passed while {stage}").into());
             }
         };

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use super::pool::Upstream;
 
@@ -10,6 +11,8 @@ use super::pool::Upstream;
 pub(super) struct Sockets {
     /// At most so many, of which those in use are never closed.
     most: usize,
+    /// How long an upstream may take that says nothing: neither does one that takes no connection.
+    pub(super) patience: Duration,
     open: AtomicUsize,
     pools: Mutex<Vec<Weak<Upstream>>>,
 }
@@ -24,9 +27,10 @@ impl Drop for Counted {
 }
 
 impl Sockets {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize, patience: Duration) -> Self {
         Self {
             most,
+            patience,
             open: AtomicUsize::new(0),
             pools: Mutex::default(),
         }

@@ -35,6 +35,7 @@ impl Tables {
         telemetry: Option<Arc<Telemetry>>,
         gate: Gate,
         tls: Arc<rustls::ClientConfig>,
+        sockets: Arc<Sockets>,
         state_dir: Option<&str>,
     ) -> Self {
         Self {
@@ -43,7 +44,7 @@ impl Tables {
             telemetry,
             gate,
             tls,
-            sockets: Arc::new(Sockets::new(super::limits().connections)),
+            sockets,
             kept: state_dir.map(Kept::in_dir),
             refused: Mutex::default(),
         }

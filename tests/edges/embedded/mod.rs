@@ -1,6 +1,7 @@
 //! What is `halcyon edge`'s alone.
 
 mod bodies;
+mod connecting;
 mod files;
 mod life;
 mod restarting;
