@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::edge::{Runtime, installed, request};
 use crate::http::Client;
-use crate::upstream::{Mode, pattern};
+use crate::upstream::pattern;
 use crate::world::{World, got, native, place};
 
 in_every_edge! {
@@ -17,7 +17,6 @@ in_every_edge! {
     a_large_download_goes_through_as_it_comes,
     an_answer_that_breaks_off_breaks_off_for_the_client_too,
     a_client_that_goes_away_harms_nobody,
-    a_client_that_has_given_up_takes_its_request_along,
     a_web_socket_goes_through_in_workers_and_envoy,
 }
 
@@ -202,39 +201,6 @@ fn a_client_that_goes_away_harms_nobody(runtime: Runtime) {
     let answer = world.edge.get("acme");
     assert_eq!(place(&answer), native(&world.table, &[], "acme"));
     assert_eq!(answer.status(), 200);
-}
-
-fn a_client_that_has_given_up_takes_its_request_along(runtime: Runtime) {
-    let patience = [("UPSTREAM_TIMEOUT_MS", "60000")];
-    let Some(world) = World::with(runtime, &patience, |_| ()) else {
-        return;
-    };
-    let (region, slot, _) = native(&world.table, &[], "acme");
-    let upstream = world.upstream(&region, &slot);
-    upstream.mode(Mode::Hang);
-    let tenant = ("x-tenant", "acme");
-    for (method, headers, body) in [
-        ("GET", &[tenant][..], ""),
-        ("GET", &[tenant, ("connection", "close")], ""),
-        ("POST", &[tenant, ("content-length", "3")], "abc"),
-    ] {
-        upstream.close_connections();
-        let before = upstream.asked().len();
-        let mut client = Client::to(world.edge.address);
-        client.write(request(method, "/", headers) + body);
-        world.wait_until("the request", || upstream.asked().len() > before);
-        assert!(upstream.open() > 0);
-        if runtime == Runtime::Workerd {
-            // It takes a client that only closes its side for one that waits.
-            let now = Some(Duration::ZERO);
-            rustix::net::sockopt::set_socket_linger(client.stream.get_ref(), now).unwrap();
-        }
-        drop(client);
-        world.wait_until("its end", || upstream.open() == 0);
-    }
-    upstream.mode(Mode::Serve);
-    let answer = world.edge.get("acme");
-    assert_eq!(place(&answer), native(&world.table, &[], "acme"));
 }
 
 fn a_web_socket_goes_through_in_workers_and_envoy(runtime: Runtime) {

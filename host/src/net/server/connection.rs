@@ -198,9 +198,8 @@ async fn answer_all(
         // Room for a head and what comes with it. hyper's own 400 KB are what each client would cost that reads
         // more slowly than an upstream answers.
         .max_buf_size(limits.head_bytes.saturating_mul(2).max(32 * 1024))
-        // A client that has sent its request may close its side and still read an answer that is there at once. One
-        // that an upstream has to give ends with the client: whoever closes then has given up, as a rule.
-        .half_close(limits.bodies == Bodies::Dropped)
+        // A client that has sent its request may close its side and still read the answer.
+        .half_close(true)
         .serve_connection(guard, service);
     let mut closing = pin!(async move {
         let _ = phase.wait_for(Phase::is_closing).await;

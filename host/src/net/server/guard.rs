@@ -157,12 +157,6 @@ impl Guard {
         state.moving = self.limits.bodies == Bodies::Streamed && state.in_body;
     }
 
-    /// Whether a handler is at work, or its answer on its way.
-    fn is_answering(&self) -> bool {
-        let state = self.conversation.state();
-        state.answered < state.heads
-    }
-
     /// Whether nothing that has gone on to hyper is left: the next byte begins a request.
     pub(super) fn is_between_requests(&self) -> bool {
         !self.framing.has_passed() && !self.framing.in_body()
@@ -245,16 +239,8 @@ impl Read for Guard {
                     // The next request is waited for without hyper, which then has no buffers.
                     return Poll::Pending;
                 }
-                let over = guard.framing.over();
-                if over && guard.is_answering() {
-                    // There will be no other request; whether the client is still there is seen all the same.
-                    return match ready!(guard.poll_fill(cx, false))? {
-                        0 => Poll::Ready(Ok(())),
-                        _ => Poll::Pending,
-                    };
-                }
                 // For a moment it is waited for with hyper: a busy connection would make it anew each time.
-                if over || guard.poll_deadline(cx).is_ready() {
+                if guard.framing.over() || guard.poll_deadline(cx).is_ready() {
                     return Poll::Ready(Ok(()));
                 }
                 match ready!(guard.poll_fill(cx, false))? {
