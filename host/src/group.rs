@@ -14,14 +14,30 @@ pub(crate) const MODE: u32 = 0o640;
 /// The mode where the group may write in the directory.
 const SHARED: u32 = 0o660;
 
-/// Lets the group write a file that has just been made in `dir`, if it may write in there.
+/// Opens a file in `dir`, or makes it, as `open` does: with true it makes a new one.
 ///
 /// # Errors
 /// The system's.
-pub(crate) fn share(file: &File, dir: &Path) -> io::Result<()> {
-    match std::fs::metadata(dir)?.permissions().mode() & 0o020 {
-        0 => Ok(()),
-        // What a file is opened with is narrowed by the umask.
-        _ => file.set_permissions(Permissions::from_mode(SHARED)),
+pub(crate) fn open_or_make(
+    dir: &Path,
+    open: impl Fn(bool) -> io::Result<File>,
+) -> io::Result<File> {
+    match open(false) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => match open(true) {
+            // Somebody else was first.
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => open(false),
+            made => made.inspect(|file| share(file, dir)),
+        },
+        opened => opened,
+    }
+}
+
+/// Lets the group write a file that has just been made in `dir`, if it may write there whatever is in it: not where
+/// each may change its own files alone, as in `/tmp`.
+pub(crate) fn share(file: &File, dir: &Path) {
+    let mode = std::fs::metadata(dir).map(|found| found.permissions().mode());
+    if mode.is_ok_and(|mode| mode & 0o1020 == 0o020) {
+        // What a file is opened with is narrowed by the umask. Where the file system knows no modes, so it is there.
+        let _ = file.set_permissions(Permissions::from_mode(SHARED));
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         file.write_all(bytes)?;
         match known {
             Some(known) => file.set_permissions(Permissions::from_mode(known.mode() & 0o7777))?,
-            None => group::share(&file, &directory)?,
+            None => group::share(&file, &directory),
         }
         file.sync_all()?;
         fs::rename(&new, path)?;

@@ -28,7 +28,12 @@ fn modes(of_the_folder: u32) -> Vec<(String, u32)> {
 
 #[test]
 fn what_is_in_a_folder_that_a_group_may_write_can_be_written_by_the_group() {
-    for (of_the_folder, of_files) in [(0o2770, 0o660), (0o2750, 0o640), (0o700, 0o640)] {
+    for (of_the_folder, of_files) in [
+        (0o2770, 0o660),
+        (0o2750, 0o640),
+        (0o700, 0o640),
+        (0o1777, 0o640),
+    ] {
         let files = modes(of_the_folder);
         assert!(files.len() >= 3, "{files:?}");
         for (name, mode) in files {

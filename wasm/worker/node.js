@@ -25,8 +25,8 @@ export function serve(env) {
     const gone = new AbortController();
     outgoing.on("close", () => outgoing.writableFinished || gone.abort());
     const answerWith = (answer) => {
-      // A connection that goes on would keep a server that ends alive.
-      if (!server.listening) outgoing.shouldKeepAlive = false;
+      // A connection that goes on would keep a server that ends alive. One with a body to come closes itself later.
+      if (!server.listening && incoming.complete) outgoing.shouldKeepAlive = false;
       return write(answer, incoming, outgoing);
     };
     try {

@@ -73,6 +73,8 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
     }
     let at = SocketAddr::from((edge_settings.bind, edge_settings.port));
     let shared = edge_settings.reuse_port;
+    // Before it is asked how many connections there may be.
+    raise_file_limit();
     let edge = Edge::new(edge_settings, args.ca_file.as_deref());
     let edge = edge.map_err(|why| problems.errors.extend(why));
     // One of them is enough to say what is wrong with the file.
@@ -91,7 +93,6 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
         else {
             return Err(Failure::usage(problems.errors));
         };
-        raise_file_limit();
         let (asked, counted) = (edge.clone(), edge.clone());
         // Before that, whoever relies on it may end the edge that listens there now.
         let listens = Arc::new(AtomicBool::new(false));

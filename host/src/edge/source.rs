@@ -88,11 +88,9 @@ fn state(path: &Path) -> State {
 }
 
 fn look(path: &Path, seen: State, tables: &Tables) -> (State, Result<(), String>) {
+    tables.behind().into_iter().for_each(Kept::again);
     let now = state(path);
     if now.is_some() && now == seen {
-        if let Some(kept) = tables.behind() {
-            kept.again();
-        }
         return (now, Ok(()));
     }
     (now, look_at(path, tables))

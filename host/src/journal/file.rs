@@ -132,7 +132,7 @@ impl Storage for DirStorage {
             Err(why) if why.kind() == io::ErrorKind::NotFound && !write => return Ok(None),
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
                 let file = open(true)?;
-                group::share(&file, &self.dir)?;
+                group::share(&file, &self.dir);
                 file
             }
             Err(why) => return Err(self.name_the_kind(why)),

@@ -113,21 +113,14 @@ impl HookLock {
 fn open(dir: &Path, name: &str) -> Result<File, JournalError> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let path = dir.join(name);
-    let open = |create: bool| {
+    let opened = group::open_or_make(dir, |create| {
         let mut options = File::options();
         options.read(true).write(true).create_new(create);
-        options.mode(group::MODE).custom_flags(flags.bits() as i32);
-        options.open(&path)
-    };
-    let opened = match open(false) {
-        Err(why) if why.kind() == std::io::ErrorKind::NotFound => match open(true) {
-            // Somebody else was first.
-            Err(why) if why.kind() == std::io::ErrorKind::AlreadyExists => open(false),
-            Ok(file) => group::share(&file, dir).map(|()| file),
-            failed => failed,
-        },
-        opened => opened,
-    };
+        options
+            .mode(group::MODE)
+            .custom_flags(flags.bits() as i32)
+            .open(&path)
+    });
     opened.map_err(|why| io(&path, why))
 }
 

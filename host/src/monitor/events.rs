@@ -10,10 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use halcyon_core::text::json;
 use serde::Serialize;
 
-use crate::clock;
-
-/// Who made it and its group, as with every file of a store.
-const MODE: u32 = 0o640;
+use crate::{clock, group};
 
 /// No line is longer: a reason has 1,000 characters at most.
 const LINE_MAX: u64 = 64 * 1024;
@@ -212,10 +209,16 @@ impl Lines {
     /// The file; a pipe or a device in its place is refused, not waited for, and no link followed.
     fn open(&self, to_append: bool) -> io::Result<File> {
         let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW).bits() as i32;
-        let mut options = File::options();
-        options.read(true).append(to_append).create(to_append);
-        options.mode(MODE).custom_flags(flags);
-        let file = options.open(self.dir.join("region_events.jsonl"))?;
+        let open = |create: bool| {
+            let mut options = File::options();
+            options.read(true).append(to_append).create_new(create);
+            options.mode(group::MODE).custom_flags(flags);
+            options.open(self.dir.join("region_events.jsonl"))
+        };
+        let file = match to_append {
+            true => group::open_or_make(&self.dir, open)?,
+            false => open(false)?,
+        };
         match file.metadata()?.is_file() {
             true => Ok(file),
             false => Err(io::Error::other("it is no regular file")),

@@ -14,7 +14,7 @@ use halcyon_core::text::{Seen, json, printable};
 use halcyon_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::replace;
+use crate::{group, replace};
 
 const NAME: &str = "overrides.json";
 
@@ -186,10 +186,12 @@ impl Kept {
 /// Held while the file is read and written anew: another server of the store may want to.
 fn lock(dir: &Path) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
-    options.mode(0o640).custom_flags(flags.bits() as i32);
-    let file = options.open(dir.join("overrides.lock"))?;
+    let file = group::open_or_make(dir, |create| {
+        let mut options = File::options();
+        options.read(true).write(true).create_new(create);
+        options.mode(group::MODE).custom_flags(flags.bits() as i32);
+        options.open(dir.join("overrides.lock"))
+    })?;
     file.lock()?;
     Ok(file)
 }

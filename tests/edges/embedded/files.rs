@@ -1,6 +1,7 @@
 //! An edge that may open few files: one for each client, one for each connection to an upstream.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
@@ -51,6 +52,42 @@ fn connections_that_nobody_uses_leave_room_for_those_that_somebody_needs() {
     );
 }
 
+#[test]
+fn a_soft_limit_is_raised_before_it_is_shared_out() {
+    let world = World::with(Runtime::Embedded, &[(FILES, "-S 96")], |_| ()).unwrap();
+    let [east, west] = ["us-east", "us-west"].map(|region| tenants_of(&world, region, 60));
+    let of_east = || {
+        let pools = ["blue", "green"].map(|slot| world.upstream("us-east", slot).connections());
+        pools.iter().sum::<usize>()
+    };
+    at_once(&world, &east);
+    at_once(&world, &west);
+    let before = of_east();
+    at_once(&world, &east);
+    assert_eq!(of_east(), before, "kept while others were in use");
+}
+
+/// Waits until a process neither opens nor closes any file.
+fn rests(process: Pid) {
+    let open = || {
+        let folder = format!("/proc/{}/fd", process.as_raw_nonzero());
+        let files = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let (mut known, mut since) = (open(), Instant::now());
+    let begin = since;
+    while since.elapsed() < Duration::from_millis(400) {
+        std::thread::sleep(Duration::from_millis(20));
+        let now = open();
+        if now != known {
+            (known, since) = (now, Instant::now());
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "{known:?}");
+    }
+}
+
 /// From now on a process may open no file, or as many as at first.
 fn may_open(process: Pid, may: bool) {
     let free = |number: &u64| {
@@ -78,6 +115,7 @@ fn an_edge_without_files_says_so_of_itself_and_of_no_pool() {
         .upstreams
         .values()
         .for_each(|upstream| upstream.close_connections());
+    rests(world.edge.running.pid());
     may_open(world.edge.running.pid(), false);
     for _ in 0..8 {
         client.write(ask.clone());

@@ -111,7 +111,7 @@ fn clean(cargo: &OsString) -> Command {
 }
 
 /// Adds the target through rustup where it is missing, unless building offline.
-fn have_target() -> Result<(), String> {
+pub(crate) fn have_target() -> Result<(), String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut asked = Command::new(rustc);
     asked.args(["--print", "target-libdir", "--target", TARGET]);

@@ -103,6 +103,8 @@ pub fn build_page(target: &Path) -> Result<Vec<File>, String> {
 pub fn write_all(folder: &Path, target: &Path) -> Result<Vec<(PathBuf, usize)>, String> {
     let named = |why: std::io::Error| format!("{}: {why}", folder.display());
     fs::create_dir_all(folder).map_err(named)?;
+    // Once, and not by each of them at the same time.
+    cargo::have_target()?;
     let (abi, envoy, edge, page) = thread::scope(|scope| {
         let abi = scope.spawn(|| build_abi(target));
         let envoy = scope.spawn(|| build_envoy(target));
