@@ -364,7 +364,7 @@ fn errors_of_green_in_one_region_stop_a_step_and_take_the_release_back() {
         state["release"]["canary_weight"] == 10
     });
     // Every probe goes on being good.
-    world.pools[2][1].answer(Answer::Broken);
+    world.pools[2][1].answer(Answer::ReadyBut(Box::new(Answer::Broken)));
     let ran = running.ended_within(Duration::from_secs(40)).exits(3);
     let why = world
         .control
@@ -393,7 +393,7 @@ fn a_green_that_hangs_is_found_though_its_clients_give_up() {
     // Whoever waits as long as the edge does would be told of a failure, and count it that way.
     drop(crowd);
     for pools in &world.pools {
-        pools[1].answer(Answer::Silent);
+        pools[1].answer(Answer::ReadyBut(Box::new(Answer::Silent)));
     }
     let at = world.at;
     for round in 0..8 {

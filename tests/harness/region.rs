@@ -28,6 +28,8 @@ pub enum Answer {
     Body(&'static str),
     /// Closes without a word.
     Close,
+    /// Ready whenever it is asked whether it is; else this.
+    ReadyBut(Box<Answer>),
     /// Ready for this many requests, then closes without a word.
     ReadyFor(usize),
 }
@@ -133,6 +135,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         .next()
         .unwrap_or_default()
         .to_owned();
+    let probe = line.starts_with("GET /ready ");
     let number = {
         let mut asked = lock(&shared.asked);
         asked.push(Asked {
@@ -141,7 +144,11 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         });
         asked.len()
     };
-    let answer = lock(&shared.answer).clone();
+    let answer = match lock(&shared.answer).clone() {
+        Answer::ReadyBut(_) if probe => Answer::Ready,
+        Answer::ReadyBut(other) => *other,
+        answer => answer,
+    };
     let ready = response("200 OK", "", READY);
     let _ = match answer {
         Answer::Ready => stream.write_all(&ready),
@@ -176,7 +183,7 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
         )),
         Answer::Body(body) => stream.write_all(&response("200 OK", "", body)),
         Answer::ReadyFor(requests) if number <= requests => stream.write_all(&ready),
-        Answer::Close | Answer::ReadyFor(_) => Ok(()),
+        Answer::Close | Answer::ReadyFor(_) | Answer::ReadyBut(_) => Ok(()),
     };
 }
 
