@@ -161,7 +161,9 @@ fn unreached(way: &Way<'_>, why: &Unreached, unsent: Option<Box<Request<Upload>>
     if !why.local {
         return unreachable(way, &why.why, unsent);
     }
-    tracing::warn!("no connection to an upstream can be opened: {}", why.why);
+    if let Some(upstream) = way.upstream {
+        upstream.say_lack(&why.why);
+    }
     Failure {
         status: StatusCode::SERVICE_UNAVAILABLE,
         code: "edge_overloaded",

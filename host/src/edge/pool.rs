@@ -133,6 +133,11 @@ impl Upstream {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says that this machine has no room for another connection.
+    pub(super) fn say_lack(&self, why: &str) {
+        self.sockets.say_lack(why);
+    }
+
     /// How many connections nobody uses.
     pub(super) fn idle_count(&self) -> usize {
         self.idle().len()

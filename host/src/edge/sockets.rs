@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::pool::Upstream;
+use crate::net::server::Seldom;
 
 /// The connections to all upstreams of an edge.
 pub(super) struct Sockets {
@@ -14,6 +17,8 @@ pub(super) struct Sockets {
     /// How long an upstream may take that says nothing: neither does one that takes no connection.
     pub(super) patience: Duration,
     open: AtomicUsize,
+    /// That there is no room for another one.
+    lack: Mutex<Seldom>,
     pools: Mutex<Vec<Weak<Upstream>>>,
 }
 
@@ -32,6 +37,7 @@ impl Sockets {
             most,
             patience,
             open: AtomicUsize::new(0),
+            lack: Mutex::default(),
             pools: Mutex::default(),
         }
     }
@@ -52,6 +58,14 @@ impl Sockets {
             }
         }
         Counted(self.clone())
+    }
+
+    /// Says that this machine lacks what a connection takes, and why; not for every request.
+    pub(super) fn say_lack(&self, why: &str) {
+        let mut lack = self.lack.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(times) = lack.say(Instant::now()) {
+            tracing::warn!("no connection to an upstream can be opened: {why} ({times} time(s))");
+        }
     }
 
     /// Closes the connection that has been idle longest in the pool that has most of them. Says whether there was one.

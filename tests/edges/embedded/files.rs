@@ -137,6 +137,12 @@ fn an_edge_without_files_says_so_of_itself_and_of_no_pool() {
     for line in lines {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
+    let said = world.edge.said();
+    assert_eq!(
+        said.matches("no connection to an upstream").count(),
+        1,
+        "{said}"
+    );
     assert!(
         !world.edge.said().contains("passed over"),
         "{}",

@@ -29,6 +29,7 @@ pub use framing::Framing;
 pub use limits::{Bodies, Limits};
 pub use port::{SharedPort, listen};
 pub use refusal::Refusal;
+pub(crate) use seldom::Seldom;
 pub use standing::{Given, Standing};
 pub use until::serve_until;
 

@@ -9,14 +9,14 @@ const BETWEEN: Duration = Duration::from_secs(10);
 
 /// Limits how often one thing is said.
 #[derive(Default)]
-pub(super) struct Seldom {
+pub(crate) struct Seldom {
     said: Option<Instant>,
     unsaid: u64,
 }
 
 impl Seldom {
     /// How many times it has happened since it was last said, if it may be said again now.
-    pub(super) fn say(&mut self, now: Instant) -> Option<u64> {
+    pub(crate) fn say(&mut self, now: Instant) -> Option<u64> {
         self.unsaid += 1;
         if self
             .said
