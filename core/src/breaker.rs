@@ -163,6 +163,16 @@ impl Circuit {
         })
     }
 
+    /// Notes that a request that was sent at `begun` ended in a way that says nothing about the pool, as its
+    /// client left soon: if it was the trial, the next request is.
+    pub fn void(&mut self, begun: Timestamp) {
+        if let State::Out { tried, .. } = &mut self.state
+            && tried.is_some_and(|at| begun >= at)
+        {
+            *tried = None;
+        }
+    }
+
     fn count(&mut self, failed: bool, now: Timestamp) {
         let number = now.0.div_euclid(1000);
         let place = usize::try_from(number.rem_euclid(10)).unwrap_or(0);
@@ -243,7 +253,7 @@ impl Circuit {
         match self.state {
             State::Serving => false,
             State::Out { until, tried } => {
-                // A trial whose client went away is never heard of again.
+                // Nobody may ever say how it ended.
                 let on_trial = |at: Timestamp| now.0.saturating_sub(at.0) < rules.trial_ms;
                 now < until || tried.is_some_and(on_trial)
             }

@@ -1,7 +1,7 @@
 //! HTTP/1.1 as far as these tests need it, on either side.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// The first line and the headers of a message.
@@ -211,6 +211,17 @@ impl Client {
         let mut bytes = vec![0; length];
         self.stream.read_exact(&mut bytes).unwrap();
         bytes
+    }
+
+    /// Goes away at once, with a reset: nobody can take it for a side that is closed while the other reads.
+    pub(crate) fn vanish(self) {
+        rustix::net::sockopt::set_socket_linger(self.stream.get_ref(), Some(Duration::ZERO))
+            .unwrap();
+    }
+
+    /// Closes its side, and reads on.
+    pub(crate) fn close_its_side(&self) {
+        self.stream.get_ref().shutdown(Shutdown::Write).unwrap();
     }
 
     /// The whole answer to a request with this method.

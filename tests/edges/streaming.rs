@@ -17,6 +17,7 @@ in_every_edge! {
     a_large_download_goes_through_as_it_comes,
     an_answer_that_breaks_off_breaks_off_for_the_client_too,
     a_client_that_goes_away_harms_nobody,
+    a_request_ends_at_its_upstream_when_its_client_leaves,
     a_web_socket_goes_through_in_workers_and_envoy,
 }
 
@@ -201,6 +202,38 @@ fn a_client_that_goes_away_harms_nobody(runtime: Runtime) {
     let answer = world.edge.get("acme");
     assert_eq!(place(&answer), native(&world.table, &[], "acme"));
     assert_eq!(answer.status(), 200);
+}
+
+fn a_request_ends_at_its_upstream_when_its_client_leaves(runtime: Runtime) {
+    // Longer than anything here waits.
+    let patient = [("UPSTREAM_TIMEOUT_MS", "60000")];
+    let Some(world) = World::with(runtime, &patient, |_| ()) else {
+        return;
+    };
+    let (region, slot, _) = native(&world.table, &[], "acme");
+    let upstream = world.upstream(&region, &slot);
+    let hung = || {
+        upstream
+            .asked()
+            .iter()
+            .filter(|head| head.start.contains("/hang"))
+            .count()
+    };
+    let mut clients = Vec::new();
+    for (number, method) in ["GET", "POST"].into_iter().enumerate() {
+        let mut client = Client::to(world.edge.address);
+        let headers = [("x-tenant", "acme"), ("content-length", "0")];
+        client.write(request(method, "/hang", &headers[..=number]));
+        clients.push(client);
+    }
+    world.wait_until("both to be asked", || hung() == 2);
+    // Nobody ends what somebody waits for.
+    thread::sleep(Duration::from_millis(300));
+    let waiting = upstream.open();
+    clients.into_iter().for_each(Client::vanish);
+    world.wait_until("both to end", || upstream.open() + 2 <= waiting);
+    assert_eq!(hung(), 2, "nothing is sent again for nobody");
+    assert_eq!(world.edge.get("acme").status(), 200);
 }
 
 fn a_web_socket_goes_through_in_workers_and_envoy(runtime: Runtime) {

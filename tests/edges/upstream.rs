@@ -166,6 +166,10 @@ fn answer(shared: &Shared, head: &Head, stream: &mut BufReader<TcpStream>) -> bo
         words.next().unwrap_or_default(),
         words.next().unwrap_or_default(),
     );
+    if target.contains("/hang") {
+        hang(stream);
+        return false;
+    }
     let (status, more) = match mode {
         Mode::Status(status) => (format!("{status} Said"), String::new()),
         _ if target.contains("/redirect") => (

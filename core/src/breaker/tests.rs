@@ -157,6 +157,23 @@ fn one_request_is_its_trial_and_all_others_wait_for_it() {
 }
 
 #[test]
+fn a_trial_that_says_nothing_leaves_it_to_the_next_request() {
+    let mut circuit = Circuit::default();
+    let admits = |circuit: &mut Circuit, at| circuit.admit(&RULES, Timestamp(at));
+    circuit.take_out(&RULES, Timestamp(0), EVEN);
+    assert!(admits(&mut circuit, 2_000) && !admits(&mut circuit, 2_001));
+    // One of before is no trial.
+    circuit.void(Timestamp(1_999));
+    assert!(!admits(&mut circuit, 2_001));
+    circuit.void(Timestamp(2_000));
+    assert!(admits(&mut circuit, 2_001) && !admits(&mut circuit, 2_002));
+    assert_eq!(give(&mut circuit, &[Failed], 2_003), [Tripped::OnTrial]);
+    let mut serving = Circuit::default();
+    serving.void(Timestamp(0));
+    assert_eq!(serving, Circuit::default());
+}
+
+#[test]
 fn a_request_that_was_sent_before_it_was_taken_out_is_no_trial() {
     let mut circuit = Circuit::default();
     circuit.take_out(&RULES, Timestamp(0), EVEN);

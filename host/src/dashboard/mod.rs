@@ -54,7 +54,8 @@ use crate::journal::LOG_NAME;
 use crate::monitor::Monitor;
 use crate::net::Client;
 use crate::net::server::{
-    Answer, Bodies, Handler, Limits, RequestBody, Serves, Site, Standing, capacity, serve_until,
+    Answer, Bodies, Gone, Handler, Limits, RequestBody, Serves, Site, Standing, capacity,
+    serve_until,
 };
 use crate::signing::TableSigner;
 use crate::tokens::TokenFile;
@@ -320,7 +321,7 @@ fn connections(health: &Limits) -> usize {
 struct Handled(axum::Router);
 
 impl Handler for Handled {
-    fn answer(&self, request: Request<RequestBody>, peer: Option<SocketAddr>) -> Answer {
+    fn answer(&self, request: Request<RequestBody>, peer: Option<SocketAddr>, _: Gone) -> Answer {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
         let answer = TowerToHyperService::new(self.0.clone()).call(request);

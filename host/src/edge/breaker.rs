@@ -1,7 +1,7 @@
 //! Which pools this edge passes over because of what it has seen itself. When and for how long is the core's:
 //! [`Circuit`]; that it is never the last one is decided here.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ pub(super) struct Service {
     again: AtomicBool,
     /// Answers that have broken off and are not counted yet.
     broken: AtomicU32,
+    /// What it has answered so far.
+    answers: AtomicU64,
 }
 
 impl Service {
@@ -36,6 +38,11 @@ impl Service {
     /// Notes that an answer which had begun has broken off. It counts with the next request.
     pub(super) fn broke_off(&self) {
         self.broken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What it has answered so far, while circuits are on.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
     }
 
     /// Whether it has been taken out and has not answered since.
@@ -167,10 +174,11 @@ impl Breaker {
         let Some(upstream) = way.upstream.filter(|_| self.on) else {
             return;
         };
-        let now = self.now();
-        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let begun = Timestamp(now.0.saturating_sub(took));
+        let (now, begun) = self.now_and_before(took);
         let service = &upstream.service;
+        if outcome == Outcome::Answered {
+            service.answers.fetch_add(1, Ordering::Relaxed);
+        }
         let broken = service.broken.swap(0, Ordering::Relaxed);
         let mut circuit = service.circuit();
         let before = (0..broken.min(BROKEN_MAX))
@@ -193,6 +201,21 @@ impl Breaker {
                 tracing::info!("region {}, {}: serves again", way.region, way.slot);
             }
         }
+    }
+
+    /// Notes that a request ended in a way that says nothing about its pool.
+    pub(super) fn void(&self, way: &Way<'_>, took: Duration) {
+        if let Some(upstream) = way.upstream
+            && upstream.service.was_taken_out()
+        {
+            upstream.service.circuit().void(self.now_and_before(took).1);
+        }
+    }
+
+    fn now_and_before(&self, took: Duration) -> (Timestamp, Timestamp) {
+        let now = self.now();
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        (now, Timestamp(now.0.saturating_sub(took)))
     }
 
     fn trip(&self, held: &Held, way: &Way<'_>, upstream: &Arc<Upstream>, why: &str) {

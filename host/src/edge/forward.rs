@@ -5,35 +5,48 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode};
-use halcyon_core::breaker::Outcome;
 use halcyon_core::hash::TenantId;
-use tokio::time::Instant;
 
 use super::Edge;
 use super::answers::{no_table, problem};
 use super::exchange::{Failure, Whose};
 use super::headers::stamp;
-use super::held::{Held, Way};
+use super::held::Way;
 use super::request::{copy, prepare};
 use super::stream::Upload;
-use super::telemetry::Counting;
 use crate::clock;
-use crate::net::server::{Answer, Handler, RequestBody};
+use crate::net::server::{Answer, Gone, Handler, RequestBody};
 
 /// Whoever repeats them changes nothing (RFC 9110, section 9.2.1).
 const SAFE: [Method; 3] = [Method::GET, Method::HEAD, Method::OPTIONS];
 
 /// What an upstream answers that is not there, or whose own upstream is not.
-const GONE: [StatusCode; 3] = [
+pub(super) const GONE: [StatusCode; 3] = [
     StatusCode::BAD_GATEWAY,
     StatusCode::SERVICE_UNAVAILABLE,
     StatusCode::GATEWAY_TIMEOUT,
 ];
 
+/// For whoever has closed one side only, and reads.
+const CLIENT_CLOSED: &str =
+    "the client closed its side of the connection before there was an answer";
+
 impl Handler for Arc<Edge> {
-    fn answer(&self, request: Request<RequestBody>, peer: Option<SocketAddr>) -> Answer {
+    fn answer(
+        &self,
+        request: Request<RequestBody>,
+        peer: Option<SocketAddr>,
+        gone: Gone,
+    ) -> Answer {
         let edge = self.clone();
-        Box::pin(async move { edge.handle(request, peer).await })
+        Box::pin(async move {
+            tokio::select! {
+                biased;
+                answer = edge.handle(request, peer) => answer,
+                // What is under way ends here, and its connection to the upstream with it.
+                () = gone => edge.refuse(StatusCode::BAD_REQUEST, "client_closed", CLIENT_CLOSED),
+            }
+        })
     }
 }
 
@@ -121,45 +134,5 @@ impl Edge {
             stamp(headers, way.header.clone(), way.slot, way.reason);
             answer
         })
-    }
-
-    /// Sends a request one way, and notes how that ended.
-    async fn attempt(
-        &self,
-        held: &Held,
-        way: &Way<'_>,
-        request: Request<Upload>,
-        again: Option<&Request<Upload>>,
-    ) -> Result<Response<Body>, Failure> {
-        let upload = request.body().progress();
-        let begun = Instant::now();
-        let counting = held.counts.as_ref();
-        let counting = counting.map(|counts| counts.begin((way.place, way.pool), way.cohort));
-        let mut answer = self.send(way, request, again).await;
-        let took = begun.elapsed();
-        if let Err(failure) = &mut answer {
-            if upload.is_some_and(|upload| upload.broken()) {
-                failure.whose = Whose::Client;
-            }
-            if failure.whose != Whose::Upstream {
-                // That says nothing about the upstream.
-                counting.into_iter().for_each(Counting::void);
-                return answer;
-            }
-        }
-        let status = answer.as_ref().ok().map(Response::status);
-        if let Some(metrics) = way.metrics {
-            metrics.count(status, took);
-        }
-        let outcome = match &answer {
-            Ok(answer) if !GONE.contains(&answer.status()) => Outcome::Answered,
-            _ => Outcome::Failed,
-        };
-        if let Some(counting) = counting {
-            let failed = status.is_none_or(|status| status.is_server_error());
-            counting.ended(failed, took);
-        }
-        self.breaker.record(held, way, outcome, took);
-        answer
     }
 }

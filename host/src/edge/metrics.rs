@@ -15,9 +15,10 @@ const BUCKETS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
-/// Classes of answers, and none at all.
-const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "none"];
+/// Classes of answers, none at all, and none that anybody waited for.
+const CLASSES: [&str; 7] = ["1xx", "2xx", "3xx", "4xx", "5xx", "none", "gone"];
 const NONE: usize = 5;
+const GONE: usize = 6;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Pool {
@@ -71,7 +72,7 @@ impl Metrics {
         let edge = registry.sub_registry_with_prefix("halcyon_edge");
         edge.register(
             "upstream_requests",
-            "Requests sent to a pool, by the class of its answer; none where none came",
+            "Requests sent to a pool, by the class of its answer; none where none came, gone where its client left before",
             self.asked.clone(),
         );
         edge.register_with_unit(
@@ -144,7 +145,7 @@ impl Metrics {
 /// The metrics of one pool of one region.
 #[derive(Debug, Clone)]
 pub(super) struct PoolMetrics {
-    asked: [Counter; 6],
+    asked: [Counter; 7],
     seconds: Histogram,
     pub(super) out: Gauge,
 }
@@ -160,5 +161,12 @@ impl PoolMetrics {
             counter.inc();
         }
         self.seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts a request whose client left before there was an answer.
+    pub(super) fn count_gone(&self) {
+        if let Some(counter) = self.asked.get(GONE) {
+            counter.inc();
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! taken (`tables.rs`), and from then on it is what requests go by.
 
 mod answers;
+mod attempt;
 mod breaker;
 mod exchange;
 mod forward;

@@ -3,6 +3,7 @@
 mod bodies;
 mod connecting;
 mod files;
+mod leaving;
 mod life;
 mod restarting;
 mod tables;

@@ -10,7 +10,7 @@ use halcyon_core::telemetry::{Cell, ReleaseOf, Tally};
 
 /// A request whose client has left was an error of the pool if it had waited so long for an answer; before, the
 /// client may have had any reason.
-const GIVEN_UP: Duration = Duration::from_millis(500);
+pub(in crate::edge) const GIVEN_UP: Duration = Duration::from_millis(500);
 
 /// What is counted under one table.
 pub(in crate::edge) struct Counts {

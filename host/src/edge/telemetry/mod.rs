@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use halcyon_core::table::Table;
 
-pub(super) use counts::{Counting, Counts};
+pub(super) use counts::{Counting, Counts, GIVEN_UP};
 pub(super) use sending::Sender;
 
 /// What counts under every table that is still in use.

@@ -25,6 +25,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use super::accept::{Phase, Site};
 use super::conversation::{Answering, Conversation};
 use super::crowd::{Crowd, Seat};
+use super::gone::Gone;
 use super::guard::Guard;
 use super::limits::{Bodies, Limits};
 use super::refusal::Refusal;
@@ -35,8 +36,9 @@ pub type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 /// Answers requests as they arrive, body and all.
 pub trait Handler: Send + Sync {
     /// The answer to a request of a client at `peer`. It may come before the request's body has ended, and
-    /// its own body may last as long as it takes.
-    fn answer(&self, request: Request<RequestBody>, peer: Option<SocketAddr>) -> Answer;
+    /// its own body may last as long as it takes. Whoever need not go on for nobody polls `gone`.
+    fn answer(&self, request: Request<RequestBody>, peer: Option<SocketAddr>, gone: Gone)
+    -> Answer;
 }
 
 /// The body of a request, on its way to a [`Handler`].
@@ -299,7 +301,8 @@ async fn answer(
         Serves::Router(router) => routed(site, router, conversation, request).await?,
         Serves::Handler(handler) => {
             let request = request.map(|body| RequestBody::new(body, conversation));
-            let answer = handler.answer(request, peer).await;
+            let gone = Gone::of(conversation);
+            let answer = handler.answer(request, peer, gone).await;
             let mut state = conversation.state();
             match state.broken {
                 // Whatever the handler made of half a body.
@@ -308,8 +311,9 @@ async fn answer(
                     refuse(site, why)
                 }
                 _ => {
-                    // It comes before all of the request: nothing behind that is a request for certain.
-                    state.ends = state.unread;
+                    // It comes before all of the request: nothing behind that is a request for certain. And from who
+                    // has left nothing comes.
+                    state.ends = state.unread || state.gone;
                     let answer = answer.map(|body| Body::new(Held { body, answering }));
                     if state.ends { closes(answer) } else { answer }
                 }

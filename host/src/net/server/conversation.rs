@@ -51,6 +51,10 @@ pub(super) struct State {
     pub(super) ends: bool,
     /// There are answers that the client has not got yet.
     pub(super) unsent: bool,
+    /// A handler wants to know when the client leaves.
+    pub(super) watched: bool,
+    /// It has left, as far as can be known: it has closed its side, or lost the connection.
+    pub(super) gone: bool,
 }
 
 impl State {
@@ -127,6 +131,8 @@ impl Conversation {
             moving: false,
             ends: false,
             unsent: false,
+            watched: false,
+            gone: false,
         })))
     }
 

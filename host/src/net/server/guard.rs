@@ -101,6 +101,25 @@ impl Guard {
         Poll::Ready(Ok(bytes.filled().len()))
     }
 
+    /// Looks whether the client has left, where a handler wants to know and no body tells.
+    fn watch_client(&mut self, cx: &mut Context<'_>) {
+        {
+            let state = self.conversation.state();
+            if !state.watched || state.gone || state.in_body {
+                return;
+            }
+        }
+        let mut next = [MaybeUninit::uninit()];
+        match self.stream.poll_peek(cx, &mut ReadBuf::uninit(&mut next)) {
+            // What has come behind the request hides whether more will.
+            Poll::Pending | Poll::Ready(Ok(1..)) => {}
+            Poll::Ready(Ok(0) | Err(_)) => {
+                self.conversation.state().gone = true;
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
+
     /// When the client has had its time. None while the server is the one to act.
     fn deadline(&self) -> Option<Instant> {
         let state = self.conversation.state();
@@ -294,6 +313,8 @@ impl Write for Guard {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let guard = self.get_mut();
+        // hyper reads nothing while a handler is at work, and flushes whenever it is woken.
+        guard.watch_client(cx);
         if guard.conversation.state().more_at_once() {
             return Poll::Ready(Ok(()));
         }
