@@ -23,8 +23,9 @@ fn a_lock_that_is_held_for_ever_is_an_error_after_ten_seconds_and_reading_goes_o
         begin.elapsed() < Duration::from_secs(8),
         "reading waits for nobody"
     );
-    waiting.ended().exits(7).says("append.lock").says("locked");
-    other.ended().exits(1).says("append.lock");
+    let holder = format!("process {} has held", std::process::id());
+    waiting.ended().exits(7).says("append.lock").says(&holder);
+    other.ended().exits(1).says("append.lock").says(&holder);
     assert!((Duration::from_secs(9)..Duration::from_secs(20)).contains(&begin.elapsed()));
     assert_eq!(store.bytes(), before);
     drop(held);

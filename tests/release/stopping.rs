@@ -219,10 +219,11 @@ fn a_rollback_behind_a_stopped_driver_says_what_it_waits_for_and_goes_on_once_th
     driver.signal(Signal::STOP);
     let rollback = store.start(&["rollback", "--reason", "now"]);
     let begin = Instant::now();
-    while !rollback
-        .stderr()
-        .contains("waiting for the process that drives")
-    {
+    let pid = driver.pid().as_raw_nonzero();
+    let waits = format!(
+        "waiting for process {pid}, which drives the release and is stopped: `kill -CONT {pid}` lets it"
+    );
+    while !rollback.stderr().contains(&waits) {
         assert!(
             begin.elapsed() < Duration::from_secs(6),
             "{}",

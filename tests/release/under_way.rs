@@ -36,7 +36,11 @@ fn a_second_driver_is_refused_while_one_drives() {
     let (store, region) = (Store::new(), Region::ready());
     let driver = baking(&store, &region, &[]);
     let before = store.bytes();
-    store.run(&["release", "--resume"]).exits(5).says("drives");
+    let pid = driver.pid().as_raw_nonzero();
+    store
+        .run(&["release", "--resume"])
+        .exits(5)
+        .says(&format!("process {pid} drives this release already"));
     assert_eq!(store.bytes(), before);
     store.run(&["rollback", "--reason", "done"]).exits(0);
     driver.ended().exits(3);

@@ -1,5 +1,6 @@
 //! Bringing what is on record to every region when the command that put it there is not the driver.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use super::release::show;
 use super::{Exit, Failure, Invocation};
 use crate::driver::{Cause, Driver, End, Hold, Hooks, Observer, Signal, World, end_of, signals};
-use crate::journal::{DriverLock, Journal};
+use crate::journal::{DriverLock, Holder, Journal};
 use crate::net::Client;
 
 /// The first signal that asks to stop, once there is one.
@@ -60,8 +61,8 @@ pub(super) async fn settle(
     client: Client,
 ) -> Result<(End, Option<Cause>), Failure> {
     let observer = show::observer(invocation);
-    let begin = Instant::now();
-    let mut said = false;
+    let mut said = String::new();
+    let mut says = Instant::now() + Duration::from_secs(2);
     loop {
         for entry in journal.refresh()? {
             observer.entry(&entry);
@@ -81,13 +82,36 @@ pub(super) async fn settle(
             );
             return Ok(driver.run().await?);
         }
-        if !said && begin.elapsed() >= Duration::from_secs(2) {
-            let lock = dir.join("driver.lock");
-            let lock = for_screen(&lock.display().to_string());
-            observer.warn(&format!("it is on record; waiting for the process that drives the release (it holds {lock}) to bring it to every region"));
-            said = true;
+        if Instant::now() >= says {
+            let waits = waits_for(&dir);
+            if waits != said {
+                observer.warn(&format!("it is on record; waiting for {waits}"));
+                said = waits;
+            }
+            says += Duration::from_secs(2);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Who has to act where another process drives, and what helps if it does not.
+fn waits_for(dir: &Path) -> String {
+    match DriverLock::holder(dir) {
+        Some(Holder {
+            process,
+            stopped: true,
+        }) => format!(
+            "process {process}, which drives the release and is stopped: `kill -CONT {process}` lets it bring this to every region, and once it has ended this command does"
+        ),
+        Some(Holder { process, .. }) => {
+            format!("process {process}, which drives the release, to bring it to every region")
+        }
+        None => {
+            let lock = for_screen(&dir.join("driver.lock").display().to_string());
+            format!(
+                "the process that drives the release (it holds {lock}) to bring it to every region"
+            )
+        }
     }
 }
 

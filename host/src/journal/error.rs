@@ -2,6 +2,8 @@
 
 use halcyon_core::release::Rejection;
 
+use super::Holder;
+
 /// Why a journal was not read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
@@ -48,7 +50,9 @@ pub enum JournalError {
     },
     /// Another process has held the append lock for too long.
     #[error(
-        "journal {dir} is locked: another process has held {dir}/{name} for {seconds} s; is it stopped?"
+        "journal {dir} is locked: {} has held {dir}/{name} for {seconds} s{}",
+        Holder::name(*holder),
+        if holder.is_none() { "; is it stopped?" } else { "" }
     )]
     Locked {
         /// The directory.
@@ -57,5 +61,7 @@ pub enum JournalError {
         name: &'static str,
         /// How long was waited.
         seconds: u64,
+        /// Who has it, where that can be known.
+        holder: Option<Holder>,
     },
 }

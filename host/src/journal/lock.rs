@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use halcyon_core::text::for_screen;
 
-use super::JournalError;
+use super::{Holder, JournalError};
 use crate::group;
 
 const APPEND: &str = "append.lock";
@@ -29,9 +29,9 @@ pub(super) fn append_lock(dir: &Path) -> Result<File, JournalError> {
                 std::thread::sleep(Duration::from_millis(2))
             }
             Err(TryLockError::WouldBlock) => {
-                let dir = for_screen(&dir.display().to_string());
                 return Err(JournalError::Locked {
-                    dir,
+                    holder: Holder::of(&dir.join(APPEND)),
+                    dir: for_screen(&dir.display().to_string()),
                     name: APPEND,
                     seconds: PATIENCE.as_secs(),
                 });
@@ -48,6 +48,11 @@ pub struct DriverLock {
 }
 
 impl DriverLock {
+    /// Who has it, where that can be known.
+    pub fn holder(dir: &Path) -> Option<Holder> {
+        Holder::of(&dir.join(DRIVER))
+    }
+
     /// Takes the lock if no process has it.
     ///
     /// # Errors

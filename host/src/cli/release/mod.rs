@@ -21,7 +21,7 @@ use super::{Exit, Failure, Invocation, Output, prose, remote};
 use crate::clock;
 use crate::driver::{Cause, Driver, End};
 use crate::engine::new_release_id;
-use crate::journal::{DriverLock, Journal};
+use crate::journal::{DriverLock, Holder, Journal};
 use crate::net::Client;
 use crate::net::api::Api;
 
@@ -69,9 +69,10 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
     decided.map_err(|refused| under_way(refused.into(), GO_ON))?;
     promotion_is_everywhere(&journal)?;
     let Some(_lock) = DriverLock::try_acquire(journal.dir())? else {
+        let holder = Holder::name(DriverLock::holder(journal.dir()));
         return Err(Failure::new(
             Exit::Refused,
-            "another process drives a release in this store",
+            format!("{holder} drives a release in this store"),
         )
         .hint("`halcyon status` shows it."));
     };

@@ -11,7 +11,7 @@ use crate::cli::settle::{driver, heard};
 use crate::cli::{Exit, Failure, Invocation, remote};
 use crate::clock;
 use crate::driver::{End, end_of};
-use crate::journal::{DriverLock, Journal, JournalError};
+use crate::journal::{DriverLock, Holder, Journal, JournalError};
 
 /// Goes on with the release under way, from the journal alone; with a control plane, watches it there.
 pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure> {
@@ -69,7 +69,8 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
         return Err(JournalError::Refused(Rejection::KillSwitch { words }).into());
     }
     let Some(_lock) = DriverLock::try_acquire(journal.dir())? else {
-        return Err(Failure::new(Exit::Refused, "another process drives this release already")
+        let holder = Holder::name(DriverLock::holder(journal.dir()));
+        return Err(Failure::new(Exit::Refused, format!("{holder} drives this release already"))
             .hint("`halcyon status --watch` shows it; `halcyon pause`, `promote` and `rollback` steer it."));
     };
     let runtime = runtime()?;
