@@ -6,7 +6,7 @@ use std::time::Duration;
 use halcyon_tests::region::{Answer, Region};
 use halcyon_tests::store::{Store, text};
 
-use crate::{WHOLE, baking, release};
+use crate::{TAKEN_BACK, WHOLE, baking, release};
 
 #[test]
 fn a_region_that_turns_unready_in_a_step_rolls_back_with_abort_on_err() {
@@ -18,15 +18,7 @@ fn a_region_that_turns_unready_in_a_step_rolls_back_with_abort_on_err() {
         .exits(3)
         .says(&region.at())
         .says("database");
-    assert_eq!(
-        store.actions(),
-        [
-            "provision_green",
-            "start_canary",
-            "rollback_to_blue",
-            "rollback_complete"
-        ]
-    );
+    assert_eq!(store.actions(), TAKEN_BACK);
     let rollback = &store.records()[2];
     assert!(
         text(rollback, "reason").contains("step 10% failed"),

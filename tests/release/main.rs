@@ -56,3 +56,11 @@ const WHOLE: [&str; 8] = [
     "step_passed",
     "promote_green",
 ];
+
+/// One that is taken back in its first step.
+const TAKEN_BACK: [&str; 4] = [
+    "provision_green",
+    "start_canary",
+    "rollback_to_blue",
+    "rollback_complete",
+];

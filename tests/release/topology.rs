@@ -4,6 +4,8 @@ use halcyon_tests::process::Serving;
 use halcyon_tests::region::{Answer, Region};
 use halcyon_tests::store::{Store, text};
 
+use crate::TAKEN_BACK;
+
 const IMAGES: [&str; 5] = ["release", "--image-blue", "app:1", "--image-green", "app:2"];
 
 /// `release` of app:2 in one step to these regions, no bake.
@@ -120,15 +122,7 @@ fn a_green_pool_that_dies_in_the_last_step_is_never_promoted() {
     store
         .run_with(&arguments, &[TOPOLOGY, ("PROBE_INTERVAL_MS", "50")])
         .exits(3);
-    assert_eq!(
-        store.actions(),
-        [
-            "provision_green",
-            "start_canary",
-            "rollback_to_blue",
-            "rollback_complete"
-        ]
-    );
+    assert_eq!(store.actions(), TAKEN_BACK);
     let records = store.records();
     let reason = text(&records[2], "reason");
     let named = format!("us-west: green pool http://{}: ", west.green.at());

@@ -58,7 +58,8 @@ pub(in crate::cli) struct Args {
     pub(super) health_port: Option<String>,
     /// Command run by /bin/sh for each change and region, with HALCYON_ACTION, HALCYON_REGION,
     /// HALCYON_WEIGHT, HALCYON_IMAGE and HALCYON_RELEASE_ID; must be idempotent. Non-zero is that
-    /// region's failure. An http(s) address is a webhook: it gets them as JSON by POST, and 2xx is done
+    /// region's failure. An http(s) address is a webhook: it gets them as JSON by POST, and 2xx is
+    /// done. The journal keeps it as it is, and what it says when it fails: no secret belongs there
     #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
     on_step: Option<String>,
     /// The greatest share of green's requests that may fail in a step, such as 0.5% or 0.005, by what edges
