@@ -248,6 +248,8 @@ impl Engine {
             match journal.append(&Command::AttachDriver, &context, Some(seq), clock::now()) {
                 Ok(_) => {}
                 Err(JournalError::Moved) => return Ok(None),
+                // Somebody else has brought it to its end since it was looked at.
+                Err(JournalError::Refused(Rejection::State { .. })) => return Ok(None),
                 Err(why) => return Err(why),
             }
         }
@@ -261,6 +263,7 @@ impl Engine {
                 probe_timeout: Duration::from_millis(settings.probe_timeout_ms),
                 hook_timeout: HOOK_TIMEOUT,
                 hooks: Hooks::new(dir),
+                on_step: None,
                 judge: Some(self.traffic.clone()),
             },
             journal,
@@ -312,4 +315,38 @@ impl Observer for Logged {
         tracing::warn!("{text}");
     }
     fn close(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use halcyon_core::config::Settings;
+    use tempfile::TempDir;
+
+    #[tokio::test]
+    async fn a_release_that_somebody_else_has_ended_meanwhile_is_none_to_drive_and_no_trouble() {
+        let dir = TempDir::new().unwrap();
+        let store = format!("file:{}", dir.path().display());
+        let variable = |name: &str| (name == "HALCYON_STORE").then(|| store.clone());
+        let (settings, _) = Settings::read(&variable);
+        let mut engine = Engine {
+            records: Arc::new(Records::of(dir.path().to_owned())),
+            settings,
+            client: Client::new(None).unwrap(),
+            changes: watch::channel(0).1,
+            stuck: Arc::default(),
+            traffic: Arc::new(Traffic::of(Vec::new())),
+            hold: watch::channel(Hold::Never).1,
+        };
+        // What was to be driven when the journal was looked at.
+        let wanted = Wanted {
+            actor: Actor {
+                user: "x".into(),
+                role: "Deployer".into(),
+            },
+            fresh: false,
+        };
+        assert!(matches!(engine.drive(wanted).await, Drove::Nothing));
+        assert!(!dir.path().join("deploy_audit.log").exists());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::group;
@@ -63,6 +63,37 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
+/// The same where the disk is full, as far as that goes: over the old content, which has to be as long. For
+/// content that is right however much of it is on disk after a crash.
+///
+/// # Errors
+/// As [`replace`].
+pub(crate) fn replace_on_a_full_disk(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let full = |why: &io::Error| {
+        matches!(
+            why.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
+    };
+    match replace(path, bytes) {
+        Err(why) if full(&why) => overwrite(path, bytes).map_err(|_| why),
+        other => other,
+    }
+}
+
+fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let file = File::options()
+        .write(true)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+        .open(path)?;
+    let known = file.metadata()?;
+    if !known.is_file() || known.len() != bytes.len() as u64 {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    file.write_all_at(bytes, 0)?;
+    file.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +110,23 @@ mod tests {
         replace(&path, b"two").unwrap();
         assert_eq!((fs::read(&path).unwrap(), mode()), (b"two".to_vec(), 0o600));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_a_file_of_the_same_length_is_written_over() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("a");
+        assert!(overwrite(&path, b"one").is_err());
+        replace(&path, b"one").unwrap();
+        overwrite(&path, b"two").unwrap();
+        for other in [&b""[..], b"2", b"four"] {
+            assert!(overwrite(&path, other).is_err());
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(overwrite(&link, b"six").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"two");
     }
 
     #[test]

@@ -214,6 +214,33 @@ fn a_release_that_goes_back_ends_with_3_and_says_why() {
 }
 
 #[test]
+fn another_blue_image_than_the_journals_is_said_there_too() {
+    let control = Control::start();
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    let once = [
+        "--canary-seq",
+        "50",
+        "--timeout-s",
+        "0",
+        "--region",
+        "us-east",
+    ];
+    let first = elsewhere.run(&release(&once)).exits(0);
+    assert!(!first.stderr.contains("is not what the journal says"));
+    let again = elsewhere.run(&release(&once)).exits(0);
+    let said = "warning: --image-blue: \"app:v1\" is not what the journal says; \"app:v2\" is used";
+    assert!(again.stderr.contains(said), "{}", again.stderr);
+    // A hook is the server's, for a rollback too.
+    let rollback = ["rollback", "--reason", "x", "--on-step", "true"];
+    let ran = elsewhere.run(&rollback).exits(2);
+    assert!(
+        ran.stderr.contains("allowed: STEP_HOOK there"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn people_steer_it_from_elsewhere() {
     let control = Control::start();
     let elsewhere = Elsewhere::of(&control, "Deployer");
@@ -263,7 +290,16 @@ fn a_deadline_takes_it_back_or_holds_it() {
             "2s",
         ]);
         arguments.retain(|argument| abort || *argument != "--abort-on-err");
-        elsewhere.run(&arguments).exits(124);
+        let ran = elsewhere.run(&arguments).exits(124);
+        let paused = "The release is paused there; `halcyon resume` lets it go on.";
+        assert_eq!(ran.stderr.contains(paused), !abort, "{}", ran.stderr);
+        let records = control.records();
+        let head = records.last().unwrap()["seq"].to_string();
+        assert!(
+            ran.stderr.contains(&format!("audit head {head}:")),
+            "{head}: {}",
+            ran.stderr
+        );
         let snapshot = control.state();
         assert_eq!(snapshot["release"]["state"], state);
         assert_eq!(snapshot["release"]["paused"].is_string(), !abort);

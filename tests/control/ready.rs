@@ -108,3 +108,36 @@ fn what_is_no_file_is_no_journal_and_a_secret_place_is_not_shown() {
         "it cannot be read (not shown: REQUIRED_ENVS names HALCYON_STORE)"
     );
 }
+
+#[test]
+fn a_table_that_cannot_be_issued_is_said_wherever_it_is_looked_and_tried_again() {
+    let control = control(&[]);
+    let at = control.store.logs().join("table_epoch");
+    std::fs::create_dir_all(&at).unwrap();
+    ready(&control, "/ready").is(200);
+    for _ in 0..3 {
+        control.ask("Viewer", "GET /api/v1/table", None).is(503);
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let why = why_not(&control);
+    assert!(
+        why.starts_with("no table can be issued: cannot read ") && why.contains("table_epoch"),
+        "{why}"
+    );
+    let state = control.state();
+    let no_table = state["no_table"].as_str().unwrap();
+    assert!(why.ends_with(no_table), "{no_table}");
+    let said = || control.server.stderr();
+    let line = "no table can be issued, so edges keep what they have: cannot read ";
+    assert_eq!(said().matches(line).count(), 1, "{}", said());
+    // No edge asks any more.
+    std::fs::remove_dir(&at).unwrap();
+    let begin = Instant::now();
+    while ready(&control, "/ready").status != 200 {
+        assert!(begin.elapsed() < Duration::from_secs(10), "{}", said());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(control.state()["no_table"], Value::Null);
+    assert!(said().contains("tables can be issued again"), "{}", said());
+    control.ask("Viewer", "GET /api/v1/table", None).is(200);
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use halcyon_tests::process::Signal;
 use halcyon_tests::store::Store;
 
-use crate::client::{Answer, Control, send};
+use crate::client::{Answer, Control, open, send};
 
 /// Asks for the table with a tag, and for the answer to wait; answers with it, and with how long that took.
 fn wait_for_table(control: &Control, role: &str, tag: &str, prefer: &str) -> (Answer, Duration) {
@@ -41,6 +41,45 @@ fn whoever_waits_for_a_table_gets_it_as_soon_as_there_is_one() {
         assert_eq!(answer.json()["regions"][0]["status"], "draining");
         assert!(took < Duration::from_secs(15), "{took:?}");
     });
+}
+
+#[test]
+fn whoever_leaves_waits_no_longer_and_gives_its_place_back() {
+    let control = Control::start();
+    let tag = tag_of_the_table(&control);
+    let files = || {
+        let all = std::fs::read_dir(format!("/proc/{}/fd", control.server.id()));
+        all.unwrap().count()
+    };
+    let before = files();
+    let wait = |role, line| {
+        let bearer = format!("Bearer {}", control.secret(role));
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("If-None-Match", &tag),
+            ("Prefer", "wait=30"),
+        ];
+        open(control.address(), line, &headers, None)
+    };
+    let mut all: Vec<_> = (0..30).map(|_| wait("Edge", "GET /api/v1/table")).collect();
+    all.extend((0..30).map(|_| wait("Viewer", "GET /api/v1/stream")));
+    let until = |what: &str, so: &dyn Fn() -> bool| {
+        let begin = Instant::now();
+        while !so() {
+            // Far from the end of any wait, and from what a stream says where nothing happens.
+            assert!(
+                begin.elapsed() < Duration::from_secs(5),
+                "{what}: {}",
+                files()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    until("all to wait", &|| files() >= before + 60);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(files() >= before + 60, "they wait");
+    drop(all);
+    until("all to be gone", &|| files() < before + 5);
 }
 
 #[test]

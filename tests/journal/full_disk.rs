@@ -92,6 +92,35 @@ fn a_rollback_that_cannot_be_written_needs_a_person() {
 }
 
 #[test]
+fn on_a_full_disk_edges_get_the_next_table_all_the_same() {
+    let store = Store::new();
+    let Some(_mounted) = Mounted::small(&store.logs()) else {
+        return;
+    };
+    let regions = [("REGIONS", "us-east"), ("PRIMARY_REGION", "us-east")];
+    let epoch = || {
+        let table = store.run_with(&["table"], &regions).exits(0).json();
+        let epoch = table["epoch"].as_u64().unwrap();
+        let kept = std::fs::read_to_string(store.logs().join("table_epoch")).unwrap();
+        assert_eq!(kept, format!("{epoch}\n"));
+        epoch
+    };
+    let mut last = epoch();
+    let filler = fill(&store);
+    for _ in 0..3 {
+        let next = epoch();
+        assert!(next > last, "{next} after {last}");
+        last = next;
+    }
+    // Where none was issued before there is nothing to write it over.
+    std::fs::remove_file(store.logs().join("table_epoch")).unwrap();
+    let mut more = std::fs::File::options().append(true).open(&filler).unwrap();
+    while more.write_all(&[0; 512]).is_ok() {}
+    let refused = store.run_with(&["table"], &regions).exits(1);
+    refused.says("table_epoch").says("No space left");
+}
+
+#[test]
 fn a_driver_whose_disk_fills_up_ends_with_an_error_and_is_taken_up_later() {
     for (abort, code) in [(false, 1), (true, 7)] {
         let (store, region) = (Store::new(), Region::ready());

@@ -15,6 +15,58 @@ fn hooked(store: &Store) -> Vec<String> {
 }
 
 #[test]
+fn what_the_shell_cannot_parse_is_refused_before_anything_is_on_record() {
+    let (store, region) = (Store::new(), Region::ready());
+    for (hook, says) in [
+        ("notify.sh (prod)", "Syntax error"),
+        ("if true; then echo", "Syntax error"),
+        ("  ", "is no command"),
+    ] {
+        for more in [&[][..], &["--dry-run"]] {
+            let more = [&["--on-step", hook], more].concat();
+            let ran = store.run(&release(&[&region], "100", &more)).exits(2);
+            ran.says("--on-step: ")
+                .says(says)
+                .says("allowed: a command of /bin/sh, or an http(s) address");
+        }
+        let rollback = ["rollback", "--reason", "x", "--on-step", hook];
+        store.run(&rollback).exits(2).says("--on-step: ").says(says);
+    }
+    assert!(!store.log().exists());
+    // It is parsed and not run.
+    let hook = "echo ran >> ran";
+    let dry = release(&[&region], "100", &["--on-step", hook, "--dry-run"]);
+    store.run(&dry).exits(0);
+    assert!(!store.dir().join("ran").exists());
+}
+
+#[test]
+fn a_rollback_whose_hook_cannot_do_it_any_more_is_brought_to_its_end_with_another_one() {
+    let (store, region) = (Store::new(), Region::ready());
+    let gone = [
+        "--on-step",
+        "./gone.sh",
+        "--abort-on-err",
+        "--timeout-s",
+        "0",
+    ];
+    store
+        .run(&release(&[&region], "100", &gone))
+        .exits(7)
+        .says("its --on-step does it with another hook");
+    store
+        .run(&["rollback", "--reason", "again"])
+        .exits(7)
+        .says("`--on-step CMD` does it with another one");
+    let other = ["rollback", "--reason", "by hand", "--on-step", NOTE];
+    store.run(&other).exits(0);
+    assert_eq!(hooked(&store).len(), 1);
+    assert!(hooked(&store)[0].starts_with(&format!("rollback_to_blue {} 0 ", region.at())));
+    assert_eq!(text(&store.records().pop().unwrap(), "state"), "idle");
+    store.run(&["audit", "verify"]).exits(0);
+}
+
+#[test]
 fn a_hook_learns_action_region_weight_image_and_release() {
     let (store, east, west) = (Store::new(), Region::ready(), Region::ready());
     store

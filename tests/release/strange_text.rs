@@ -73,6 +73,31 @@ fn reasons_and_users_are_recorded_as_they_are_in_one_ascii_line() {
 }
 
 #[test]
+fn the_reason_of_a_rollback_is_one_harmless_line_for_whoever_watches() {
+    for strange in STRANGE {
+        let (store, region) = (Store::new(), Region::ready());
+        let driver = crate::baking(&store, &region, &[]);
+        store.run(&["rollback", "--reason", strange]).exits(0);
+        let watched = driver.ended().exits(3);
+        let looked = store.run(&["release", "--resume"]).exits(3);
+        for ran in [&watched, &looked] {
+            let errors = ran
+                .stderr
+                .lines()
+                .filter(|line| line.starts_with("error: "));
+            assert_eq!(errors.count(), 1, "{}", ran.stderr);
+            assert!(
+                ran.stderr.contains("error: rolled back: "),
+                "{}",
+                ran.stderr
+            );
+            assert!(!ran.stderr.contains(is_harmful), "{:?}", ran.stderr);
+        }
+        assert_eq!(looked.stderr.lines().count(), 3, "{:?}", looked.stderr);
+    }
+}
+
+#[test]
 fn image_tags_are_recorded_as_they_are_in_one_ascii_line() {
     let region = Region::ready();
     let long = "x".repeat(65_536);

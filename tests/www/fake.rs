@@ -88,7 +88,7 @@ fn snapshot(table: &str) -> Value {
         "revision": 0, "deployment": "shop", "region": "us-east", "version": "0",
         "features": {"multi_region": false, "blue_green": null}, "placement": null,
         "regions": regions, "watching": true, "blind": false, "freeze": null, "edges": 0,
-        "traffic": null, "stuck": null, "errors": [], "warnings": [],
+        "traffic": null, "stuck": null, "no_table": null, "errors": [], "warnings": [],
         "release": {
             "state": "idle", "blue_image": null, "green_image": null, "canary_weight": 0,
             "traffic_split": {"blue": 100, "green": 0}, "release_id": null, "under_way": false,

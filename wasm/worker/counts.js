@@ -31,7 +31,7 @@ export class Counts {
     return this.#cells >= CELLS_MAX || this.#bytes >= BYTES_MAX;
   }
 
-  /** Counts one request that began and ended at these milliseconds. */
+  /** Counts one request that began and ended at these milliseconds; `failed` is null where its client left too soon to know. */
   count({ release, cohort }, { region, slot }, failed, begun, now) {
     let span = this.#spans.get(release);
     if (span === undefined) this.#spans.set(release, (span = { since: now, until: now, cells: new Map() }));
@@ -39,9 +39,13 @@ export class Counts {
     const name = `${region} ${slot} ${cohort}`;
     let cell = span.cells.get(name);
     if (cell === undefined) {
-      span.cells.set(name, (cell = { region, slot, cohort: cohort ?? undefined, requests: 0, errors: 0, latency: new Map() }));
+      span.cells.set(name, (cell = { region, slot, cohort: cohort ?? undefined, requests: 0, errors: 0, left: 0, latency: new Map() }));
       this.#cells++;
       this.#bytes += 160 + region.length;
+    }
+    if (failed === null) {
+      cell.left++;
+      return;
     }
     cell.requests++;
     cell.errors += Number(failed);
@@ -55,7 +59,7 @@ export class Counts {
   take() {
     const batches = Array.from(this.#spans, ([release, { since, until, cells }]) => {
       const lasted = Math.min(Math.round(until - since), LASTED_MAX_MS);
-      const list = Array.from(cells.values(), (cell) => ({ ...cell, latency: [...cell.latency] }));
+      const list = Array.from(cells.values(), (cell) => ({ ...cell, left: cell.left || undefined, latency: [...cell.latency] }));
       const of = release === "" ? "" : `"release":${release},`;
       return { until, json: `"lasted_ms":${lasted},${of}"cells":${JSON.stringify(list)}` };
     });

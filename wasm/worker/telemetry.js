@@ -23,7 +23,7 @@ const REST_MAX = 60_000;
 
 /**
  * A request whose client has left was an error of the pool if it had waited so long for an answer, in milliseconds;
- * before, the client may have had any reason.
+ * before, the client may have had any reason, and nobody knows what would have become of it.
  */
 const GIVEN_UP = 500;
 
@@ -65,7 +65,7 @@ export class Telemetry {
     const begun = clock();
     return (failed) => {
       const now = clock();
-      this.#counts.count(of, placement, failed ?? now - begun >= GIVEN_UP, begun, now);
+      this.#counts.count(of, placement, failed ?? (now - begun >= GIVEN_UP || null), begun, now);
       if (this.#counts.full) this.#cut();
     };
   }

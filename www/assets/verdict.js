@@ -80,8 +80,9 @@ function verdict(times) {
   }
   const [words, worst] = regions(state);
   const chain = found.value?.valid === false ? ["The audit chain is broken."] : [];
-  const troubled = state.stuck || chain.length > 0 ? "bad" : worst;
-  return [[words, ...troubles(state, times), ...chain, ...release(state, times)].join(" "), troubled];
+  const held = state.no_table ? [`Edges get no new table: ${state.no_table}.`] : [];
+  const troubled = state.stuck || [...chain, ...held].length > 0 ? "bad" : worst;
+  return [[words, ...troubles(state, times), ...chain, ...held, ...release(state, times)].join(" "), troubled];
 }
 
 const shown = computed(() => verdict(seen));

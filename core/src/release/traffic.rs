@@ -61,6 +61,8 @@ pub struct RegionTraffic<'a> {
     /// Requests that still wait. What fails is soon over: without those the first moments of a step would look
     /// worse than they are.
     pub open: u64,
+    /// Requests whose clients left so soon that nobody knows.
+    pub left: u64,
 }
 
 /// What a step's traffic says of it.
@@ -124,6 +126,7 @@ impl Limits {
     ///     region,
     ///     seen: Traffic { requests, errors, slow: 0 },
     ///     open: 0,
+    ///     left: 0,
     /// };
     /// assert!(matches!(limits.judge(&[], 2), Judgement::Inconclusive(_)));
     /// assert!(matches!(limits.judge(&[seen("us-east", 200, 1)], 2), Judgement::Good(_)));
@@ -135,10 +138,12 @@ impl Limits {
             region: "all regions",
             seen: Traffic::default(),
             open: 0,
+            left: 0,
         };
         for region in regions {
             total.seen.merge(&region.seen);
             total.open = total.open.saturating_add(region.open);
+            total.left = total.left.saturating_add(region.left);
         }
         let alpha = self.alpha(all.max(regions.len()));
         let proved = |region: &RegionTraffic<'_>| self.proved(region, alpha);
@@ -148,6 +153,17 @@ impl Limits {
         }
         if !bad.is_empty() {
             return Judgement::Bad(bad);
+        }
+        // What hangs has no answers to be judged by where nobody waits for one.
+        let unheard = |region: &&RegionTraffic<'_>| region.left > region.seen.requests;
+        if let Some(RegionTraffic {
+            region, seen, left, ..
+        }) = regions.iter().find(unheard)
+        {
+            let answered = seen.requests;
+            return Judgement::Inconclusive(format!(
+                "clients left before an answer to {left} requests on green in {region}, and waited for that to {answered}"
+            ));
         }
         if total.seen.requests < LEAST_REQUESTS {
             let seen = match total.seen.requests {

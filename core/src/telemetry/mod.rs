@@ -19,12 +19,19 @@ use crate::placement::SlotRule;
 /// Requests, how many of them failed, and how long their answers took to begin.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Tally {
-    /// Requests sent to a pool.
+    /// Requests sent to a pool, but for those that [`left`](Self::left) counts.
     pub requests: u64,
     /// Those without an answer, or with one of 500 to 599. Never more than `requests`.
     pub errors: u64,
     /// From sending a request until its answer began, or until it was clear that none would.
     pub latency: Histogram,
+    /// Requests whose client left so soon that no answer could be expected: neither good nor bad.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left: u64,
+}
+
+pub(crate) fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Tally {
@@ -35,8 +42,14 @@ impl Tally {
         self.latency.add(micros, 1);
     }
 
+    /// Counts one whose client left soon.
+    pub fn leave(&mut self) {
+        self.left = self.left.saturating_add(1);
+    }
+
     /// Adds what was counted elsewhere.
     pub fn merge(&mut self, other: &Tally) {
+        self.left = self.left.saturating_add(other.left);
         self.requests = self.requests.saturating_add(other.requests);
         self.errors = self.errors.saturating_add(other.errors);
         self.latency.merge(&other.latency);

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use serde::Serialize;
 
-use super::{Histogram, Tally};
+use super::{Histogram, Tally, is_zero};
 use crate::document::{Document, Members};
 use crate::placement::Slot;
 use crate::region::{NAME_RULE, is_name};
@@ -40,12 +40,8 @@ pub struct Cell {
     #[serde(flatten)]
     pub tally: Tally,
     /// Requests to the pool, of whatever cohort, that still waited when the batch ended; in one cell of it.
-    #[serde(skip_serializing_if = "is_none_waiting")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub open: u64,
-}
-
-fn is_none_waiting(open: &u64) -> bool {
-    *open == 0
 }
 
 /// The release whose table was in force.
@@ -209,7 +205,7 @@ fn release_of(document: &Document, place: &str, problems: &mut Vec<String>) -> O
 /// `None` where something is wrong with it.
 fn cell(document: &Document, place: &str, problems: &mut Vec<String>) -> Option<Cell> {
     let known = [
-        "region", "slot", "cohort", "requests", "errors", "latency", "open",
+        "region", "slot", "cohort", "requests", "errors", "latency", "left", "open",
     ];
     let before = problems.len();
     let mut members = Members::of(document, place, &known, problems)?;
@@ -221,10 +217,11 @@ fn cell(document: &Document, place: &str, problems: &mut Vec<String>) -> Option<
     };
     let requests = members.whole("requests", 0, COUNT_MAX);
     let errors = members.whole("errors", 0, requests);
-    let open = match members.get("open") {
+    let mut none_where_missing = |name| match members.get(name) {
         None => 0,
-        Some(_) => members.whole("open", 0, COUNT_MAX),
+        Some(_) => members.whole(name, 0, COUNT_MAX),
     };
+    let (left, open) = (none_where_missing("left"), none_where_missing("open"));
     let latency = latency(&mut members);
     if latency
         .as_ref()
@@ -239,6 +236,7 @@ fn cell(document: &Document, place: &str, problems: &mut Vec<String>) -> Option<
         requests,
         errors,
         latency,
+        left,
     };
     (problems.len() == before).then_some(Cell {
         region,

@@ -40,7 +40,10 @@ fn a_report_is_read_back_as_it_was_written() {
                     region: "us-east".into(),
                     slot: Slot::Green,
                     cohort: Some(100),
-                    tally: tally.clone(),
+                    tally: Tally {
+                        left: 3,
+                        ..tally.clone()
+                    },
                     open: 7,
                 },
                 Cell {

@@ -8,8 +8,12 @@ use halcyon_core::release::{Command, Context, Phase, Rejection};
 use super::release::{runtime, show};
 use super::settle::settle;
 use super::{Exit, Failure, Invocation, prose, remote};
-use crate::driver::{Cause, End};
+use crate::driver::{Cause, End, check_hook};
 use crate::journal::{Journal, JournalError, driver_alive};
+
+/// What is said where a server has the release.
+pub(super) const HOOK_OF_THE_SERVER: &str =
+    "--on-step: with HALCYON_SERVER the hook is the server's; allowed: STEP_HOOK there";
 
 /// What these commands share.
 #[derive(Debug, clap::Args)]
@@ -56,6 +60,10 @@ pub(super) struct RollbackArgs {
     /// Why; it is recorded
     #[arg(long, allow_hyphen_values = true)]
     reason: String,
+    /// Command or address to bring it to the regions with in place of the release's own step hook, where that
+    /// one cannot do it any more
+    #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
+    on_step: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -98,7 +106,7 @@ pub(super) fn promote(args: PromoteArgs, invocation: &Invocation) -> Result<Exit
     }
     let said = say(&Command::PromoteGreen, invocation)?;
     let dir = said.journal.dir().to_owned();
-    let end = brought(said, invocation)?;
+    let end = brought(said, invocation, None)?;
     show::outcome(Journal::open(dir)?.ledger(), invocation)?;
     match end {
         (_, Some(Cause::Signal(signal))) => Ok(Exit::Signalled(signal.exit_code())),
@@ -117,7 +125,13 @@ pub(super) fn promote(args: PromoteArgs, invocation: &Invocation) -> Result<Exit
 /// Gives blue everything, and waits until every region has confirmed.
 pub(super) fn rollback(args: RollbackArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     let invocation = &args.store.over(invocation);
+    let instead = args.on_step.filter(|command| !command.is_empty());
+    let wrong = instead.as_deref().map(check_hook).transpose();
+    wrong.map_err(|why| Failure::new(Exit::Usage, format!("--on-step: {why}")))?;
     if let Some(api) = remote::server(invocation, None)? {
+        if instead.is_some() {
+            return Err(Failure::new(Exit::Usage, HOOK_OF_THE_SERVER));
+        }
         return runtime()?.block_on(remote::rollback(api, &args.reason, invocation));
     }
     let cannot_write = |failure: Failure| match failure.exit {
@@ -142,7 +156,7 @@ pub(super) fn rollback(args: RollbackArgs, invocation: &Invocation) -> Result<Ex
         ));
     }
     let dir = said.journal.dir().to_owned();
-    let end = brought(said, invocation).map_err(cannot_write)?;
+    let end = brought(said, invocation, instead).map_err(cannot_write)?;
     // It is done by now, or has a word of its own: that it cannot be shown is another thing.
     show::outcome(Journal::open(dir)?.ledger(), invocation)?;
     match end {
@@ -152,16 +166,21 @@ pub(super) fn rollback(args: RollbackArgs, invocation: &Invocation) -> Result<Ex
             format!("rollback incomplete: {why}"),
         )
         .hint(
-            "Blue has all the weight on record. Mend the hook, then run `halcyon rollback` again.",
+            "Blue has all the weight on record. Mend what the hook needs, then run `halcyon rollback` again; `--on-step CMD` does it with another one.",
         )),
         _ => Ok(Exit::Done),
     }
 }
 
 /// Waits until what was said is so in every region.
-fn brought(said: Said, invocation: &Invocation) -> Result<(End, Option<Cause>), Failure> {
+fn brought(
+    said: Said,
+    invocation: &Invocation,
+    on_step: Option<String>,
+) -> Result<(End, Option<Cause>), Failure> {
     let client = super::release::client(None)?;
-    super::release::runtime()?.block_on(settle(said.journal, &said.settings, invocation, client))
+    let settled = settle(said.journal, &said.settings, invocation, client, on_step);
+    super::release::runtime()?.block_on(settled)
 }
 
 /// Holds the release.

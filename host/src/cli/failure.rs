@@ -2,7 +2,7 @@
 
 use halcyon_core::regions::{ConfigError, FailoverError};
 use halcyon_core::release::Rejection;
-use halcyon_core::text::ascii_json;
+use halcyon_core::text::{ascii_json, for_screen};
 use serde::Serialize;
 
 use super::{Exit, Output, out};
@@ -62,6 +62,8 @@ impl Failure {
         match output {
             Output::Human => {
                 for problem in &self.problems {
+                    // Reasons of other people among it: nothing of theirs may steer this terminal or begin a line.
+                    let problem = for_screen(problem);
                     out::talk(format_args!(
                         "{RED}error:{RED:#} {problem}",
                         RED = super::style::ERROR

@@ -43,6 +43,7 @@ pub(super) fn driver(
             probe_timeout: Duration::from_millis(settings.probe_timeout_ms),
             hook_timeout,
             hooks,
+            on_step: None,
             judge: None,
         },
         observer,
@@ -53,12 +54,14 @@ pub(super) fn driver(
     }
 }
 
-/// Waits until every region has what is on record, driving if nobody else does.
+/// Waits until every region has what is on record, driving if nobody else does: with this step hook in place of the
+/// plan's, where there is one.
 pub(super) async fn settle(
     mut journal: Journal,
     settings: &Settings,
     invocation: &Invocation,
     client: Client,
+    on_step: Option<String>,
 ) -> Result<(End, Option<Cause>), Failure> {
     let observer = show::observer(invocation);
     let mut said = String::new();
@@ -80,6 +83,7 @@ pub(super) async fn settle(
                 observer,
                 heard()?,
             );
+            driver.world.on_step = on_step;
             return Ok(driver.run().await?);
         }
         if Instant::now() >= says {

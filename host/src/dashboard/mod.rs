@@ -11,6 +11,7 @@ mod answers;
 mod audit;
 mod body;
 mod lately;
+mod leaving;
 mod metrics;
 mod overrides;
 mod placement;
@@ -61,6 +62,7 @@ use crate::signing::TableSigner;
 use crate::tokens::TokenFile;
 use crate::traffic::Traffic;
 use admission::{Pace, Peer};
+use leaving::Leaving;
 use metrics::Metrics;
 use placement::Placement;
 use seats::Seats;
@@ -321,9 +323,15 @@ fn connections(health: &Limits) -> usize {
 struct Handled(axum::Router);
 
 impl Handler for Handled {
-    fn answer(&self, request: Request<RequestBody>, peer: Option<SocketAddr>, _: Gone) -> Answer {
+    fn answer(
+        &self,
+        request: Request<RequestBody>,
+        peer: Option<SocketAddr>,
+        gone: Gone,
+    ) -> Answer {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Leaving::of(gone));
         let answer = TowerToHyperService::new(self.0.clone()).call(request);
         Box::pin(async move {
             let mut answer = match answer.await {

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::admission::{self, Caller};
 use super::answers::{Problem, object, tagged};
 use super::body::{self, Members};
+use super::leaving::Leaving;
 use super::query::parameter;
 use super::waiting::{self, APPLIED};
 use super::{Dashboard, Inner};
@@ -92,6 +93,7 @@ async fn placed(
 pub(super) async fn table(
     State(dashboard): State<Dashboard>,
     Extension(caller): Extension<Caller>,
+    leaving: Option<Extension<Leaving>>,
     headers: HeaderMap,
 ) -> Response {
     let wait = waiting::preferred(&headers);
@@ -105,12 +107,15 @@ pub(super) async fn table(
         dashboard.0.ending.subscribe(),
     );
     let until = Instant::now() + wait;
+    let mut gone = std::pin::pin!(Leaving::taken(leaving));
     let mut answer = in_force(dashboard.clone(), headers.clone()).await;
     while answer.status() == StatusCode::NOT_MODIFIED {
         tokio::select! {
             changed = issued.changed() => if changed.is_err() { break },
             _ = ending.wait_for(|ending| *ending) => break,
             () = sleep_until(until) => break,
+            // Its place is for those who are there.
+            () = &mut gone => break,
         }
         // Its token may be none any more.
         if !dashboard.still_may(&caller, Ability::Table) {

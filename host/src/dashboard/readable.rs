@@ -1,4 +1,5 @@
-//! Whether the journal can be read and appended to, for `/ready`: without holding its answer up.
+//! Whether the journal can be read and appended to, and tables be issued, for `/ready`: without holding its
+//! answer up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{Dashboard, Records};
+use super::Dashboard;
 use crate::health::JournalLook;
 
 /// For so long an answer is that of the last look.
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One look at a time, whoever asks: a disk that stands still holds one thread, not one for each question.
 struct Readable {
-    records: Arc<Records>,
+    dashboard: Dashboard,
     looking: AtomicBool,
     found: watch::Sender<Found>,
 }
@@ -32,17 +33,18 @@ struct Found {
 }
 
 impl Dashboard {
-    /// Why the journal cannot be read or appended to, if it cannot; each answers within the time it is given.
+    /// Why the journal cannot be read or appended to, or no table be issued, if it cannot; each answers within the time
+    /// it is given.
     pub(crate) fn journal(&self) -> JournalLook {
-        let readable = Arc::new(Readable::of(self.0.records.clone()));
+        let readable = Arc::new(Readable::of(self.clone()));
         Box::new(move |within| Box::pin(readable.clone().why_not(within)))
     }
 }
 
 impl Readable {
-    fn of(records: Arc<Records>) -> Self {
+    fn of(dashboard: Dashboard) -> Self {
         Self {
-            records,
+            dashboard,
             looking: AtomicBool::new(false),
             found: watch::Sender::default(),
         }
@@ -71,9 +73,19 @@ impl Readable {
     }
 
     fn look(&self) {
-        let stopped = self.records.look(|view| view.journal().stopped());
+        let inner = &self.dashboard.0;
+        // Perhaps no edge asks any more, which is what else tries again.
+        if inner.tables.trouble().is_some()
+            && let Ok(placement) = &inner.placement
+        {
+            let _ = inner.issue(placement);
+        }
+        let stopped = inner.records.look(|view| view.journal().stopped());
         let why = match stopped {
-            Ok(stopped) => stopped,
+            Ok(stopped) => stopped.or_else(|| {
+                let why = inner.tables.trouble()?;
+                Some(format!("no table can be issued: {why}"))
+            }),
             Err(why) => Some(why.to_string()),
         };
         let at = Some(Instant::now());

@@ -29,7 +29,7 @@ pub(crate) struct View {
 }
 
 impl Records {
-    pub(super) fn of(dir: PathBuf) -> Self {
+    pub(crate) fn of(dir: PathBuf) -> Self {
         let (state, idle) = (Mutex::default(), Mutex::default());
         Self { dir, state, idle }
     }

@@ -176,6 +176,9 @@ fn api(dashboard: &Dashboard) -> OpenApiRouter<Dashboard> {
         .merge(behind(Ability::Release, releases))
 }
 
+/// What changes nothing that anybody else would see, though its method could.
+const NO_CHANGE: [&str; 2] = ["/api/v1/telemetry", "/api/v1/route"];
+
 /// Counts what was answered, by the route and not by what a client has put in its place.
 async fn count(
     State(dashboard): State<Dashboard>,
@@ -185,13 +188,14 @@ async fn count(
 ) -> Response {
     let begin = Instant::now();
     let method = request.method().clone();
-    let traceparent = trace_of(&request).map(str::to_owned).unwrap_or_default();
+    let traceparent = trace_of(&request).map(str::to_owned);
     let answer = next.run(request).await;
     let (route, status) = (route.as_str(), answer.status());
     dashboard.0.metrics.asked(route, method.as_str(), status);
-    let ms = begin.elapsed().as_secs_f64() * 1e3;
-    let status = status.as_u16();
-    match matches!(method, Method::GET | Method::HEAD) {
+    let ms = (begin.elapsed().as_secs_f64() * 1e5).round() / 1e2;
+    let (status, traceparent) = (status.as_u16(), traceparent.as_deref());
+    // What changes something is worth a line; what edges tell every few seconds would bury that.
+    match matches!(method, Method::GET | Method::HEAD) || NO_CHANGE.contains(&route) {
         true => tracing::debug!(%method, route, status, ms, traceparent, "request"),
         false => tracing::info!(%method, route, status, ms, traceparent, "request"),
     }

@@ -53,6 +53,8 @@ pub(super) struct Snapshot {
     traffic: Option<Shown>,
     /// Why a rollback does not come to an end, while it does not: a person is needed.
     stuck: Option<String>,
+    /// Why edges keep the table they have although there is to be another one, while that is so.
+    no_table: Option<String>,
     /// What is wrong with the configuration.
     errors: Vec<String>,
     /// What is legal and probably not meant.
@@ -142,6 +144,7 @@ impl Inner {
             blind: monitor.is_some_and(|monitor| monitor.is_blind()),
             freeze: monitor.and_then(|monitor| monitor.freeze()),
             stuck: self.stuck.why(),
+            no_table: self.tables.trouble().map(|why| printable(&why)),
             edges: self.traffic.sizes(Instant::now()).edges,
             traffic,
             release,

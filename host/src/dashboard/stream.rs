@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write;
+use std::pin::Pin;
 use std::time::Duration;
 
 use axum::Extension;
@@ -22,6 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use super::admission::{Caller, Peer};
 use super::answers::{Problem, etag};
 use super::audit::PAGE;
+use super::leaving::Leaving;
 use super::seats::{OF_A_CLIENT, STREAMS, Seat};
 use super::{Dashboard, Inner};
 use crate::health::answers::problem;
@@ -70,6 +72,8 @@ struct Listening {
     ping: Instant,
     /// What is to be sent.
     frames: VecDeque<String>,
+    /// Ready when the client has left, which is else seen when something is sent to it.
+    gone: Pin<Box<dyn Future<Output = ()> + Send>>,
     _seat: Seat,
 }
 
@@ -92,6 +96,7 @@ pub(super) async fn stream(
     State(dashboard): State<Dashboard>,
     Extension(caller): Extension<Caller>,
     Extension(peer): Extension<Peer>,
+    leaving: Option<Extension<Leaving>>,
     headers: HeaderMap,
 ) -> Response {
     let client = caller.client(peer.0);
@@ -141,6 +146,7 @@ pub(super) async fn stream(
         changes,
         ping: Instant::now() + PING,
         frames,
+        gone: Box::pin(Leaving::taken(leaving)),
         _seat: seat,
     };
     let frames = unfold(listening, |mut this| async move {
@@ -176,6 +182,7 @@ impl Listening {
                     self.changes.mark_unchanged();
                 }
                 () = ended(&mut self.ending) => return None,
+                () = &mut self.gone => return None,
                 () = sleep_until(self.ping) => {
                     self.ping = Instant::now() + PING;
                     return Some(": still here\n\n".into());

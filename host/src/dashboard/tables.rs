@@ -6,6 +6,7 @@ use halcyon_core::config::RegionConfig;
 use halcyon_core::placement::{RegionStatus, ReleaseView, SlotRule};
 use halcyon_core::release::{Phase, Release};
 use halcyon_core::table::{Epoch, Publisher, TableContent};
+use halcyon_core::text::printable;
 use halcyon_core::time::Timestamp;
 
 use super::Records;
@@ -24,6 +25,8 @@ pub(super) struct Tables {
     records: Arc<Records>,
     signer: Option<TableSigner>,
     last: Mutex<Option<Issued>>,
+    /// Why the last one that was wanted could not be issued.
+    trouble: Mutex<Option<String>>,
 }
 
 /// A table that has been issued.
@@ -55,6 +58,7 @@ impl Tables {
             records,
             signer,
             last,
+            trouble: Mutex::default(),
         }
     }
 
@@ -82,12 +86,14 @@ impl Tables {
         }
         // The journal is read again while nobody can append: a table of a greater number is never of an
         // older state.
-        let (content, epoch, now) = self.records.under_lock(|view, epochs| {
+        let next = self.records.under_lock(|view, epochs| {
             let content = content(view.journal().release());
             let now = clock::now();
             let epoch = epochs.next(now).map_err(|why| why.to_string())?;
             Ok((content, epoch, now))
-        })?;
+        });
+        self.say(next.as_ref().err());
+        let (content, epoch, now) = next?;
         let ends = content.clone().valid_until(now.plus(CANARY_MS));
         let json: Arc<str> = Publisher::json_of(&ends, epoch, now).into();
         let signature = self.signer.as_ref();
@@ -101,6 +107,28 @@ impl Tables {
         };
         *known = Some(issued.clone());
         Ok(issued)
+    }
+
+    /// Says in the log whether tables can be issued, once for each change of that.
+    fn say(&self, trouble: Option<&String>) {
+        let mut known = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref() == trouble {
+            return;
+        }
+        match trouble {
+            Some(why) => tracing::error!(
+                "no table can be issued, so edges keep what they have: {}",
+                printable(why)
+            ),
+            None => tracing::info!("tables can be issued again"),
+        }
+        *known = trouble.cloned();
+    }
+
+    /// Why edges do not get the table that they should, if they do not.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let known = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
     }
 
     /// The epoch of the last table that was issued here; 0 before the first.

@@ -93,6 +93,9 @@ struct EdgeCell {
     /// How many of them had no answer, or one of 500 to 599; not more than `requests`.
     #[schema(maximum = 9007199254740991_u64)]
     errors: u64,
+    /// Requests whose clients left within half a second, without an answer; not in `requests`.
+    #[schema(required = false, maximum = 9007199254740991_u64)]
+    left: u64,
     /// Requests to the pool that still waited when the batch ended; in one cell of it.
     #[schema(required = false, maximum = 9007199254740991_u64)]
     open: u64,

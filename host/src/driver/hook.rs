@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::Method;
 use halcyon_core::endpoint::Endpoint;
 use halcyon_core::release::{Action, RegionFailure, RegionTarget, Weight};
-use halcyon_core::text::{for_screen, json, without_userinfo};
+use halcyon_core::text::{Seen, for_screen, json, without_userinfo};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use serde::Serialize;
 use tokio::io::AsyncReadExt;
@@ -94,12 +94,36 @@ pub(crate) fn is_command(on_step: &str) -> bool {
     webhook(on_step).is_none()
 }
 
-/// Whether a hook can be one.
+/// Whether a hook can be one: an address, or a command that `/bin/sh` can parse. It is on record with the plan, so
+/// that one which can never run could never be mended. Runs the shell, which runs nothing.
 ///
 /// # Errors
-/// What is wrong with it, where it is an address.
+/// What is wrong with it.
 pub(crate) fn check_hook(on_step: &str) -> Result<(), String> {
-    webhook(on_step).map_or(Ok(()), |at| at.map(drop))
+    if let Some(at) = webhook(on_step) {
+        return at.map(drop);
+    }
+    let allowed = "allowed: a command of /bin/sh, or an http(s) address";
+    if on_step.trim_ascii().is_empty() && !on_step.is_empty() {
+        return Err(format!("{} is no command; {allowed}", Seen(on_step)));
+    }
+    let parsed = std::process::Command::new("/bin/sh")
+        .args(["-n", "-c", on_step])
+        .stdin(Stdio::null())
+        .output();
+    match parsed {
+        // Without a shell there may be one where it runs.
+        Err(_) => Ok(()),
+        Ok(parsed) if parsed.status.success() => Ok(()),
+        Ok(parsed) => {
+            let said = String::from_utf8_lossy(&parsed.stderr);
+            let said = for_screen(&without_userinfo(said.trim(), false));
+            Err(format!(
+                "{} is no command: {said}; {allowed}",
+                Seen(on_step)
+            ))
+        }
+    }
 }
 
 /// What a webhook is sent.

@@ -26,6 +26,8 @@ pub struct World {
     pub hook_timeout: Duration,
     /// What keeps hooks of two drivers apart.
     pub hooks: Hooks,
+    /// A step hook that a person has given in place of the plan's.
+    pub on_step: Option<String>,
     /// What knows green's traffic; `None` where no edge reports to this process.
     pub judge: Option<Arc<dyn Judge>>,
 }
@@ -219,13 +221,17 @@ impl Task {
                 on_step_dir,
                 regions,
             } => {
+                let (on_step, directory) = match &world.on_step {
+                    Some(instead) => (instead, None),
+                    None => (on_step, on_step_dir.as_deref()),
+                };
                 let environment = hook::Environment {
                     action: *change,
                     weight: *weight,
                     image,
                     release_id,
                     on_step,
-                    directory: on_step_dir.as_deref(),
+                    directory,
                 };
                 hook::apply(world, observer, &environment, regions, cancelled).await
             }

@@ -31,7 +31,7 @@ impl Edge {
                 failure.whose = Whose::Client;
             }
             if failure.whose != Whose::Upstream {
-                noting.void();
+                noting.void(failure.whose);
                 return answer;
             }
         }
@@ -87,8 +87,13 @@ impl<'a> Noting<'a> {
     }
 
     /// In a way that says nothing about the upstream.
-    fn void(mut self) {
+    fn void(mut self, whose: Whose) {
         self.over = true;
+        if whose == Whose::Client
+            && let Some(metrics) = self.way.metrics
+        {
+            metrics.count_gone();
+        }
         self.counting.take().into_iter().for_each(Counting::void);
         self.say_nothing();
     }

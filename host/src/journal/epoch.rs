@@ -12,6 +12,7 @@ use halcyon_core::time::Timestamp;
 use super::JournalError;
 use super::file::{DirStorage, Storage};
 use super::lock::append_lock;
+use crate::replace::replace_on_a_full_disk;
 
 const NAME: &str = "table_epoch";
 
@@ -85,7 +86,10 @@ impl Epochs {
         };
         let next = Epoch::after(last, now).ok_or_else(run_out)?;
         let bytes = format!("{}\n", next.number());
-        crate::replace::replace(&self.path, bytes.as_bytes()).map_err(io("write", &self.path))?;
+        // A full disk must keep nobody from blue: the journal may have had room for the rollback. Half of these
+        // digits and half of those are a number too, and the clock sees to it that the next one is greater.
+        let written = replace_on_a_full_disk(&self.path, bytes.as_bytes());
+        written.map_err(io("write", &self.path))?;
         // Whoever made the store's directories may not have synced their names.
         let synced = self.storage.sync_names();
         synced.map_err(io("fsync the directory of", &self.path))?;

@@ -37,6 +37,8 @@ pub(super) struct Evidence {
 struct Step {
     /// By region: what green got.
     regions: BTreeMap<u16, Traffic>,
+    /// By region: requests to green whose clients left soon.
+    left: BTreeMap<u16, u64>,
     green: Tally,
     blue: Tally,
     /// By edge and region: requests to green that waited when it last told.
@@ -126,6 +128,8 @@ impl Evidence {
         if pool.green {
             let counted = self.release.limits.count(&cell.tally);
             step.regions.entry(pool.place).or_default().merge(&counted);
+            let left = step.left.entry(pool.place).or_default();
+            *left = left.saturating_add(cell.tally.left);
             step.green.merge(&cell.tally);
             if cell.open > 0
                 && let Some(open) = step.open.get_mut(edge)
@@ -165,6 +169,10 @@ impl Evidence {
                 region: regions.get(usize::from(*place))?,
                 seen: *seen,
                 open,
+                left: step
+                    .and_then(|step| step.left.get(place))
+                    .copied()
+                    .unwrap_or(0),
             })
         });
         let found: Vec<RegionTraffic<'_>> = found.collect();

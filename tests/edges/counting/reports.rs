@@ -110,6 +110,13 @@ impl Reports {
         }
         all
     }
+
+    /// Of how many requests it was told that their clients had left soon.
+    pub(super) fn left(&self) -> u64 {
+        let batches = self.batches(Mode::Take).into_iter();
+        let cells = batches.flat_map(|(_, batch)| batch.cells);
+        cells.map(|cell| cell.tally.left).sum()
+    }
 }
 
 fn answering(shared: &Arc<Shared>) -> Arc<Answering> {

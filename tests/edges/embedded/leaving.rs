@@ -54,6 +54,34 @@ fn it_is_told_so_if_it_still_reads_and_its_request_ends() {
 }
 
 #[test]
+fn one_that_breaks_off_its_upload_is_told_so_and_no_pool_is_blamed() {
+    let world = world();
+    let (region, slot, _) = native(&world.table, &[], "acme");
+    for _ in 0..3 {
+        let mut client = Client::to(world.edge.address);
+        let headers = [("x-tenant", "acme"), ("content-length", "50")];
+        client.write(request("POST", "/", &headers));
+        client.write("begun");
+        client.close_its_side();
+        let answer = client.answer("POST");
+        assert_eq!(answer.problem(400), "bad_request");
+        assert_eq!(answer.detail(), "the body ends before its length");
+    }
+    let pool = format!(r#"region="{region}",slot="{slot}""#);
+    let metrics = String::from_utf8(health(&world.edge, "/metrics").body).unwrap();
+    for line in [
+        format!(r#"halcyon_edge_upstream_requests_total{{{pool},code="gone"}} 3"#),
+        format!(r#"halcyon_edge_upstream_requests_total{{{pool},code="none"}} 0"#),
+        String::from(r#"halcyon_edge_refused_total{code="bad_request"} 3"#),
+    ] {
+        assert!(
+            metrics.lines().any(|found| found == line),
+            "{line}: {metrics}"
+        );
+    }
+}
+
+#[test]
 fn one_that_has_closed_its_side_is_answered_where_the_answer_has_begun() {
     let world = world();
     let bytes = 8 << 20;

@@ -20,7 +20,8 @@ use crate::plugin::property;
 use crate::runtime::micros;
 
 /// A request whose client has left was an error of the pool if it had waited so long for an answer, in microseconds;
-/// before, the client may have had any reason. The other edges go by the same.
+/// before, the client may have had any reason, and nobody knows what would have become of it. The other edges go by
+/// the same.
 const GIVEN_UP: u64 = 500_000;
 
 /// The state of a request in which the number of its flight is.
@@ -241,10 +242,12 @@ impl Drop for Counting {
     fn drop(&mut self) {
         let took = micros().saturating_sub(self.begun);
         let left_soon = self.flight.left.get() && took < GIVEN_UP;
-        let failed = self.failed.unwrap_or(!left_soon);
         self.flight.counts.change(self.at, |pool| {
             pool.open = pool.open.saturating_sub(1);
-            pool.count(self.flight.cohort, failed, took);
+            match self.failed {
+                None if left_soon => pool.tallies.entry(self.flight.cohort).or_default().leave(),
+                failed => pool.count(self.flight.cohort, failed.unwrap_or(true), took),
+            }
         });
     }
 }

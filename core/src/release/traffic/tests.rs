@@ -11,6 +11,7 @@ fn seen(region: &str, requests: u64, errors: u64, slow: u64) -> RegionTraffic<'_
             slow,
         },
         open: 0,
+        left: 0,
     }
 }
 
@@ -77,6 +78,37 @@ fn what_still_waits_is_no_proof_and_weakens_one() {
     assert!(matches!(early(0), Judgement::Bad(_)));
     // Four failed at once, and a thousand wait for answers that take a second.
     assert!(matches!(early(1_000), Judgement::Inconclusive(_)));
+}
+
+#[test]
+fn traffic_whose_clients_left_more_often_than_not_passes_no_step_and_fails_none() {
+    let with = |left, requests| RegionTraffic {
+        left,
+        ..seen("a", requests, 0, 0)
+    };
+    let good = seen("b", 500, 0, 0);
+    // It hangs, and nobody has the patience to see it: the others do not hide that.
+    match BOTH.judge(&[with(300, 0), good], 2) {
+        Judgement::Inconclusive(why) => assert!(
+            why.contains("to 300 requests on green in a, and waited for that to 0"),
+            "{why}"
+        ),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(
+        BOTH.judge(&[with(101, 100), good], 2),
+        Judgement::Inconclusive(_)
+    ));
+    assert!(matches!(
+        BOTH.judge(&[with(100, 100), good], 2),
+        Judgement::Good(_)
+    ));
+    // They take nothing from what is proved.
+    let bad = RegionTraffic {
+        left: 1_000,
+        ..seen("a", 20, 20, 0)
+    };
+    assert!(matches!(BOTH.judge(&[bad], 1), Judgement::Bad(_)));
 }
 
 #[test]

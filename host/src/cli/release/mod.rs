@@ -15,7 +15,7 @@ use halcyon_core::text::Seen;
 use args::Wish;
 pub(super) use args::{Args, parse_deadline};
 
-use super::control::under_way;
+use super::control::{HOOK_OF_THE_SERVER, under_way};
 use super::settle::{driver, heard};
 use super::{Exit, Failure, Invocation, Output, prose, remote};
 use crate::clock;
@@ -97,10 +97,7 @@ fn begin_there(
 ) -> Result<Exit, Failure> {
     let mut problems = Vec::new();
     if wish.plan.on_step.is_some() {
-        problems.push(
-            "--on-step: with HALCYON_SERVER the hook is the server's; allowed: STEP_HOOK there"
-                .to_owned(),
-        );
+        problems.push(HOOK_OF_THE_SERVER.to_owned());
     }
     if args.dry_run {
         problems.push("--dry-run: asks regions from here, and with HALCYON_SERVER the server asks them; allowed: without HALCYON_SERVER".to_owned());
@@ -165,7 +162,7 @@ pub(super) fn conclude((end, cause): Ended, invocation: &Invocation) -> Result<E
             Exit::RollbackIncomplete,
             format!("rollback incomplete: {why}"),
         )
-        .hint("Mend what failed, then `halcyon rollback --reason …` tries again."));
+        .hint("Mend what failed, then `halcyon rollback --reason …` tries again; its --on-step does it with another hook."));
     }
     if end == End::Held {
         invocation.say("the release holds where it is; `halcyon release --resume` goes on");
@@ -204,16 +201,22 @@ fn blue_image(
             "--image-blue: missing; the journal knows no blue image yet, so name the one that serves now",
         )),
         (None, Some(given)) => Ok(Some(given.clone())),
-        (Some(known), Some(given)) if known != given => {
-            // From green_live the roles swap, so what is live is what becomes blue.
-            invocation.warn(&format!(
-                "--image-blue: {} is not what the journal says; {} is used",
-                Seen(given),
-                Seen(known)
-            ));
+        (Some(known), given) => {
+            compare_blue(known, given.as_deref(), invocation);
             Ok(None)
         }
-        (Some(_), _) => Ok(None),
+    }
+}
+
+/// Says so where the blue image that was named is another one than the journal's.
+pub(super) fn compare_blue(known: &str, given: Option<&str>, invocation: &Invocation) {
+    if let Some(given) = given.filter(|given| *given != known) {
+        // From green_live the roles swap, so what is live is what becomes blue.
+        invocation.warn(&format!(
+            "--image-blue: {} is not what the journal says; {} is used",
+            Seen(given),
+            Seen(known)
+        ));
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::history::Missing;
 use super::{History, give, reason};
-use crate::cli::release::{Ended, conclude, show};
+use crate::cli::release::{Ended, compare_blue, conclude, show};
 use crate::cli::{Exit, Failure, Invocation};
 use crate::clock;
 use crate::driver::{Cause, End, Observer, Signal, end_of, signals};
@@ -40,6 +40,9 @@ pub(in crate::cli) async fn begin(
 ) -> Result<Exit, Failure> {
     let deadline = wish.deadline.map(|patience| Instant::now() + patience);
     let mut attached = Attached::to(api, invocation).await?;
+    if let Some(known) = attached.history.ledger().release().blue_image() {
+        compare_blue(known, wish.image_blue, invocation);
+    }
     let weights: Vec<u8> = wish
         .plan
         .weights
@@ -72,7 +75,11 @@ pub(in crate::cli) async fn begin(
         _ => failure,
     })?;
     let id = begun["release_id"].as_str().unwrap_or_default().to_owned();
-    let ended = attached.until_over(Some(&id), deadline).await?;
+    let ended = attached.until_over(Some(&id), deadline).await;
+    let ended = ended.map_err(|failure| {
+        let at = attached.history.api().at();
+        failure.hint(format!("The release goes on at {at}, unwatched."))
+    })?;
     attached.conclude(ended, invocation)
 }
 
@@ -316,7 +323,11 @@ impl Attached {
         };
         let why = reason("the deadline ran out");
         match give(self.history.api(), path, Some(why)).await {
-            Ok(_) => Ok(holds),
+            Ok(_) => {
+                // What was just put on record is part of what is shown.
+                self.look().await?;
+                Ok(holds)
+            }
             // It has ended in this very moment.
             Err(failure) if failure.exit == Exit::Refused => Ok(false),
             Err(failure) => Err(failure),
@@ -327,7 +338,16 @@ impl Attached {
         show::outcome(self.history.ledger(), invocation)?;
         match cause {
             Some(Cause::Signal(signal)) => Ok(self.detached(signal, invocation)),
-            Some(Cause::Deadline) => Err(Failure::new(Exit::DeadlineRanOut, "--deadline ran out")),
+            Some(Cause::Deadline) => {
+                let failure = Failure::new(Exit::DeadlineRanOut, "--deadline ran out");
+                let release = self.history.ledger().release();
+                Err(match release.under_way() && release.paused().is_some() {
+                    true => {
+                        failure.hint("The release is paused there; `halcyon resume` lets it go on.")
+                    }
+                    false => failure,
+                })
+            }
             None => conclude((end, None), invocation),
         }
     }

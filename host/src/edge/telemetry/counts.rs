@@ -9,7 +9,7 @@ use halcyon_core::table::Table;
 use halcyon_core::telemetry::{Cell, ReleaseOf, Tally};
 
 /// A request whose client has left was an error of the pool if it had waited so long for an answer; before, the
-/// client may have had any reason.
+/// client may have had any reason, and nobody knows what would have become of it.
 pub(in crate::edge) const GIVEN_UP: Duration = Duration::from_millis(500);
 
 /// What is counted under one table.
@@ -67,8 +67,10 @@ impl Drop for Counting {
     fn drop(&mut self) {
         if !self.over {
             let took = self.begun.elapsed();
-            let ended = (self.cohort, took >= GIVEN_UP, took);
-            self.counts.end(self.at, Some(ended));
+            match took >= GIVEN_UP {
+                true => self.counts.end(self.at, Some((self.cohort, true, took))),
+                false => self.counts.leave(self.at, self.cohort),
+            }
         }
     }
 }
@@ -124,6 +126,14 @@ impl Counts {
         }
     }
 
+    /// A client has left, too soon to say anything.
+    fn leave(&self, at: (usize, usize), cohort: Option<u8>) {
+        if let Some(mut pool) = self.pool(at) {
+            pool.open = pool.open.saturating_sub(1);
+            pool.tallies.entry(cohort).or_default().leave();
+        }
+    }
+
     /// Takes what has been counted, and begins anew. `None` where that is nothing, and nobody asks.
     pub(super) fn take(&self, now: Instant) -> Option<Taken> {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
@@ -171,13 +181,15 @@ mod tests {
         })
     }
 
-    /// Requests, errors, and what waits.
-    fn taken(counts: &Counts) -> Option<(u64, u64, u64)> {
+    /// Requests, errors, whose clients left soon, and what waits.
+    fn taken(counts: &Counts) -> Option<(u64, u64, u64, u64)> {
         let taken = counts.take(Instant::now())?;
         let [cell] = &taken.cells[..] else {
             panic!("{} cells", taken.cells.len());
         };
-        Some((cell.tally.requests, cell.tally.errors, cell.open))
+        let tally = &cell.tally;
+        assert_eq!(tally.latency.total(), tally.requests);
+        Some((tally.requests, tally.errors, tally.left, cell.open))
     }
 
     #[test]
@@ -185,11 +197,11 @@ mod tests {
         let counts = counts();
         let mut hangs = counts.begin((0, 1), None);
         let soon = counts.begin((0, 1), None);
-        assert_eq!(taken(&counts), Some((0, 0, 2)), "both wait");
+        assert_eq!(taken(&counts), Some((0, 0, 0, 2)), "both wait");
         hangs.begun = Instant::now().checked_sub(GIVEN_UP).unwrap();
         drop(hangs);
         drop(soon);
-        assert_eq!(taken(&counts), Some((2, 1, 0)));
+        assert_eq!(taken(&counts), Some((1, 1, 1, 0)));
     }
 
     #[test]
@@ -200,6 +212,6 @@ mod tests {
         counts
             .begin((0, 0), Some(1))
             .ended(true, Duration::from_millis(3));
-        assert_eq!(taken(&counts), Some((1, 1, 0)));
+        assert_eq!(taken(&counts), Some((1, 1, 0, 0)));
     }
 }

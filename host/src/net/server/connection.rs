@@ -372,8 +372,7 @@ async fn routed(
             let why = conversation.state().broken;
             return Ok(refuse(
                 site,
-                why.map(|(_, why)| why)
-                    .unwrap_or(Refusal::Malformed("the body ends before its length")),
+                why.map(|(_, why)| why).unwrap_or(Refusal::CUT_SHORT),
             ));
         }
     }

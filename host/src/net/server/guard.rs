@@ -120,6 +120,13 @@ impl Guard {
         }
     }
 
+    /// The client has closed its side within a body.
+    fn cut_short(&mut self) -> Poll<io::Result<()>> {
+        let mut state = self.conversation.state();
+        state.broken = Some((state.heads, Refusal::CUT_SHORT));
+        Poll::Ready(Ok(()))
+    }
+
     /// When the client has had its time. None while the server is the one to act.
     fn deadline(&self) -> Option<Instant> {
         let state = self.conversation.state();
@@ -270,7 +277,7 @@ impl Read for Guard {
             if guard.limits.bodies == Bodies::Streamed && !guard.body_waits {
                 // A body takes as long as it moves: its time begins when somebody waits for more of it.
                 match guard.poll_fill(cx, false) {
-                    Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
+                    Poll::Ready(Ok(0)) => return guard.cut_short(),
                     Poll::Ready(Err(why)) => return Poll::Ready(Err(why)),
                     Poll::Ready(Ok(_)) => continue,
                     Poll::Pending => {
@@ -290,7 +297,7 @@ impl Read for Guard {
                 )));
             }
             if ready!(guard.poll_fill(cx, false))? == 0 {
-                return Poll::Ready(Ok(()));
+                return guard.cut_short();
             }
         }
     }

@@ -23,6 +23,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The client has closed its side within a body.
+    pub(super) const CUT_SHORT: Self = Self::Malformed("the body ends before its length");
+
     /// The status it is answered with.
     pub fn status(self) -> StatusCode {
         match self {
