@@ -96,6 +96,42 @@ fn whoever_pipes_a_line_at_a_time_sees_each_answer_at_once() {
 }
 
 #[test]
+fn a_secret_that_could_not_be_shown_is_said_to_be_in_force() {
+    let store = Store::new();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let tokens = store.dir().join("tokens");
+    let file = tokens.to_str().unwrap();
+    let arguments = [
+        "token",
+        "new",
+        "--user",
+        "ann",
+        "--role",
+        "Admin",
+        "--tokens-file",
+        file,
+    ];
+    let output = store
+        .command(&arguments, &[])
+        .stdout(full)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains(
+            "tokens all the same, and nobody has its secret: delete the last [[token]] there."
+        ),
+        "{stderr}"
+    );
+    let lines = std::fs::read_to_string(tokens).unwrap();
+    assert!(lines.contains("user = \"ann\""), "{lines}");
+}
+
+#[test]
 fn a_full_device_as_stdout_is_an_error() {
     let store = Store::new();
     for arguments in [

@@ -98,6 +98,21 @@ fn whoever_may_not_release_learns_that_though_the_refusal_cannot_be_recorded() {
             .says("Invalid DEPLOY_RBAC_ROLE")
             .says("the refusal is not on record");
     }
+    // A refusal by the state leaves no record anywhere.
+    let ran = store.run(&[
+        "release",
+        "--image-blue",
+        "a",
+        "--image-green",
+        "b",
+        "--canary-seq",
+        "1",
+        "--region",
+        &region.at(),
+    ]);
+    assert!(!ran.exits(5).stderr.contains("not on record"));
+    let ran = store.run(&["resume"]).exits(5);
+    assert!(!ran.stderr.contains("not on record"), "{}", ran.stderr);
     store.run(&["rollback", "--reason", "x"]).exits(7);
     assert_eq!(store.bytes(), before);
 }

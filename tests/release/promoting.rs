@@ -30,6 +30,13 @@ fn a_release_goes_through_its_steps_and_ends_green_live() {
         (text(last, "state"), text(last, "blue_image")),
         ("green_live".into(), "app:2".into())
     );
+    let status = store.run(&["status", "-o", "json"]).exits(0).json();
+    assert_eq!(text(&status, "former_blue"), "app:1");
+    let status = store.run(&["status"]).exits(0).stdout;
+    assert!(
+        status.contains("back to   app:1  (halcyon rollback)\n"),
+        "{status}"
+    );
     assert_eq!(
         (text(last, "user"), text(last, "deploy_role")),
         ("ann".into(), "Deployer".into())

@@ -303,6 +303,11 @@ fn a_region_by_its_name_and_by_its_address_is_one_region() {
     let at = east.health.at();
     let ran = store.run_with(&release(&["us-east", &at], &[]), &[TOPOLOGY]);
     ran.exits(2).says("are the same address");
+    // Hosts have no case.
+    let port = at.rsplit(':').next().unwrap();
+    let [lower, upper] = ["localhost", "LocalHost"].map(|host| format!("{host}:{port}"));
+    let ran = store.run(&release(&[&lower, &upper], &[]));
+    ran.exits(2).says("are the same address");
 }
 
 #[test]

@@ -19,7 +19,9 @@ const COMMANDS = {
   resume: { label: "Resume", ask: () => "Let the release go on?" },
   rollback: {
     label: "Roll back",
-    ask: ({ blue_image: blue }) => `Give ${blue} everything?`,
+    // What is live is blue already; going back from there is to the one before.
+    ask: ({ state, blue_image: blue, former_blue: former }) =>
+      `Give ${(state === "green_live" ? former : blue) ?? "blue"} everything?`,
     reason: "needed",
   },
 };

@@ -24,6 +24,8 @@ pub struct Status {
     pub blue_image: Option<String>,
     /// The image whose role is green.
     pub green_image: Option<String>,
+    /// In `green_live`, the image that a rollback gives everything to.
+    pub former_blue: Option<String>,
     /// The canary weight in percent.
     pub canary_weight: Weight,
     /// How traffic is divided.
@@ -60,6 +62,7 @@ impl Release {
             state: self.phase,
             blue_image: self.blue_image.clone(),
             green_image: self.green_image.clone(),
+            former_blue: self.former_blue.clone(),
             canary_weight: self.weight,
             traffic_split: TrafficSplit {
                 blue: 100_u8.saturating_sub(green),

@@ -210,6 +210,13 @@ fn human(answer: &StatusReport, release: &Release, store: &str, traffic: Option<
         status.traffic_split.green,
         image(&status.green_image)
     );
+    if let Some(former) = &status.former_blue {
+        let _ = writeln!(
+            text,
+            "back to   {}  {DIM}(halcyon rollback){DIM:#}",
+            prose::short(former)
+        );
+    }
     if let Some(id) = &status.release_id {
         let _ = writeln!(text, "release   {}", prose::short(id));
     }

@@ -97,7 +97,13 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         tenant: token.tenant.as_deref(),
         expires: token.expires.map(|end| end.to_string()),
     };
-    invocation.answer(|| secret.clone(), &answer)?;
+    let told = invocation.answer(|| secret.clone(), &answer);
+    told.map_err(|failure| {
+        let file = for_screen(&path.display().to_string());
+        failure.hint(format!(
+            "The token is in {file} all the same, and nobody has its secret: delete the last [[token]] there."
+        ))
+    })?;
     Ok(Exit::Done)
 }
 

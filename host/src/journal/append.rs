@@ -85,6 +85,7 @@ impl<S: Store> Journal<S> {
                 Answer::Done => key.map(|key| Keyed::new(key, command)),
                 Answer::OnRecord(_) | Answer::Refused(_) => None,
             };
+            let leaves_none = events.is_empty();
             // An answer that leaves no record is for good too: it is a swap of nothing.
             let written = match (
                 self.swap(events, context.actor, keyed.as_ref(), now),
@@ -94,7 +95,8 @@ impl<S: Store> Journal<S> {
                 (Ok(None), _) => continue,
                 // Whoever is refused learns that, also where it cannot be put on record.
                 (Err(why), Answer::Refused(_)) => {
-                    self.unrecorded = Some(why);
+                    // Most refusals leave none anyway.
+                    self.unrecorded = (!leaves_none).then_some(why);
                     Vec::new()
                 }
                 (Err(why), _) => return Err(why),

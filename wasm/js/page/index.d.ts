@@ -79,6 +79,7 @@ export interface Status {
   state: State;
   blue_image: string | null;
   green_image: string | null;
+  former_blue: string | null;
   canary_weight: number;
   traffic_split: { blue: number; green: number };
   release_id: string | null;

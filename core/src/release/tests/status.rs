@@ -13,7 +13,7 @@ fn before_the_first_release_everything_is_blue() {
     assert_eq!(
         status(&bench()),
         json!({
-            "state": "idle", "blue_image": null, "green_image": null, "canary_weight": 0,
+            "state": "idle", "blue_image": null, "green_image": null, "former_blue": null, "canary_weight": 0,
             "traffic_split": {"blue": 100, "green": 0},
             "release_id": null, "under_way": false, "paused": null, "step": null, "steps": [], "regions": [],
             "next_deadline": null, "blue_pool": "blue",
@@ -27,7 +27,7 @@ fn a_canary_shows_its_step_and_when_it_has_baked() {
     assert_eq!(
         status(&bench),
         json!({
-            "state": "canary", "blue_image": "app:v1", "green_image": "app:v2", "canary_weight": 10,
+            "state": "canary", "blue_image": "app:v1", "green_image": "app:v2", "former_blue": null, "canary_weight": 10,
             "traffic_split": {"blue": 90, "green": 10},
             "release_id": "r1", "under_way": true, "paused": null, "step": 1, "steps": [10, 50],
             "regions": ["us-east", "us-west"],
@@ -52,8 +52,15 @@ fn traffic_is_split_by_the_state() {
     let at = at.all([Command::PromoteGreen]);
     assert_eq!(split(&at), of(100));
     assert_eq!(status(&at)["canary_weight"], 100);
+    assert_eq!(
+        status(&at)["former_blue"],
+        "app:v1",
+        "what a rollback serves"
+    );
     let at = at.all([rollback("x")]);
     assert_eq!(split(&at), of(0));
+    assert_eq!(status(&at)["blue_image"], "app:v1");
+    assert_eq!(status(&at)["former_blue"], json!(null));
 }
 
 #[test]

@@ -245,12 +245,18 @@ fn read_regions(
     problems: &mut Vec<String>,
 ) -> Vec<RegionTarget> {
     let mut regions: Vec<RegionTarget> = Vec::new();
+    // Hosts are the same in every case, and paths are not: two paths that differ in that alone are hardly meant.
+    let same = |one: &RegionTarget, other: &RegionTarget| {
+        one.url
+            .to_string()
+            .eq_ignore_ascii_case(&other.url.to_string())
+    };
     for text in texts {
         match read_region(text, settings, topology) {
             Err(why) => problems.push(format!("--region: {why}")),
             Ok(region) => match regions
                 .iter()
-                .find(|known| known.name == *text || known.url == region.url)
+                .find(|known| known.name == *text || same(known, &region))
             {
                 Some(known) if known.name == *text => {
                     problems.push(format!(
