@@ -464,10 +464,15 @@ fn a_server_that_cannot_be_asked_is_said_and_no_token_is_shown() {
     let bad = elsewhere.store.dir().join("bad");
     std::fs::write(&bad, "two words").unwrap();
     let (gone, bad) = (format!("http://{gone}"), bad.display().to_string());
+    let query = format!("http://{}?x", control.address());
+    let health = format!("http://{}", control.server.address());
     for (name, value, code) in [
         ("HALCYON_SERVER", gone.as_str(), 1),
         ("HALCYON_SERVER", "ftp://x", 2),
         ("HALCYON_SERVER", "http://user:secret@127.0.0.1/", 2),
+        ("HALCYON_SERVER", query.as_str(), 2),
+        // Its health server.
+        ("HALCYON_SERVER", health.as_str(), 2),
         ("HALCYON_TOKEN_FILE", "/nonexistent", 2),
         ("HALCYON_TOKEN_FILE", bad.as_str(), 2),
         ("HALCYON_TOKEN_FILE", "/dev/null", 2),

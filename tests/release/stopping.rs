@@ -231,6 +231,37 @@ fn a_rollback_behind_a_stopped_driver_says_what_it_waits_for_and_goes_on_once_th
 }
 
 #[test]
+fn that_a_hook_is_being_stopped_is_said_at_the_first_signal() {
+    let (store, region) = (Store::new(), Region::ready());
+    let hook = "[ $HALCYON_ACTION != start_canary ] || { trap '' TERM; echo > begun; sleep 30; }";
+    let more = ["--timeout-s", "30", "--abort-on-err", "--on-step", hook];
+    let driver = store.start(&release(&[&region], "10,100", &more));
+    let begin = Instant::now();
+    while !store.dir().join("begun").exists() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(10),
+            "{}",
+            driver.stderr()
+        );
+        thread::sleep(Duration::from_millis(10));
+    }
+    driver.signal(Signal::INT);
+    let begin = Instant::now();
+    let said = "warning: stopping the step hook; a second signal leaves the release as it is";
+    while !driver.stderr().contains(said) {
+        // It has two seconds.
+        assert!(
+            begin.elapsed() < Duration::from_millis(1_500),
+            "{}",
+            driver.stderr()
+        );
+        thread::sleep(Duration::from_millis(10));
+    }
+    driver.ended_within(Duration::from_secs(8)).exits(130);
+    assert_eq!(text(&store.records().pop().unwrap(), "state"), "idle");
+}
+
+#[test]
 fn a_hook_does_not_get_the_terminals_ctrl_c() {
     let (store, region) = (Store::new(), Region::ready());
     let hook =

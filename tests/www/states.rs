@@ -253,6 +253,30 @@ fn a_server_that_cannot_say_how_things_are_is_not_taken_for_one_that_says_all_is
 }
 
 #[test]
+fn that_edges_get_no_table_is_part_of_how_things_are() {
+    let Some(world) = World::start() else { return };
+    std::fs::create_dir_all(world.store.logs().join("table_epoch")).unwrap();
+    world.open();
+    world.kinds(["good", "good", "good"]);
+    let line = "document.querySelector('.verdict-line')";
+    assert_eq!(
+        world.browser.evaluate(&format!("{line}.dataset.kind")),
+        "good"
+    );
+    let asked = world
+        .browser
+        .awaited("fetch('/api/v1/table').then((answer) => answer.status)");
+    assert_eq!(asked, 503);
+    world.until(&format!(
+        "{line}.textContent.includes('Edges get no new table: cannot read ')"
+    ));
+    assert_eq!(
+        world.browser.evaluate(&format!("{line}.dataset.kind")),
+        "bad"
+    );
+}
+
+#[test]
 fn one_part_is_read_aloud_and_only_when_it_says_something_new() {
     let Some(world) = World::start() else { return };
     world.open();

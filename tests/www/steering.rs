@@ -256,6 +256,11 @@ fn a_release_is_begun_from_the_page_and_goes_through() {
         story.contains("Deployer began a release of app:v2"),
         "{story}"
     );
+    // What is live is called blue by now: going back is to the one before.
+    world.browser.press("Roll back");
+    world.until("document.querySelector('.confirm') !== null");
+    let asked = world.browser.text(".confirm");
+    assert!(asked.starts_with("Give app:v1 everything?"), "{asked}");
 }
 
 #[test]

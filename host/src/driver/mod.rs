@@ -203,6 +203,10 @@ impl Driver {
                         return Ok(Performed::Interrupted(Cause::Deadline));
                     }
                     Interrupt::Signal(signal) => {
+                        if matches!(task, Task::Apply { .. }) {
+                            // It may take its time, and whoever sees nothing presses again.
+                            observer.warn("stopping the step hook; a second signal leaves the release as it is");
+                        }
                         let _ = cancel.send(true);
                         work.await;
                         return Ok(Performed::Interrupted(Cause::Signal(signal)));

@@ -53,6 +53,14 @@ pub(super) fn server(
         problems.push(format!("HALCYON_TOKEN_FILE: {why}"));
         None
     });
+    if let Some(at) = &at
+        && at.path().contains('?')
+    {
+        problems.push(format!(
+            "HALCYON_SERVER: {} has a query; allowed: http://host[:port][/path], https://host[:port][/path]",
+            Seen(&address)
+        ));
+    }
     let (Some(at), []) = (at, &problems[..]) else {
         return Err(Failure::usage(problems));
     };
@@ -133,10 +141,18 @@ fn answered(api: &Api, reply: Reply) -> Result<Value, Failure> {
         let status = reply.status;
         problems.push(format!("HALCYON_SERVER {}: status {status}", api.at()));
     }
+    // Paths are this program's own: what does not know them is something else.
+    let strange = matches!(reply.status, 404 | 405);
+    let hint = strange.then(|| {
+        format!(
+            "HALCYON_SERVER is {}; allowed: the address of a control plane's dashboard, such as http://127.0.0.1:8080.",
+            api.at()
+        )
+    });
     Err(Failure {
         exit,
         problems,
-        hint: None,
+        hint,
     })
 }
 
