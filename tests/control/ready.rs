@@ -138,6 +138,20 @@ fn a_table_that_cannot_be_issued_is_said_wherever_it_is_looked_and_tried_again()
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(control.state()["no_table"], Value::Null);
+    // What is wanted is what edges have again: that is no trouble, whatever was.
+    control.ask("Viewer", "GET /api/v1/table", None).is(200);
+    std::fs::remove_file(&at).unwrap();
+    std::fs::create_dir(&at).unwrap();
+    let drain = "PUT /api/v1/regions/us-east/override";
+    let body = r#"{"state":"drain","reason":"x"}"#;
+    control.ask("Deployer", drain, Some(body)).is(200);
+    control.ask("Viewer", "GET /api/v1/table", None).is(503);
+    assert!(control.state()["no_table"].is_string());
+    let undo = "DELETE /api/v1/regions/us-east/override";
+    control.ask("Deployer", undo, None);
+    control.ask("Viewer", "GET /api/v1/table", None).is(200);
+    assert_eq!(control.state()["no_table"], Value::Null);
+    std::fs::remove_dir(&at).unwrap();
     assert!(said().contains("tables can be issued again"), "{}", said());
     control.ask("Viewer", "GET /api/v1/table", None).is(200);
 }

@@ -7,6 +7,7 @@ use halcyon_tests::region::Answer;
 use serde_json::{Value, json};
 
 use crate::client::{Control, NAMES};
+use crate::command_line::Elsewhere;
 
 const BEGIN: &str = "POST /api/v1/releases";
 
@@ -549,4 +550,40 @@ fn a_command_line_beside_the_server_drives_its_own_release() {
             .contains(&"attach_driver".to_owned())
     );
     outcome(&control, "green_live");
+}
+
+#[test]
+fn a_release_of_a_command_line_that_has_died_goes_on_beside_its_journal_and_is_said_to() {
+    let control = Control::start();
+    let address = control.regions[0].at();
+    let arguments = of_a_command_line(&address, &["--timeout-s", "60"]);
+    let driver = control.store.start(&arguments);
+    control.store.wait_for("start_canary");
+    driver.signal(Signal::KILL);
+    driver.ended();
+    let elsewhere = Elsewhere::of(&control, "Viewer");
+    let there = elsewhere.run(&["status"]).exits(0).stdout;
+    let resumed = "halcyon release --resume beside its journal";
+    assert!(there.contains(resumed), "{there}");
+    let here = control.store.run(&["status"]).exits(0).stdout;
+    assert!(
+        here.contains("none  (halcyon release --resume)\n"),
+        "{here}"
+    );
+    let watching = elsewhere.start(&["release", "--resume"]);
+    let begin = std::time::Instant::now();
+    while !watching
+        .stderr()
+        .contains("nobody drives the release there now")
+    {
+        assert!(
+            begin.elapsed() < Duration::from_secs(15),
+            "{}",
+            watching.stderr()
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    watching.signal(Signal::INT);
+    let ran = watching.ended().exits(130);
+    ran.says("detached: nobody drives the release now at ");
 }

@@ -400,7 +400,6 @@ fn a_green_that_hangs_is_found_though_its_clients_give_up() {
         let asking = (0..12).map(|number| {
             thread::spawn(move || {
                 let tenant = format!("tenant-{}", round * 12 + number);
-                // It may only have closed its side: what it asked for goes on.
                 let asked =
                     format!("GET /work HTTP/1.1\r\nHost: localhost\r\nx-tenant: {tenant}\r\n\r\n");
                 let mut stream = TcpStream::connect(at).unwrap();

@@ -71,6 +71,9 @@ pub(super) async fn settle(
             observer.entry(&entry);
         }
         if is_settled(&journal) {
+            if on_step.is_some() {
+                observer.warn("--on-step: not run; another process has brought it to every region, or there was nothing to bring");
+            }
             return Ok((end_of(journal.release()), None));
         }
         let dir = journal.dir().to_owned();
@@ -83,6 +86,11 @@ pub(super) async fn settle(
                 observer,
                 heard()?,
             );
+            let plan = driver.journal.release().plan();
+            if on_step.is_some() && plan.is_none_or(|plan| plan.on_step.is_none()) {
+                let why = "--on-step: not run; the release has no step hook, so nothing is to be brought to a region";
+                driver.observer.warn(why);
+            }
             driver.world.on_step = on_step;
             return Ok(driver.run().await?);
         }

@@ -162,10 +162,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
             .any(|phase| !matches!(phase, Phase::Idle | Phase::GreenLive));
         let last = reached && !(args.watch && until.is_none());
         if (args.watch || last) && shown.as_ref() != Some(&answer) {
-            invocation.answer(
-                || human(&answer, source.release(), &source.place(), source.traffic()),
-                &answer,
-            )?;
+            invocation.answer(|| human(&answer, &source), &answer)?;
         }
         if last {
             return Ok(Exit::Done);
@@ -193,8 +190,8 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
     }
 }
 
-fn human(answer: &StatusReport, release: &Release, store: &str, traffic: Option<&str>) -> String {
-    let status = &answer.status;
+fn human(answer: &StatusReport, source: &Source) -> String {
+    let (release, status) = (source.release(), &answer.status);
     let mut text = String::new();
     let image = |image: &Option<String>| image.as_deref().map_or("-".to_owned(), prose::short);
     let _ = writeln!(text, "state     {NAME}{}{NAME:#}", status.state);
@@ -250,7 +247,7 @@ fn human(answer: &StatusReport, release: &Release, store: &str, traffic: Option<
             };
             let _ = writeln!(text, "{what}   {left}");
         }
-        if let Some(why) = traffic {
+        if let Some(why) = source.traffic() {
             let _ = writeln!(text, "traffic   {}", prose::short(why));
         }
         if let Some(reason) = &status.paused {
@@ -265,15 +262,21 @@ fn human(answer: &StatusReport, release: &Release, store: &str, traffic: Option<
         let _ = writeln!(text, "waiting   for {}", waiting.join(", "));
     }
     if !answer.driver && (status.under_way || !waiting.is_empty()) {
+        // There it would only watch.
+        let beside = match source {
+            Source::Here(_) => "",
+            Source::There(..) => " beside its journal, if it is a command line's",
+        };
         let _ = writeln!(
             text,
-            "{WARN}driver{WARN:#}    none  {DIM}(halcyon release --resume){DIM:#}"
+            "{WARN}driver{WARN:#}    none  {DIM}(halcyon release --resume{beside}){DIM:#}"
         );
     }
     if answer.audit_head.starts_with("0:") {
         let _ = writeln!(
             text,
-            "store     {store}  {DIM}(no journal there yet){DIM:#}"
+            "store     {}  {DIM}(no record there yet){DIM:#}",
+            source.place()
         );
     }
     let _ = writeln!(text, "audit     {DIM}{}{DIM:#}", answer.audit_head);

@@ -1,8 +1,8 @@
 //! Whether the journal can be read and appended to, and tables be issued, for `/ready`: without holding its
 //! answer up.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -17,10 +17,15 @@ const FRESH: Duration = Duration::from_millis(100);
 /// For so long it may take to look again: a disk that is slow while records are written is none that is lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// For so long it is not tried again to issue a table that could not be: a lock that somebody holds is waited for.
+const AGAIN: Duration = Duration::from_secs(3);
+
 /// One look at a time, whoever asks: a disk that stands still holds one thread, not one for each question.
 struct Readable {
     dashboard: Dashboard,
     looking: AtomicBool,
+    /// When it was last tried to issue a table that could not be.
+    tried: Mutex<Option<Instant>>,
     found: watch::Sender<Found>,
 }
 
@@ -46,6 +51,7 @@ impl Readable {
         Self {
             dashboard,
             looking: AtomicBool::new(false),
+            tried: Mutex::default(),
             found: watch::Sender::default(),
         }
     }
@@ -72,14 +78,21 @@ impl Readable {
         }
     }
 
-    fn look(&self) {
+    /// Tries to issue a table where that has failed: perhaps no edge asks any more.
+    fn issue_again(&self) {
         let inner = &self.dashboard.0;
-        // Perhaps no edge asks any more, which is what else tries again.
-        if inner.tables.trouble().is_some()
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if tried.is_none_or(|tried| tried.elapsed() >= AGAIN)
+            && inner.tables.trouble().is_some()
             && let Ok(placement) = &inner.placement
         {
             let _ = inner.issue(placement);
+            *tried = Some(Instant::now());
         }
+    }
+
+    fn look(&self) {
+        let inner = &self.dashboard.0;
         let stopped = inner.records.look(|view| view.journal().stopped());
         let why = match stopped {
             Ok(stopped) => stopped.or_else(|| {
@@ -92,5 +105,6 @@ impl Readable {
         // Before it is told: whoever asks from then on looks again.
         self.looking.store(false, Ordering::SeqCst);
         self.found.send_replace(Found { at, why });
+        self.issue_again();
     }
 }

@@ -1,5 +1,6 @@
 //! One attempt at a request, and what is noted of how it ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,7 +12,7 @@ use super::Edge;
 use super::exchange::{Failure, Whose};
 use super::forward::GONE;
 use super::held::{Held, Way};
-use super::stream::Upload;
+use super::stream::{Progress, Upload};
 use super::telemetry::{Counting, GIVEN_UP};
 
 impl Edge {
@@ -24,7 +25,7 @@ impl Edge {
         again: Option<&Request<Upload>>,
     ) -> Result<Response<Body>, Failure> {
         let upload = request.body().progress();
-        let noting = Noting::begin(self, held, way);
+        let noting = Noting::begin(self, held, way, upload.clone());
         let mut answer = self.send(way, request, again).await;
         if let Err(failure) = &mut answer {
             if upload.is_some_and(|upload| upload.broken()) {
@@ -49,11 +50,17 @@ struct Noting<'a> {
     /// What the pool had answered before, to whomever.
     answers: u64,
     counting: Option<Counting>,
+    upload: Option<Arc<Progress>>,
     over: bool,
 }
 
 impl<'a> Noting<'a> {
-    fn begin(edge: &'a Edge, held: &'a Held, way: &'a Way<'a>) -> Self {
+    fn begin(
+        edge: &'a Edge,
+        held: &'a Held,
+        way: &'a Way<'a>,
+        upload: Option<Arc<Progress>>,
+    ) -> Self {
         let counts = held.counts.as_ref();
         Self {
             counting: counts.map(|counts| counts.begin((way.place, way.pool), way.cohort)),
@@ -61,6 +68,7 @@ impl<'a> Noting<'a> {
                 .upstream
                 .map_or(0, |upstream| upstream.service.answers()),
             begun: Instant::now(),
+            upload,
             over: false,
             edge,
             held,
@@ -116,6 +124,12 @@ impl Drop for Noting<'_> {
             metrics.count_gone();
         }
         let took = self.begun.elapsed();
+        // The pool had no part in the time of an upload.
+        let moved = self.upload.as_deref().map_or(self.begun, Progress::moved);
+        let waited = moved.max(self.begun).elapsed();
+        if let Some(counting) = self.counting.take() {
+            counting.left(waited);
+        }
         let answered =
             |upstream: &super::pool::Upstream| upstream.service.answers() != self.answers;
         let silent = self
@@ -124,7 +138,7 @@ impl Drop for Noting<'_> {
             .is_some_and(|upstream| !answered(upstream));
         // A pool that hangs is found though no client has the patience to see it. One that has answered
         // somebody meanwhile does not hang: what this client asked for takes long, or it did not want it any more.
-        if silent && took >= GIVEN_UP {
+        if silent && waited >= GIVEN_UP {
             self.record(Outcome::Failed, took);
         } else {
             self.say_nothing();

@@ -123,6 +123,44 @@ fn a_pool_that_hangs_is_passed_over_though_no_client_waits_for_it() {
 }
 
 #[test]
+fn of_requests_that_came_together_the_last_one_alone_is_given_up() {
+    let world = world();
+    let mut client = Client::to(world.edge.address);
+    let one = request("GET", "/", &[("x-tenant", "acme")]);
+    client.write([one.clone(), one].concat());
+    client.close_its_side();
+    let answer = client.answer("GET");
+    assert_eq!(place(&answer), native(&world.table, &[], "acme"));
+    assert_eq!(client.answer("GET").problem(400), "client_closed");
+}
+
+#[test]
+fn the_time_of_an_upload_is_none_that_its_pool_was_waited_for() {
+    let breaker = [PATIENT, ("EDGE_BREAKER", "true")];
+    let world = World::with(Runtime::Embedded, &breaker, |_| ()).unwrap();
+    let home = native(&world.table, &[], "acme");
+    let clients: Vec<Client> = (0..8)
+        .map(|_| {
+            let mut client = Client::to(world.edge.address);
+            let headers = [("x-tenant", "acme"), ("content-length", "4")];
+            client.write(request("POST", "/hang", &headers));
+            client.write("slo");
+            client
+        })
+        .collect();
+    thread::sleep(IMPATIENT);
+    for mut client in clients {
+        client.write("w");
+        thread::sleep(Duration::from_millis(20));
+        client.vanish();
+    }
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(place(&world.edge.get("acme")), home);
+    let said = world.edge.said();
+    assert!(!said.contains("passed over"), "{said}");
+}
+
+#[test]
 fn a_pool_that_answers_others_meanwhile_is_not_one_that_hangs() {
     let breaker = [PATIENT, ("EDGE_BREAKER", "true")];
     let world = World::with(Runtime::Embedded, &breaker, |_| ()).unwrap();

@@ -103,6 +103,15 @@ fn traffic_whose_clients_left_more_often_than_not_passes_no_step_and_fails_none(
         BOTH.judge(&[with(100, 100), good], 2),
         Judgement::Good(_)
     ));
+    // A region that has hardly any is not judged, as without them.
+    assert!(matches!(
+        BOTH.judge(&[with(20, 0), good], 2),
+        Judgement::Good(_)
+    ));
+    assert!(matches!(
+        BOTH.judge(&[with(21, 0), good], 2),
+        Judgement::Inconclusive(_)
+    ));
     // They take nothing from what is proved.
     let bad = RegionTraffic {
         left: 1_000,

@@ -191,6 +191,8 @@ struct Attached {
     signals: watch::Receiver<Option<Signal>>,
     /// The step of which it has been said that it waits.
     waits: Option<Weight>,
+    /// It has been said that nobody drives the release.
+    alone: bool,
 }
 
 impl Attached {
@@ -204,6 +206,7 @@ impl Attached {
             observer: show::observer_there(invocation),
             signals,
             waits: None,
+            alone: false,
         })
     }
 
@@ -253,7 +256,6 @@ impl Attached {
         let mut asked = false;
         // Since when it has been under way with nobody who drives it.
         let mut alone: Option<Instant> = None;
-        let mut told = false;
         loop {
             match self.look().await {
                 Ok(()) => away = false,
@@ -285,9 +287,9 @@ impl Attached {
                 return Ok((End::RollbackIncomplete(why.to_owned()), None));
             }
             if away || paused || self.history.report().driver {
-                alone = None;
-            } else if alone.get_or_insert_with(Instant::now).elapsed() > ALONE && !told {
-                told = true;
+                (alone, self.alone) = (None, false);
+            } else if alone.get_or_insert_with(Instant::now).elapsed() > ALONE && !self.alone {
+                self.alone = true;
                 self.observer.warn("nobody drives the release there now: the server is frozen or has FEATURE_BLUE_GREEN off, or it is a command line's and goes on with `halcyon release --resume` beside its journal");
             }
             let late = deadline.is_some_and(|at| Instant::now() >= at) && !asked;
@@ -324,8 +326,10 @@ impl Attached {
         let why = reason("the deadline ran out");
         match give(self.history.api(), path, Some(why)).await {
             Ok(_) => {
-                // What was just put on record is part of what is shown.
-                self.look().await?;
+                if holds {
+                    // What was just put on record is part of what is shown; if it can be had.
+                    let _ = self.look().await;
+                }
                 Ok(holds)
             }
             // It has ended in this very moment.
@@ -355,8 +359,11 @@ impl Attached {
     /// Says that the release goes on.
     fn detached(&self, signal: Signal, invocation: &Invocation) -> Exit {
         let at = self.history.api().at();
-        self.observer
-            .warn(&format!("detached: the release goes on at {at}"));
+        let goes_on = match self.alone {
+            false => "the release goes on",
+            true => "nobody drives the release now",
+        };
+        self.observer.warn(&format!("detached: {goes_on} at {at}"));
         invocation.say(
             "`halcyon status --watch` shows it, `halcyon release --resume` attaches to it again",
         );

@@ -56,6 +56,21 @@ impl Counting {
         self.counts.end(self.at, Some((self.cohort, failed, took)));
     }
 
+    /// Its client has left, when the pool was the one to act for so long.
+    pub(in crate::edge) fn left(mut self, waited: Duration) {
+        self.over = true;
+        self.leave(waited);
+    }
+
+    fn leave(&self, waited: Duration) {
+        match waited >= GIVEN_UP {
+            true => self
+                .counts
+                .end(self.at, Some((self.cohort, true, self.begun.elapsed()))),
+            false => self.counts.leave(self.at, self.cohort),
+        }
+    }
+
     /// Counts nothing: it says nothing about the pool.
     pub(in crate::edge) fn void(mut self) {
         self.over = true;
@@ -66,11 +81,7 @@ impl Counting {
 impl Drop for Counting {
     fn drop(&mut self) {
         if !self.over {
-            let took = self.begun.elapsed();
-            match took >= GIVEN_UP {
-                true => self.counts.end(self.at, Some((self.cohort, true, took))),
-                false => self.counts.leave(self.at, self.cohort),
-            }
+            self.leave(self.begun.elapsed());
         }
     }
 }

@@ -101,11 +101,13 @@ impl Guard {
         Poll::Ready(Ok(bytes.filled().len()))
     }
 
-    /// Looks whether the client has left, where a handler wants to know and no body tells.
+    /// Looks whether the client has left, where a handler wants to know and nothing of the client is there that is
+    /// still to be answered.
     fn watch_client(&mut self, cx: &mut Context<'_>) {
         {
             let state = self.conversation.state();
-            if !state.watched || state.gone || state.in_body {
+            let more = state.begun < state.heads || state.mid_request;
+            if !state.watched || state.gone || more {
                 return;
             }
         }
