@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use halcyon_tests::process::Signal;
+use halcyon_tests::process::{Signal, unused_port};
 use halcyon_tests::region::Answer;
 use halcyon_tests::store::{Ran, Running, Store, json_lines};
 use serde_json::json;
@@ -63,9 +63,7 @@ fn release<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 /// A port that stays the same over a restart.
 fn on_a_fixed_port() -> Control {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port().to_string();
-    drop(free);
+    let port = unused_port().to_string();
     Control::with(&[("DASHBOARD_PORT", &port)])
 }
 
@@ -457,10 +455,7 @@ fn a_server_that_cannot_be_asked_is_said_and_no_token_is_shown() {
     let control = Control::start();
     let elsewhere = Elsewhere::of(&control, "Deployer");
     let secret = control.secret("Deployer");
-    let gone = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let gone = format!("127.0.0.1:{}", unused_port());
     let bad = elsewhere.store.dir().join("bad");
     std::fs::write(&bad, "two words").unwrap();
     let (gone, bad) = (format!("http://{gone}"), bad.display().to_string());

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use halcyon_tests::process::unused_port;
 use halcyon_tests::region::Answer;
 use serde_json::{Value, json};
 
@@ -188,11 +189,7 @@ fn a_real_prometheus_scrapes_it_with_a_token_and_its_alert_is_pending() {
         "global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}}\nrule_files: ['{RULES}']\nscrape_configs: [{{job_name: halcyon, authorization: {{credentials_file: '{token}'}}, static_configs: [{{targets: ['{target}']}}]}}]\n"
     );
     fs::write(&config, text).unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = unused_port();
     let _prometheus = Killed(prometheus(&config, dir.path(), port));
     for (query, expected) in [
         ("up", "1"),

@@ -1,13 +1,13 @@
 //! What a real edge counts of real requests: told once, kept, and what a release is judged by.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use halcyon_tests::process::Signal;
+use halcyon_tests::process::{Signal, unused_port};
 use halcyon_tests::region::{Answer, Region};
 use halcyon_tests::store::{Running, Store};
 use serde_json::{Value, json};
@@ -35,9 +35,7 @@ impl World {
         });
         let path = files.dir().join("topology.toml");
         std::fs::write(&path, topology.collect::<String>()).unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port().to_string();
-        drop(free);
+        let port = unused_port().to_string();
         let control = Control::with(&[
             ("DASHBOARD_PORT", &port),
             ("HALCYON_TOPOLOGY", path.to_str().unwrap()),

@@ -51,7 +51,7 @@ fn every_command_of_the_readme_works() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let program = halcyon_tests::process::program();
     let directory = tempfile::tempdir().unwrap();
-    let port = free_port().to_string();
+    let port = halcyon_tests::process::unused_port().to_string();
     let mut script = String::from("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n");
     let mut commands = 0;
     for line in blocks(&readme, "sh").iter().flat_map(|block| block.lines()) {
@@ -134,10 +134,4 @@ fn every_link_in_the_documents_leads_to_a_file() {
             assert!(path.exists(), "{}: link to {target}", page.display());
         }
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }

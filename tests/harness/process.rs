@@ -2,9 +2,10 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +19,22 @@ pub use rustix::process::Signal;
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| built(&["-p", "halcyon", "--bin", "halcyon"]).join("halcyon"))
+}
+
+/// A port of this machine that nobody has: for a server that is to come back where it was, or that others have to
+/// find. Not one of those that the system gives to whoever connects or asks for any (32,768 and above by default),
+/// or it could be taken before it is used.
+///
+/// # Panics
+/// When there is none.
+pub fn unused_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(97);
+    (0..10_000)
+        .map(|_| first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000)
+        .filter_map(|offset| u16::try_from(10_000 + offset).ok())
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("a port is unused")
 }
 
 /// An example of one of the crates, built once for each test process together with all others.

@@ -228,11 +228,7 @@ fn what_it_says_at_the_start_is_escaped_and_without_the_values_of_required_envs(
 
 #[test]
 fn a_stderr_that_cannot_be_written_changes_nothing() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = halcyon_tests::process::unused_port();
     for format in ["text", "json"] {
         let mut shell = std::process::Command::new("/bin/sh");
         let mut child = shell

@@ -142,6 +142,5 @@ impl World {
 
 /// A port of this machine that nobody has: for a server that is to come back where it was.
 pub(crate) fn free_port() -> String {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port().to_string()
+    halcyon_tests::process::unused_port().to_string()
 }

@@ -1,11 +1,12 @@
 //! The runtimes: each answers questions with the package.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use halcyon_tests::process::unused_port;
 use serde_json::Value;
 
 use super::{built, installed, peer};
@@ -235,8 +236,7 @@ fn unchunked(mut body: &str) -> String {
 
 /// An address nobody listens at.
 pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    (Ipv4Addr::LOCALHOST, unused_port()).into()
 }
 
 /// Chromium, without a window and without a word to anybody but the page's server.
