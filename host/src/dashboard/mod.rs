@@ -10,6 +10,7 @@ mod admission;
 mod answers;
 mod audit;
 mod body;
+mod handled;
 mod lately;
 mod leaving;
 mod metrics;
@@ -29,20 +30,16 @@ mod tables;
 mod telemetry;
 mod waiting;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
-use axum::http::{HeaderValue, Request};
+use axum::http::HeaderValue;
 use halcyon_core::config::{Problems, Settings};
 use halcyon_core::ledger::AuditReport;
 use halcyon_core::placement::RegionStatus;
 use halcyon_core::release::{Pools, RegionTarget};
-use hyper::service::Service;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -54,15 +51,12 @@ use crate::health::Environment;
 use crate::journal::LOG_NAME;
 use crate::monitor::Monitor;
 use crate::net::Client;
-use crate::net::server::{
-    Answer, Bodies, Gone, Handler, Limits, RequestBody, Serves, Site, Standing, capacity,
-    serve_until,
-};
+use crate::net::server::{Bodies, Limits, Serves, Site, Standing, capacity, serve_until};
 use crate::signing::TableSigner;
 use crate::tokens::TokenFile;
 use crate::traffic::Traffic;
-use admission::{Pace, Peer};
-use leaving::Leaving;
+use admission::Pace;
+use handled::Handled;
 use metrics::Metrics;
 use placement::Placement;
 use seats::Seats;
@@ -317,31 +311,6 @@ fn connections(health: &Limits) -> usize {
     };
     let left = capacity(&all).saturating_sub(capacity(health));
     left.max(capacity(health) / 4).clamp(1, CONNECTIONS)
-}
-
-/// Hands requests to the router, with who sends them.
-struct Handled(axum::Router);
-
-impl Handler for Handled {
-    fn answer(
-        &self,
-        request: Request<RequestBody>,
-        peer: Option<SocketAddr>,
-        gone: Gone,
-    ) -> Answer {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Peer(peer));
-        request.extensions_mut().insert(Leaving::of(gone));
-        let answer = TowerToHyperService::new(self.0.clone()).call(request);
-        Box::pin(async move {
-            let mut answer = match answer.await {
-                Ok(answer) => answer,
-                Err(never) => match never {},
-            };
-            routes::say_allowed(&mut answer);
-            answer
-        })
-    }
 }
 
 impl Inner {

@@ -21,6 +21,18 @@ fn asks(world: &World, target: &str) -> Client {
     client
 }
 
+/// These are lines of its metrics.
+#[track_caller]
+fn counts(world: &World, lines: &[String]) {
+    let metrics = String::from_utf8(health(&world.edge, "/metrics").body).unwrap();
+    for line in lines {
+        assert!(
+            metrics.lines().any(|found| found == line),
+            "{line}: {metrics}"
+        );
+    }
+}
+
 #[test]
 fn it_is_told_so_if_it_still_reads_and_its_request_ends() {
     let world = World::with(Runtime::Embedded, &[PATIENT], |_| ()).unwrap();
@@ -40,17 +52,14 @@ fn it_is_told_so_if_it_still_reads_and_its_request_ends() {
     assert_eq!(answer.header("connection"), Some("close"));
     until("its end", &world.edge, || upstream.open() < waiting);
     let pool = format!(r#"region="{region}",slot="{slot}""#);
-    let metrics = String::from_utf8(health(&world.edge, "/metrics").body).unwrap();
-    for line in [
-        format!(r#"halcyon_edge_upstream_requests_total{{{pool},code="gone"}} 1"#),
-        format!(r#"halcyon_edge_upstream_requests_total{{{pool},code="none"}} 0"#),
-        String::from(r#"halcyon_edge_refused_total{code="client_closed"} 1"#),
-    ] {
-        assert!(
-            metrics.lines().any(|found| found == line),
-            "{line}: {metrics}"
-        );
-    }
+    counts(
+        &world,
+        &[
+            format!(r#"halcyon_edge_upstream_requests_total{{{pool},code="gone"}} 1"#),
+            format!(r#"halcyon_edge_upstream_requests_total{{{pool},code="none"}} 0"#),
+            String::from(r#"halcyon_edge_refused_total{code="client_closed"} 1"#),
+        ],
+    );
 }
 
 #[test]
@@ -68,17 +77,14 @@ fn one_that_breaks_off_its_upload_is_told_so_and_no_pool_is_blamed() {
         assert_eq!(answer.detail(), "the body ends before its length");
     }
     let pool = format!(r#"region="{region}",slot="{slot}""#);
-    let metrics = String::from_utf8(health(&world.edge, "/metrics").body).unwrap();
-    for line in [
-        format!(r#"halcyon_edge_upstream_requests_total{{{pool},code="gone"}} 3"#),
-        format!(r#"halcyon_edge_upstream_requests_total{{{pool},code="none"}} 0"#),
-        String::from(r#"halcyon_edge_refused_total{code="bad_request"} 3"#),
-    ] {
-        assert!(
-            metrics.lines().any(|found| found == line),
-            "{line}: {metrics}"
-        );
-    }
+    counts(
+        &world,
+        &[
+            format!(r#"halcyon_edge_upstream_requests_total{{{pool},code="gone"}} 3"#),
+            format!(r#"halcyon_edge_upstream_requests_total{{{pool},code="none"}} 0"#),
+            String::from(r#"halcyon_edge_refused_total{code="bad_request"} 3"#),
+        ],
+    );
 }
 
 #[test]
