@@ -139,6 +139,17 @@ impl Asked {
             seconds.min(WAIT_MOST)
         })
     }
+
+    /// How long the edge rests before it asks again: a fleet that started at once shall not ask at once.
+    fn rest(&self, has_table: bool, has_waited: bool) -> Duration {
+        let (rest, share) = match (has_table, has_waited) {
+            // No oftener than it was told to.
+            (true, true) => (self.refresh.saturating_sub(self.waits()).max(AGAIN), 0.5),
+            (true, false) => (self.refresh, 0.2),
+            (false, _) => (self.refresh.min(SOON), 0.2),
+        };
+        clock::spread(rest, share)
+    }
 }
 
 /// Asks an address for ever, and offers what is new.
@@ -192,16 +203,8 @@ pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
             Ok(()) => said.clear(),
             Err(why) => say_once(why, &mut said),
         }
-        // A fleet that started at once shall not ask at once.
-        let (rest, share) = match tables.held().is_some() {
-            // No oftener than it was told to.
-            true if waited && taken_well => {
-                (asked.refresh.saturating_sub(asked.waits()).max(AGAIN), 0.5)
-            }
-            true => (asked.refresh, 0.2),
-            false => (asked.refresh.min(SOON), 0.2),
-        };
-        sleep(clock::spread(rest, share)).await;
+        let has_table = tables.held().is_some();
+        sleep(asked.rest(has_table, waited && taken_well)).await;
     }
 }
 
@@ -299,6 +302,40 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn asked(refresh: Duration) -> Asked {
+        Asked {
+            at: Endpoint::parse_http("http://127.0.0.1:1").unwrap(),
+            tls: Arc::new(crate::net::connect::tls_config(None).unwrap()),
+            token: None,
+            patience: Duration::from_secs(1),
+            refresh,
+        }
+    }
+
+    #[test]
+    fn no_two_edges_rest_for_the_same_time_and_none_for_much_more_or_less_than_it_was_told() {
+        let second = Duration::from_secs(1);
+        // Whether it has a table, whether the server has waited; the shortest rest and the longest, in ms.
+        for (refresh, has_table, has_waited, least, most) in [
+            (second * 10, true, false, 8_000, 12_000),
+            (second * 10, false, false, 800, 1_200),
+            (second / 2, false, false, 400, 600),
+            // The server has waited for 30 of the 31 seconds.
+            (second * 31, true, true, 500, 1_500),
+            (second * 30, true, true, 100, 300),
+        ] {
+            let asked = asked(refresh);
+            let rests = (0..200).map(|_| asked.rest(has_table, has_waited).as_millis());
+            let rests: Vec<_> = rests.collect();
+            let (first, last) = (*rests.iter().min().unwrap(), *rests.iter().max().unwrap());
+            assert!(least <= first && last <= most, "{first} to {last} ms");
+            // Two hundred that are spread evenly leave no quarter at either end empty.
+            let quarter = (most - least) / 4;
+            assert!(first < least + quarter, "from {first} ms");
+            assert!(last > most - quarter, "to {last} ms");
+        }
+    }
 
     #[test]
     fn a_cause_is_the_same_whatever_the_clock_would_allow_by_now() {
