@@ -188,14 +188,20 @@ fn text_of(value: &serde_json::Value) -> String {
 #[test]
 fn a_store_without_a_journal_verifies_and_is_not_made() {
     let store = Store::new();
-    let answer = store
-        .run(&["audit", "verify", "-o", "json"])
-        .exits(0)
-        .json();
+    let ran = store.run(&["audit", "verify", "-o", "json"]).exits(0);
+    let answer = ran.json();
     assert_eq!(
         (&answer["records"], &answer["valid"]),
         (&0.into(), &true.into())
     );
+    // Who asks of the wrong place hears it, whatever reads the answer.
+    let said: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+    let absent = format!("there is no journal at {}", store.log().display());
+    assert!(text_of(&said["warning"]).contains(&absent), "{said}");
+    for asked in ["verify", "tail"] {
+        let ran = store.run(&["audit", asked]).exits(0).says(&absent);
+        assert!(ran.stderr.contains("HALCYON_STORE"), "{}", ran.stderr);
+    }
     assert_eq!(store.run(&["audit", "tail"]).exits(0).stdout, "");
     assert_eq!(
         store.run(&["audit", "tail", "-o", "json"]).exits(0).json(),

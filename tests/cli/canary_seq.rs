@@ -200,6 +200,8 @@ fn durations_that_are_none_are_refused() {
         "forever",
         "1e9h",
         "721h",
+        "31d",
+        "1.5d",
         "99999999999999999999h",
         "\u{1b}[2J",
     ] {

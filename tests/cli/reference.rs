@@ -41,6 +41,7 @@ fn commands(store: &Store) -> BTreeSet<String> {
         "healthcheck",
         "completions",
         "man",
+        "help",
     ];
     assert_eq!(found, known.map(str::to_owned).into());
     found
@@ -114,6 +115,13 @@ fn the_manual_page_names_exactly_the_commands_there_are() {
 fn every_command_has_help_and_the_program_its_version() {
     let store = Store::new();
     for command in commands(&store) {
+        // As most type it first.
+        let help = store.run(&["help", &command]).exits(0).stdout;
+        assert!(help.contains("Usage: halcyon"), "{command}");
+        if command == "help" {
+            continue;
+        }
+        assert_eq!(help, store.run(&[&command, "--help"]).exits(0).stdout);
         for flag in ["--help", "-h"] {
             let ran = store.run(&[&command, flag]).exits(0);
             assert!(
@@ -122,6 +130,11 @@ fn every_command_has_help_and_the_program_its_version() {
             );
         }
     }
+    let all = store.run(&["help"]).exits(0).stdout;
+    assert_eq!(all, store.run(&["--help"]).exits(0).stdout);
+    let tail = store.run(&["help", "audit", "tail"]).exits(0).stdout;
+    assert!(tail.contains("Usage: halcyon audit tail"), "{tail}");
+    store.run(&["help", "tokens"]).exits(2).says("tokens");
     let version = store.run(&["--version"]).exits(0).stdout;
     assert_eq!(version, format!("halcyon {}\n", env!("CARGO_PKG_VERSION")));
     assert!(!store.logs().exists());

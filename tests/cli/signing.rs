@@ -68,6 +68,54 @@ fn a_table_is_signed_where_a_key_is_set() {
 }
 
 #[test]
+fn a_table_that_nobody_signs_leaves_no_signature_of_the_one_before_it() {
+    let store = Store::new();
+    keyed(&store);
+    let environment = [&REGIONS[..], &[("HALCYON_SIGNING_KEY_FILE", "key.pem")]].concat();
+    let issue = ["table", "--out", "t.json"];
+    store.run_with(&issue, &environment).exits(0);
+    let signature = store.dir().join("t.json.sig");
+    assert!(signature.exists());
+    store
+        .run_with(&issue, &REGIONS)
+        .exits(0)
+        .says("--out: t.json.sig was the signature of the table before, and is removed");
+    assert!(!signature.exists());
+    // What cannot be removed is said, before a table that edges would refuse is there.
+    let before = std::fs::read(store.dir().join("t.json")).unwrap();
+    std::fs::create_dir(&signature).unwrap();
+    store
+        .run_with(&issue, &REGIONS)
+        .exits(1)
+        .says("--out: t.json.sig is the signature of the table before, and cannot be removed");
+    assert_eq!(std::fs::read(store.dir().join("t.json")).unwrap(), before);
+}
+
+#[test]
+fn a_key_that_is_none_is_told_with_whatever_else_is_wrong() {
+    let store = Store::new();
+    let environment = [
+        ("REGIONS", "us east"),
+        ("DRAIN_MS", "soon"),
+        ("HALCYON_SIGNING_KEY_FILE", "missing.pem"),
+    ];
+    let arguments = ["table", "--binary", "-o", "json"];
+    let ran = store.run_with(&arguments, &environment).exits(2);
+    let problem: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+    let told = problem["problems"].as_array().unwrap();
+    let told: Vec<&str> = told.iter().filter_map(|told| told.as_str()).collect();
+    for part in [
+        "--binary: bytes are no JSON",
+        "REGIONS: \"us east\"",
+        "DRAIN_MS: \"soon\"",
+        "HALCYON_SIGNING_KEY_FILE: \"missing.pem\"",
+    ] {
+        let times = told.iter().filter(|told| told.starts_with(part)).count();
+        assert_eq!(times, 1, "{part}: {told:?}");
+    }
+}
+
+#[test]
 fn what_is_no_key_keeps_a_table_from_being_issued() {
     let store = Store::new();
     let secret = "MC4CAQAwBQYDK2VwBCIEIsecret";

@@ -451,6 +451,22 @@ fn the_kill_switch_of_whoever_asks_holds_whatever_the_servers_says() {
 }
 
 #[test]
+fn what_a_server_is_asked_does_not_depend_on_where_a_journal_would_be() {
+    let control = Control::start();
+    let mut deployer = Elsewhere::of(&control, "Deployer");
+    let etcd = ("HALCYON_STORE".to_owned(), "etcd://e:2379".to_owned());
+    deployer.variables.push(etcd);
+    deployer.run(&["status"]).exits(0);
+    // It gets as far as the server, which knows no such region.
+    let begin = release(&["--canary-seq", "10", "--region", "nowhere"]);
+    let ran = deployer.run(&begin).exits(2).says("nowhere");
+    assert!(!ran.stderr.contains("HALCYON_STORE"), "{}", ran.stderr);
+    // Whoever names a journal means that one.
+    let here = ["status", "--store", "etcd://e:2379"];
+    deployer.run(&here).exits(2).says("HALCYON_STORE");
+}
+
+#[test]
 fn a_server_that_cannot_be_asked_is_said_and_no_token_is_shown() {
     let control = Control::start();
     let elsewhere = Elsewhere::of(&control, "Deployer");

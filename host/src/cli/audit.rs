@@ -85,7 +85,7 @@ fn verify(args: VerifyArgs, invocation: &Invocation) -> Result<Exit, Failure> {
             .read_from(0)
             .map_err(|why| fail("read", why, storage.path()))?,
         None => {
-            invocation.say(format!("there is no journal at {} yet", storage.path()));
+            invocation.warn(&absent(storage.path()));
             Vec::new()
         }
     };
@@ -96,6 +96,11 @@ fn verify(args: VerifyArgs, invocation: &Invocation) -> Result<Exit, Failure> {
     } else {
         Exit::AuditBroken
     })
+}
+
+/// Of a place that may be a mistaken one, nothing to verify is no good news.
+fn absent(path: impl std::fmt::Display) -> String {
+    format!("there is no journal at {path}; --store or HALCYON_STORE names another place")
 }
 
 fn human(found: &AuditReport) -> String {
@@ -142,7 +147,12 @@ fn tail(args: TailArgs, invocation: &Invocation) -> Result<Exit, Failure> {
             "--follow: has no end, and json is one document; allowed: -o human, -o jsonl",
         ));
     }
-    let (mut journal, entries) = Journal::open_with_entries(invocation.store_dir()?)?;
+    let dir = invocation.store_dir()?;
+    let mut storage = DirStorage::new(&dir);
+    if matches!(storage.open(false), Ok(None)) {
+        invocation.warn(&absent(storage.path()));
+    }
+    let (mut journal, entries) = Journal::open_with_entries(dir)?;
     let from = entries.len().saturating_sub(args.lines);
     let mut stdout = anstream::stdout();
     match invocation.output {

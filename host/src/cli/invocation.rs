@@ -54,14 +54,24 @@ impl Invocation {
 
     /// The same with the journal that a flag names: whoever names one means that one, and no control plane's.
     pub fn over_store(&self, store: Option<String>) -> Self {
-        let there = self
-            .variable("HALCYON_SERVER")
-            .is_some_and(|at| !at.is_empty());
-        if store.is_some() && there {
+        if store.is_some() && self.has_server() {
             self.say("--store: the journal here is meant, and HALCYON_SERVER is not asked");
         }
         let nowhere = store.as_ref().map(|_| String::new());
         self.with(&[("HALCYON_STORE", store), ("HALCYON_SERVER", nowhere)])
+    }
+
+    /// The same for what is a control plane's to do where one is set: no journal here is looked at then, wherever
+    /// `HALCYON_STORE` has it.
+    #[must_use]
+    pub fn over_server(&self) -> Self {
+        let nowhere = self.has_server().then(String::new);
+        self.with(&[("HALCYON_STORE", nowhere)])
+    }
+
+    fn has_server(&self) -> bool {
+        let server = self.variable("HALCYON_SERVER");
+        server.is_some_and(|at| !at.is_empty())
     }
 
     /// Every variable that is not about placement; warnings are shown.

@@ -3,6 +3,7 @@
 mod audit;
 mod control;
 mod demo;
+mod duration;
 mod edge;
 mod exit;
 mod failure;
@@ -51,12 +52,7 @@ pub enum Output {
 /// Routes every tenant to its region and takes every release through blue/green canaries, on all
 /// regions, safely.
 #[derive(Debug, Parser)]
-#[command(
-    name = "halcyon",
-    version,
-    max_term_width = 100,
-    disable_help_subcommand = true
-)]
+#[command(name = "halcyon", version, max_term_width = 100)]
 pub struct Cli {
     /// How to answer: data on stdout, errors on stderr (under json and jsonl as problem objects).
     #[arg(

@@ -115,12 +115,7 @@ pub fn command_reference() -> String {
 }
 
 fn section(page: &mut String, command: &clap::Command, path: &str) {
-    // The program has none, of any command.
-    let mut shown = command
-        .clone()
-        .bin_name(path)
-        .term_width(100)
-        .disable_help_subcommand(true);
+    let mut shown = command.clone().bin_name(path).term_width(100);
     let help = shown.render_long_help().to_string();
     let help: Vec<&str> = help.lines().map(str::trim_end).collect();
     let _ = write!(

@@ -128,7 +128,7 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
     if patience.is_some() && until.is_none() && !args.watch && problems.is_empty() {
         problems.push("--deadline: needs --until or --watch".to_owned());
     }
-    let invocation = &args.store.over(invocation);
+    let invocation = &args.store.over(invocation).over_server();
     let settings = invocation.settings_of_store();
     if !problems.is_empty() {
         problems.extend(

@@ -1,9 +1,10 @@
 //! `halcyon table`: what an edge decides by.
 
-use std::io::{IsTerminal, Write};
+use std::fs;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use halcyon_core::config::RegionConfig;
+use halcyon_core::config::{RegionConfig, Settings};
 use halcyon_core::placement::Router;
 use halcyon_core::table::{BYTES_MAX, Publisher, Table, TableContent};
 use halcyon_core::text::for_screen;
@@ -39,24 +40,27 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
         ("HALCYON_STORE", args.store.clone()),
         ("HALCYON_DEPLOYMENT", args.deployment.clone()),
     ]);
+    let (settings, key) = checked(args, invocation)?;
     if let Some(file) = &args.out {
         // Before a number is spent on it.
         may_replace(file).map_err(|why| cannot_write(file, &why))?;
-    }
-    let key = TableSigner::of(invocation).map_err(|why| Failure::usage(vec![why]))?;
-    if let (Some(file), Some(_)) = (&args.out, &key) {
         let file = signature_file(file);
-        may_replace(&file).map_err(|why| cannot_write(&file, &why))?;
+        if key.is_some() {
+            may_replace(&file).map_err(|why| cannot_write(&file, &why))?;
+        }
     }
-    let bytes = issue(args, invocation)?;
+    let bytes = issue(args, &settings, invocation)?;
     let signature = key.map(|key| key.sign(&bytes));
     match &args.out {
         Some(file) => {
             // Before the table: whoever finds the one without the other looks again.
-            if let Some(signature) = &signature {
-                let file = signature_file(file);
-                let line = format!("{signature}\n");
-                replace(&file, line.as_bytes()).map_err(|why| cannot_write(&file, &why))?;
+            let beside = signature_file(file);
+            match &signature {
+                Some(signature) => {
+                    let line = format!("{signature}\n");
+                    replace(&beside, line.as_bytes()).map_err(|why| cannot_write(&beside, &why))?;
+                }
+                None => remove_signature(&beside, invocation)?,
             }
             replace(file, &bytes).map_err(|why| cannot_write(file, &why))?;
         }
@@ -72,6 +76,26 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
+/// A table that nobody signs leaves no signature of the one before it.
+fn remove_signature(file: &Path, invocation: &Invocation) -> Result<(), Failure> {
+    let shown = for_screen(&file.display().to_string());
+    match fs::remove_file(file) {
+        Ok(()) => {
+            invocation.warn(&format!(
+                "--out: {shown} was the signature of the table before, and is removed: HALCYON_SIGNING_KEY_FILE is not set"
+            ));
+            Ok(())
+        }
+        Err(why) if why.kind() == ErrorKind::NotFound => Ok(()),
+        Err(why) => Err(Failure::new(
+            Exit::Failed,
+            format!(
+                "--out: {shown} is the signature of the table before, and cannot be removed: {why}"
+            ),
+        )),
+    }
+}
+
 fn cannot_write(file: &Path, why: &std::io::Error) -> Failure {
     let file = for_screen(&file.display().to_string());
     Failure::new(
@@ -80,31 +104,39 @@ fn cannot_write(file: &Path, why: &std::io::Error) -> Failure {
     )
 }
 
-fn issue(args: &Args, invocation: &Invocation) -> Result<Vec<u8>, Failure> {
+/// Everything that is wrong with how it was asked for, before anything is done.
+fn checked(
+    args: &Args,
+    invocation: &Invocation,
+) -> Result<(Settings, Option<TableSigner>), Failure> {
+    let mut problems = Vec::new();
     if args.binary && args.out.is_none() && std::io::stdout().is_terminal() {
         let why = "--binary: stdout is a terminal; allowed: a pipe, a file, or --out FILE";
-        return Err(Failure::new(Exit::Usage, why));
-    }
-    if args.binary && args.out.is_none() && invocation.output != Output::Human {
+        problems.push(why.to_owned());
+    } else if args.binary && args.out.is_none() && invocation.output != Output::Human {
         let why = "--binary: bytes are no JSON; allowed with -o json: --out FILE";
-        return Err(Failure::new(Exit::Usage, why));
+        problems.push(why.to_owned());
     }
-    let mut problems = Vec::new();
-    let settings = invocation.settings();
+    let (settings, found) = Settings::read(invocation);
+    problems.extend(found.errors);
     if let Err(failure) = Router::from_lookup(invocation) {
-        problems.extend(failure.0);
+        let new = failure.0.into_iter();
+        let new: Vec<String> = new.filter(|problem| !problems.contains(problem)).collect();
+        problems.extend(new);
     }
-    let settings = match settings {
-        Ok(settings) if problems.is_empty() => settings,
-        Ok(_) => return Err(Failure::usage(problems)),
-        Err(failure) => {
-            let new: Vec<String> = problems
-                .into_iter()
-                .filter(|problem| !failure.problems.contains(problem))
-                .collect();
-            return Err(Failure::usage([failure.problems, new].concat()));
-        }
-    };
+    let key = TableSigner::of(invocation).unwrap_or_else(|why| {
+        problems.push(why);
+        None
+    });
+    if !problems.is_empty() {
+        return Err(Failure::usage(problems));
+    }
+    let warnings = found.warnings.iter();
+    warnings.for_each(|warning| invocation.warn(warning));
+    Ok((settings, key))
+}
+
+fn issue(args: &Args, settings: &Settings, invocation: &Invocation) -> Result<Vec<u8>, Failure> {
     let (config, found) = RegionConfig::read(invocation);
     found
         .warnings

@@ -12,7 +12,7 @@ use halcyon_core::release::{
 };
 use halcyon_core::text::Seen;
 
-use crate::cli::{Failure, Invocation};
+use crate::cli::{Failure, Invocation, duration};
 use crate::clock;
 use crate::driver::check_hook;
 
@@ -355,12 +355,10 @@ fn read_bake(text: Option<&str>, problems: &mut Vec<String>) -> u64 {
     }
 }
 
-/// Reads a duration such as `90s`, `30m` or `1h30m`.
+/// Reads a deadline such as `90s`, `30m`, `1h30m` or `2d`.
 pub(in crate::cli) fn parse_deadline(text: &str) -> Result<Duration, String> {
-    const MAX: Duration = Duration::from_secs(30 * 24 * 3600);
-    let parsed: Option<jiff::SignedDuration> = text.parse().ok();
-    parsed
-        .and_then(|duration| Duration::try_from(duration).ok())
-        .filter(|duration| !duration.is_zero() && *duration <= MAX)
-        .ok_or_else(|| format!("--deadline: {} is no duration; allowed: more than 0 to 720h, such as 90s, 30m or 1h30m", Seen(text)))
+    duration::parse(text, duration::days(30)).ok_or_else(|| {
+        let seen = Seen(text);
+        format!("--deadline: {seen} is no duration; allowed: more than 0 to 30d, such as 90s, 30m, 1h30m or 2d")
+    })
 }

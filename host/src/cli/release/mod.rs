@@ -34,6 +34,7 @@ const GO_ON: &str =
 pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> {
     let invocation = &invocation
         .over_store(args.store.clone())
+        .over_server()
         .with(&[("HEALTH_PORT", args.health_port.clone())]);
     if args.resume {
         return resume::run(&args, invocation);
