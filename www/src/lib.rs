@@ -61,7 +61,9 @@ mod tests {
     fn what_a_file_refers_to_is_there() {
         for (from, wanted) in [
             ("/", "app.css"),
+            ("/", "controls.css"),
             ("/", "parts.css"),
+            ("/", "release.css"),
             ("/", "app.js"),
             ("/", "favicon.svg"),
             ("/core.js", "page/browser.js"),
