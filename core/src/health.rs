@@ -9,7 +9,10 @@
 //! | a leaky counter takes it out too: six for a failure, one less for a pass, eight times `fall` is full | one that loses a fifth of its requests: in 37 probes half of the time, in 119 nearly always; of 20 in 400, next to never |
 //! | it comes back after `rise` passes in a row that span the hold-down | flapping |
 //! | while more than half are down or have just failed, it takes three times as much | a prober that sees half of the world |
-//! | while all are, everything counts as up and nothing is counted | a prober that sees nothing |
+//! | while all are down or have failed `fall` times in a row, everything counts as up and nothing is counted | a prober that sees nothing |
+//!
+//! A region that a person has drained or forbidden counts for the last two while it passes its probes, which shows
+//! that whoever probes sees something, and not while it fails: it may be off for work on it.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -147,7 +150,7 @@ struct Region {
 pub struct Fleet {
     rules: HealthRules,
     regions: Vec<Region>,
-    /// All of them fail: whoever probes sees nothing.
+    /// None of them is seen any more: whoever probes sees nothing.
     blind: bool,
     /// Which were out when automatic change was stopped, while it is.
     frozen: Option<Vec<bool>>,
@@ -189,25 +192,23 @@ impl Fleet {
         }
         this.probe = Some(probe);
         this.failed_last = !passed;
-        let (failing, of) = self.failing();
-        let was_blind = self.blind;
-        self.blind = of > 0 && failing == of;
         if self.blind {
-            // Failures say nothing then; a pass is one all the same.
-            if passed && let Some(this) = self.regions.get_mut(region) {
-                this.count(&self.rules, true, false, now);
+            self.blind = self.all_are_lost();
+            if self.blind {
+                // Failures say nothing then; a pass is one all the same.
+                if passed && let Some(this) = self.regions.get_mut(region) {
+                    this.count(&self.rules, true, false, now);
+                }
+                return self.changes(&before);
             }
-            return self.changes(&before);
-        }
-        if was_blind {
             // What was counted before says nothing of the regions.
             self.regions.iter_mut().for_each(Region::forget);
         }
-        let mass = failing.saturating_mul(2) > of;
-        let rules = self.rules;
+        let (rules, mass) = (self.rules, self.is_mass());
         if let Some(this) = self.regions.get_mut(region) {
             this.count(&rules, passed, mass, now);
         }
+        self.blind = self.all_are_lost();
         self.changes(&before)
     }
 
@@ -217,9 +218,8 @@ impl Fleet {
         if let Some(this) = self.regions.get_mut(region) {
             this.forced = forced;
         }
-        let (failing, of) = self.failing();
         let was_blind = self.blind;
-        self.blind = of > 0 && failing == of;
+        self.blind = self.all_are_lost();
         if was_blind && !self.blind {
             self.regions.iter_mut().for_each(Region::forget);
         }
@@ -324,18 +324,26 @@ impl Fleet {
         }
     }
 
+    /// Whether more than half of the regions are down or have failed their last probe.
     fn is_mass(&self) -> bool {
-        let (failing, of) = self.failing();
-        failing.saturating_mul(2) > of
+        let failing = |region: &&Region| region.out || region.failed_last;
+        let failing = self.counted().filter(failing).count();
+        failing.saturating_mul(2) > self.counted().count()
     }
 
-    /// How many are down or have failed their last probe, and of how many: those that nobody has forced.
-    fn failing(&self) -> (usize, usize) {
-        let free = self.regions.iter().filter(|region| region.forced.is_none());
-        let failing = free
-            .clone()
-            .filter(|region| region.out || region.failed_last);
-        (failing.count(), free.count())
+    /// Whether no region is seen any more.
+    fn all_are_lost(&self) -> bool {
+        let lost = |region: &Region| {
+            region.out || (region.failed_last && region.failures >= self.rules.fall)
+        };
+        self.counted().next().is_some() && self.counted().all(lost)
+    }
+
+    /// The regions that say what whoever probes sees.
+    fn counted(&self) -> impl Iterator<Item = &Region> {
+        let passes = |region: &Region| region.probe.is_some() && !region.failed_last && !region.out;
+        let regions = self.regions.iter();
+        regions.filter(move |region| region.forced.is_none() || passes(region))
     }
 
     fn changes(&self, before: &[RegionStatus]) -> Vec<Change> {

@@ -147,14 +147,56 @@ fn a_region_that_is_out_comes_back_also_where_all_others_are_drained() {
     rounds.times(3, &[false, true]);
     assert_eq!(rounds.fleet.statuses(), [Down, Up]);
     rounds.fleet.force(1, Some(Forced::Draining));
-    assert_eq!(
-        rounds.fleet.statuses(),
-        [Up, Draining],
-        "it is all there is"
-    );
+    assert_eq!(rounds.fleet.statuses(), [Down, Draining]);
     rounds.times(12, &[true, true]);
     assert_eq!(rounds.condition(0), "healthy");
     assert!(!rounds.fleet.is_blind());
+}
+
+#[test]
+fn what_is_drained_and_passes_shows_that_the_last_other_one_is_gone() {
+    for forced in [Forced::Draining, Forced::Forbidden] {
+        let mut rounds = Rounds::of(2);
+        rounds.times(3, &[true; 2]);
+        rounds.fleet.force(0, Some(forced));
+        assert_eq!(rounds.times(2, &[true, false]), []);
+        assert_eq!(rounds.condition(1), "failing 2 of 3");
+        assert_eq!(rounds.probe(&[true, false]).len(), 1);
+        assert_eq!(rounds.fleet.statuses()[1], Down);
+        assert!(!rounds.fleet.is_blind());
+        // Nobody is seen once it fails too, and what is drained is drained still.
+        let back = rounds.times(3, &[false, false]);
+        assert_eq!(back.len(), 1, "{back:?}");
+        assert!(rounds.fleet.is_blind());
+        assert_eq!(rounds.fleet.statuses()[1], Up);
+    }
+}
+
+#[test]
+fn what_is_forced_says_nothing_before_its_first_probe() {
+    let mut rounds = Rounds::of(2);
+    rounds.fleet.force(0, Some(Forced::Draining));
+    for round in 1..20 {
+        rounds
+            .fleet
+            .record(1, round, false, Timestamp(round * 1_000));
+    }
+    assert!(rounds.fleet.is_blind());
+    assert_eq!(rounds.fleet.statuses(), [Draining, Up]);
+}
+
+#[test]
+fn a_probe_that_the_last_healthy_region_misses_brings_no_dead_one_back() {
+    let mut rounds = Rounds::of(2);
+    rounds.times(3, &[false, true]);
+    for _ in 0..20 {
+        assert_eq!(rounds.times(2, &[false, false]), []);
+        assert_eq!(rounds.times(12, &[false, true]), []);
+    }
+    assert_eq!(rounds.fleet.statuses(), [Down, Up]);
+    // Three in a row are more than that.
+    assert_eq!(rounds.times(3, &[false, false]).len(), 1);
+    assert!(rounds.fleet.is_blind());
 }
 
 #[test]
@@ -162,7 +204,7 @@ fn what_was_out_before_all_failed_counts_as_up_while_they_do() {
     let mut rounds = Rounds::of(3);
     rounds.times(3, &[false, true, true]);
     assert_eq!(rounds.fleet.statuses(), [Down, Up, Up]);
-    rounds.probe(&[false; 3]);
+    rounds.times(3, &[false; 3]);
     assert_eq!(rounds.fleet.statuses(), [Up; 3]);
     // And when that ends, within the next round, it has to fail again to go.
     assert_eq!(rounds.times(3, &[false, true, true]), []);
@@ -233,10 +275,15 @@ proptest! {
             }
             let now = fleet.statuses();
             prop_assert_eq!(&after, &now);
-            // Health alone takes out everybody only where somebody has passed his last probe.
+            // Health alone takes out all that are not drained only where one that is passes its probes.
             let free = now.iter().filter(|status| **status != Draining);
             let all_down = free.clone().all(|status| *status == Down) && free.count() > 0;
-            prop_assert!(!all_down, "{:?}", now);
+            let passes = |place: &usize| {
+                now[*place] == Draining
+                    && fleet.real_condition(*place) == Some(Condition::Healthy)
+            };
+            let seen = (0..now.len()).any(|place| passes(&place));
+            prop_assert!(!all_down || seen, "{:?}", now);
         }
     }
 }
