@@ -85,9 +85,9 @@ impl Release {
             Event::Pause { reason } => self.paused = Some(reason.clone()),
             Event::Resume {} => {
                 self.paused = None;
-                self.bake_from = at;
+                self.take_up(at);
             }
-            Event::AttachDriver {} => self.bake_from = at,
+            Event::AttachDriver {} => self.take_up(at),
             Event::DetachDriver { .. } => {}
             Event::PermissionDenied { .. } => {}
         }
@@ -110,6 +110,12 @@ impl Release {
         self.paused = None;
         self.outcome = Some(Outcome::RolledBack(reason.into()));
         self.enter(Action::RollbackToBlue, Weight::ZERO, at);
+    }
+
+    /// Somebody goes on with it, and the step bakes anew.
+    fn take_up(&mut self, at: Timestamp) {
+        self.bake_from = at;
+        self.taken_up = at;
     }
 
     /// A new change is in force: every region has it to make, and its step has no verdict.

@@ -59,6 +59,8 @@ pub struct Release {
     paused: Option<String>,
     /// When the current step began to bake; later than its record if a driver or a person came back.
     bake_from: Timestamp,
+    /// When somebody last went on with it: a person after a pause, or a driver.
+    taken_up: Timestamp,
     verdict: Option<Verdict>,
     /// Steps that had their verdict, and whether they passed.
     judged: Sorted<Weight, bool>,
@@ -102,6 +104,12 @@ impl Release {
     /// The image whose role is green; `None` where nothing was provisioned, and after a rollback.
     pub fn green_image(&self) -> Option<&str> {
         self.green_image.as_deref()
+    }
+
+    /// When a person last let it go on after a pause, or a driver took it up. What was seen of a step before is
+    /// no evidence for it: it bakes anew from here.
+    pub fn taken_up(&self) -> Timestamp {
+        self.taken_up
     }
 
     /// The canary weight, 0 to 100 percent.

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::answers::{Problem, etag, tagged};
 use super::{Dashboard, Inner};
+use crate::driver::StepOf;
 use crate::health::answers::problem;
 use crate::journal::driver_alive;
 use crate::monitor::{Freeze, Override, RegionNow};
@@ -116,12 +117,18 @@ impl Inner {
             let step = ledger.release();
             let id = step.id().filter(|_| step.under_way());
             let limits = step.plan().and_then(|plan| plan.limits);
-            let step = id.map(|id| (id.to_owned(), step.weight(), limits));
+            let step = id.map(|id| (id.to_owned(), step.weight(), step.taken_up(), limits));
             (ledger.revision(), ledger.status(driver), step)
         });
         let (revision, release, step) = read.map_err(|why| why.to_string())?;
-        let traffic =
-            step.map(|(id, weight, limits)| self.traffic.shown(&id, weight, limits.as_ref()));
+        let traffic = step.map(|(id, weight, taken_up, limits)| {
+            let step = StepOf {
+                release: &id,
+                weight,
+                taken_up,
+            };
+            self.traffic.shown(&step, limits.as_ref(), Instant::now())
+        });
         let settings = &self.settings;
         let (errors, warnings) = match &self.placement {
             Ok(placed) => (Vec::new(), placed.warnings.clone()),

@@ -145,6 +145,7 @@ pub(super) async fn take(State(dashboard): State<Dashboard>, request: Request) -
             ReleaseIs {
                 id: release.id().unwrap_or_default().to_owned(),
                 revision: ledger.revision(),
+                taken_up: release.taken_up(),
                 limits: plan.and_then(|plan| plan.limits).unwrap_or_default(),
                 weights: plan.map(|plan| plan.weights.clone()).unwrap_or_default(),
             }

@@ -26,7 +26,7 @@ pub use interrupt::{Hold, Interrupt, Signal, signals};
 pub use observe::{Doing, Observer};
 pub use orphans::Hooks;
 pub(crate) use probe::{green_pool_of, join_all};
-pub use task::{Judge, World};
+pub use task::{Judge, StepOf, World};
 
 use crate::clock;
 use crate::journal::{Journal, JournalError};

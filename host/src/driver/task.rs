@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use halcyon_core::release::{
     Action, Judgement, Limits, Pool, RegionFailure, RegionTarget, Release, Step, Traffic, Weight,
 };
+use halcyon_core::time::Timestamp;
 use tokio::sync::watch;
 
 use super::probe::Baking;
@@ -34,15 +35,20 @@ pub struct World {
 
 /// Knows what edges have counted.
 pub trait Judge: Send + Sync {
-    /// What green's traffic says of a step of a release, by the plan's limits. Once the step has `baked`, it is good
-    /// only if edges have told of everything up to then.
-    fn judge(
-        &self,
-        release_id: &str,
-        weight: Weight,
-        limits: &Limits,
-        baked: Option<Instant>,
-    ) -> Judgement;
+    /// What green's traffic says of a step. Once the step has `baked`, it is good only if edges have told of
+    /// everything up to then.
+    fn judge(&self, step: &StepOf<'_>, limits: &Limits, baked: Option<Instant>) -> Judgement;
+}
+
+/// A step of a release, as somebody has taken it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepOf<'r> {
+    /// The release's id.
+    pub release: &'r str,
+    /// The step's share.
+    pub weight: Weight,
+    /// Since when: [`Release::taken_up`]. What was counted before is no evidence.
+    pub taken_up: Timestamp,
 }
 
 /// What green's traffic is judged by.
@@ -50,6 +56,7 @@ pub trait Judge: Send + Sync {
 pub(super) struct Limited {
     pub(super) release_id: String,
     pub(super) weight: Weight,
+    pub(super) taken_up: Timestamp,
     pub(super) limits: Limits,
 }
 
@@ -60,6 +67,7 @@ impl Limited {
         Some(Self {
             release_id: release.id().unwrap_or_default().to_owned(),
             weight,
+            taken_up: release.taken_up(),
             limits,
         })
     }
@@ -70,8 +78,13 @@ impl Limited {
     }
 
     pub(super) fn judge(&self, world: &World, baked: Option<Instant>) -> Judgement {
+        let step = StepOf {
+            release: &self.release_id,
+            weight: self.weight,
+            taken_up: self.taken_up,
+        };
         match &world.judge {
-            Some(judge) => judge.judge(&self.release_id, self.weight, &self.limits, baked),
+            Some(judge) => judge.judge(&step, &self.limits, baked),
             None => {
                 let why =
                     "no edge reports here; the control plane that began it hears of its traffic";
@@ -104,7 +117,7 @@ pub(super) enum Task {
     Bake {
         weight: Weight,
         bake_ms: u64,
-        until: halcyon_core::time::Timestamp,
+        until: Timestamp,
         green: Pool,
         regions: Vec<RegionTarget>,
         stop_on_failure: bool,

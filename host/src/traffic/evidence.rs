@@ -1,13 +1,16 @@
 //! The traffic of one release, step by step: what its steps are judged by.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use halcyon_core::release::{Judgement, Limits, RegionTraffic, Traffic, Weight};
-use halcyon_core::telemetry::{Cell, ReleaseOf, Tally};
+use halcyon_core::telemetry::{Batch, Cell, ReleaseOf, Tally};
+use halcyon_core::time::Timestamp;
 use serde::Serialize;
 
 use super::ring::Pool;
+use super::waiting::Waiting;
+use crate::driver::StepOf;
 
 /// The release that is being judged, as the journal has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +19,8 @@ pub(crate) struct ReleaseIs {
     pub(crate) id: String,
     /// The last record that changed it.
     pub(crate) revision: u64,
+    /// When somebody last went on with it, by the journal: what was counted before is no evidence.
+    pub(crate) taken_up: Timestamp,
     /// What green's traffic must keep to.
     pub(crate) limits: Limits,
     /// The steps of its plan; of none where a person gives every command.
@@ -27,9 +32,13 @@ pub(crate) struct ReleaseIs {
 #[derive(Default)]
 pub(super) struct Evidence {
     release: ReleaseIs,
+    /// When it was taken up, by the clock of what is counted.
+    since: Duration,
     steps: BTreeMap<Weight, Step>,
     /// By cohort: what blue got while nobody was on green.
     before: BTreeMap<u8, Tally>,
+    /// Requests to green that still wait for an answer.
+    waiting: Waiting,
 }
 
 /// What was counted while a step was in force.
@@ -41,8 +50,6 @@ struct Step {
     left: BTreeMap<u16, u64>,
     green: Tally,
     blue: Tally,
-    /// By edge and region: requests to green that waited when it last told.
-    open: HashMap<String, BTreeMap<u16, u64>>,
     /// Up to when green has been reported.
     newest: Duration,
 }
@@ -89,17 +96,41 @@ impl Figures {
     }
 }
 
+impl Step {
+    fn add(&mut self, pool: Pool, cell: &Cell, limits: &Limits) {
+        if !pool.green {
+            self.blue.merge(&cell.tally);
+            return;
+        }
+        let counted = limits.count(&cell.tally);
+        self.regions.entry(pool.place).or_default().merge(&counted);
+        let left = self.left.entry(pool.place).or_default();
+        *left = left.saturating_add(cell.tally.left);
+        self.green.merge(&cell.tally);
+    }
+}
+
 impl Evidence {
-    /// Forgets what is about another release than this one, if this one is not an older one.
-    pub(super) fn begin(&mut self, release: &ReleaseIs) {
+    /// Forgets what is about another release than this one, if this one is not an older one, and what was counted
+    /// before somebody went on with it, which was so `ago`.
+    pub(super) fn begin(&mut self, release: &ReleaseIs, ago: Duration, now: Duration) {
         let known = &mut self.release;
-        if known.id == release.id {
-            known.revision = known.revision.max(release.revision);
-        } else if known.revision <= release.revision {
+        if release.revision < known.revision {
+            return;
+        }
+        if known.id != release.id {
             *self = Self {
                 release: release.clone(),
+                since: now.saturating_sub(ago),
                 ..Self::default()
             };
+            return;
+        }
+        known.revision = release.revision;
+        if known.taken_up != release.taken_up {
+            known.taken_up = release.taken_up;
+            self.since = now.saturating_sub(ago);
+            self.steps.clear();
         }
     }
 
@@ -111,64 +142,59 @@ impl Evidence {
         !table.id.is_empty() && table.id == self.release.id && known
     }
 
-    /// Begins a batch of an edge, which ended at this time.
-    pub(super) fn edge(&mut self, edge: &str, table: &ReleaseOf, ended: Duration) {
-        if self.is_of(table) {
+    /// Takes up the cells of an edge's batch, each with the pool it is about.
+    pub(super) fn add(
+        &mut self,
+        edge: &str,
+        batch: &Batch,
+        cells: &[(Pool, &Cell)],
+        now: Duration,
+    ) {
+        let Some(table) = batch.release.as_ref().filter(|table| self.is_of(table)) else {
+            return;
+        };
+        let green = |(pool, _): &&(Pool, &Cell)| pool.green;
+        let open = cells.iter().filter(green);
+        let open = open.map(|(pool, cell)| (pool.place, cell.open));
+        self.waiting.told(edge, table.weight, open, batch, now);
+        let ended = now.saturating_sub(Duration::from_millis(batch.age_ms));
+        let begun = ended.saturating_sub(Duration::from_millis(batch.lasted_ms));
+        if begun >= self.since {
             let step = self.steps.entry(table.weight).or_default();
-            step.open.insert(edge.to_owned(), BTreeMap::new());
             step.newest = step.newest.max(ended);
+            let limits = self.release.limits;
+            cells
+                .iter()
+                .for_each(|(pool, cell)| step.add(*pool, cell, &limits));
         }
-    }
-
-    pub(super) fn add(&mut self, edge: &str, table: &ReleaseOf, pool: Pool, cell: &Cell) {
-        if !self.is_of(table) {
-            return;
-        }
-        let step = self.steps.entry(table.weight).or_default();
-        if pool.green {
-            let counted = self.release.limits.count(&cell.tally);
-            step.regions.entry(pool.place).or_default().merge(&counted);
-            let left = step.left.entry(pool.place).or_default();
-            *left = left.saturating_add(cell.tally.left);
-            step.green.merge(&cell.tally);
-            if cell.open > 0
-                && let Some(open) = step.open.get_mut(edge)
-            {
-                open.insert(pool.place, cell.open);
+        let control = |(pool, _): &&(Pool, &Cell)| !pool.green && table.weight == Weight::ZERO;
+        for (_, cell) in cells.iter().filter(control) {
+            if let Some(cohort) = cell.cohort {
+                self.before.entry(cohort).or_default().merge(&cell.tally);
             }
-            return;
-        }
-        step.blue.merge(&cell.tally);
-        if let Some(cohort) = cell.cohort
-            && table.weight == Weight::ZERO
-        {
-            self.before.entry(cohort).or_default().merge(&cell.tally);
         }
     }
 
-    fn step(&self, release: &str, weight: Weight) -> Option<&Step> {
-        self.steps
-            .get(&weight)
-            .filter(|_| release == self.release.id)
+    fn step(&self, step: &StepOf<'_>) -> Option<&Step> {
+        let ours = step.release == self.release.id && step.taken_up == self.release.taken_up;
+        self.steps.get(&step.weight).filter(|_| ours)
     }
 
     /// What green's traffic says of a step; with `baked`, whether it was told of up to the end of that.
     pub(super) fn judge(
         &self,
-        (release, weight): (&str, Weight),
+        of: &StepOf<'_>,
         limits: &Limits,
         regions: &[String],
-        baked: Option<Duration>,
+        (baked, now): (Option<Duration>, Duration),
     ) -> Judgement {
-        let step = self.step(release, weight);
+        let step = self.step(of);
         let found = step.into_iter().flat_map(|step| &step.regions);
         let found = found.filter_map(|(place, seen)| {
-            let open = step.into_iter().flat_map(|step| step.open.values());
-            let open = open.filter_map(|edge| edge.get(place)).sum();
             Some(RegionTraffic {
                 region: regions.get(usize::from(*place))?,
                 seen: *seen,
-                open,
+                open: self.waiting.open(of.weight, *place, now),
                 left: step
                     .and_then(|step| step.left.get(place))
                     .copied()
@@ -188,13 +214,13 @@ impl Evidence {
 
     pub(super) fn shown(
         &self,
-        release: &str,
-        weight: Weight,
+        of: &StepOf<'_>,
         limits: Option<&Limits>,
         regions: &[String],
+        now: Duration,
     ) -> Shown {
-        let ours = release == self.release.id;
-        let judged = limits.map(|limits| self.judge((release, weight), limits, regions, None));
+        let (ours, weight) = (of.release == self.release.id, of.weight);
+        let judged = limits.map(|limits| self.judge(of, limits, regions, (None, now)));
         let (verdict, why) = match judged {
             None => (None, None),
             Some(Judgement::Inconclusive(_)) if weight == Weight::ZERO => (None, None),
@@ -206,7 +232,7 @@ impl Evidence {
             }
         };
         let nothing = Step::default();
-        let step = self.step(release, weight).unwrap_or(&nothing);
+        let step = self.step(of).unwrap_or(&nothing);
         let mut before = Tally::default();
         let same = self.before.range(..=weight.percent()).filter(|_| ours);
         same.for_each(|(_, tally)| before.merge(tally));

@@ -6,16 +6,18 @@
 mod evidence;
 mod ring;
 mod senders;
+mod waiting;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use halcyon_core::placement::Slot;
-use halcyon_core::release::{Judgement, Limits, Weight};
-use halcyon_core::telemetry::{Batch, Report, Tally};
+use halcyon_core::release::{Judgement, Limits};
+use halcyon_core::telemetry::{Batch, Cell, Report, Tally};
 use halcyon_core::text::printable;
 
-use crate::driver::Judge;
+use crate::clock;
+use crate::driver::{Judge, StepOf};
 use evidence::Evidence;
 pub(crate) use evidence::{Figures, ReleaseIs, Shown};
 use ring::Ring;
@@ -114,7 +116,10 @@ impl Traffic {
         let mut state = self.state();
         let mut taken = Taken::default();
         if let Some(release) = release {
-            state.evidence.begin(release);
+            let ago = clock::now().since(release.taken_up);
+            state
+                .evidence
+                .begin(release, Duration::from_millis(ago), time);
         }
         for batch in &report.batches {
             if !state.senders.is_new(&report.edge, batch.seq, now) {
@@ -129,10 +134,7 @@ impl Traffic {
     }
 
     fn put(&self, state: &mut State, edge: &str, batch: &Batch, now: Duration) {
-        let ended = now.saturating_sub(Duration::from_millis(batch.age_ms));
-        if let Some(release) = &batch.release {
-            state.evidence.edge(edge, release, ended);
-        }
+        let mut cells: Vec<(Pool, &Cell)> = Vec::new();
         let ago = Duration::from_millis(batch.age_ms.saturating_add(batch.lasted_ms / 2));
         let at = now.saturating_sub(ago);
         for cell in &batch.cells {
@@ -153,10 +155,9 @@ impl Traffic {
             };
             state.fine.add(at, pool, &cell.tally);
             state.coarse.add(at, pool, &cell.tally);
-            if let Some(release) = &batch.release {
-                state.evidence.add(edge, release, pool, cell);
-            }
+            cells.push((pool, cell));
         }
+        state.evidence.add(edge, batch, &cells, now);
     }
 
     /// How much has been taken up.
@@ -201,23 +202,30 @@ impl Traffic {
     }
 
     /// What is known of a step of the release under way.
-    pub(crate) fn shown(&self, release: &str, weight: Weight, limits: Option<&Limits>) -> Shown {
+    pub(crate) fn shown(&self, step: &StepOf<'_>, limits: Option<&Limits>, now: Instant) -> Shown {
+        let time = self.time(now);
         let state = self.state();
-        state.evidence.shown(release, weight, limits, &self.regions)
+        state.evidence.shown(step, limits, &self.regions, time)
+    }
+}
+
+impl Traffic {
+    fn judge_at(
+        &self,
+        step: &StepOf<'_>,
+        limits: &Limits,
+        baked: Option<Instant>,
+        now: Instant,
+    ) -> Judgement {
+        let times = (baked.map(|end| self.time(end)), self.time(now));
+        let state = self.state();
+        state.evidence.judge(step, limits, &self.regions, times)
     }
 }
 
 impl Judge for Traffic {
-    fn judge(
-        &self,
-        release: &str,
-        weight: Weight,
-        limits: &Limits,
-        baked: Option<Instant>,
-    ) -> Judgement {
-        let baked = baked.map(|end| self.time(end));
-        let (state, step) = (self.state(), (release, weight));
-        state.evidence.judge(step, limits, &self.regions, baked)
+    fn judge(&self, step: &StepOf<'_>, limits: &Limits, baked: Option<Instant>) -> Judgement {
+        self.judge_at(step, limits, baked, Instant::now())
     }
 }
 

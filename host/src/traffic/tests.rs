@@ -1,7 +1,9 @@
 //! What edges send is kept for a day, once, and judged by step.
 
 use super::*;
-use halcyon_core::telemetry::{Cell, ReleaseOf};
+use halcyon_core::release::Weight;
+use halcyon_core::telemetry::ReleaseOf;
+use halcyon_core::time::Timestamp;
 
 fn tally(requests: u64, errors: u64) -> Tally {
     let mut tally = Tally::default();
@@ -25,8 +27,20 @@ fn release(id: &str, revision: u64) -> ReleaseIs {
     ReleaseIs {
         id: id.into(),
         revision,
+        taken_up: TAKEN_UP,
         limits: LIMITS,
         weights: weights.into(),
+    }
+}
+
+/// Long before anything here was counted.
+const TAKEN_UP: Timestamp = Timestamp(1_000);
+
+fn step(release: &str, weight: i64) -> StepOf<'_> {
+    StepOf {
+        release,
+        weight: Weight::new(weight).unwrap(),
+        taken_up: TAKEN_UP,
     }
 }
 
@@ -174,8 +188,7 @@ fn a_step_is_judged_by_what_green_got_under_its_own_weight() {
             tally(requests, errors),
         )]
     };
-    let weight = |percent| Weight::new(percent).unwrap();
-    let judge = |percent| traffic.judge("r1", weight(percent), &LIMITS, None);
+    let judge = |percent| traffic.judge(&step("r1", percent), &LIMITS, None);
     assert!(matches!(judge(10), Judgement::Inconclusive(_)));
     // Of another release, and of the step before.
     let other = batch(1, 0, Some(("r0", 10)), green(100, 100));
@@ -196,7 +209,7 @@ fn a_step_is_judged_by_what_green_got_under_its_own_weight() {
     // The next release begins without any of it.
     traffic.take(&report("a", Vec::new()), Some(&release("r2", 9)), now);
     assert!(matches!(judge(10), Judgement::Inconclusive(_)));
-    let shown = serde_json::to_value(traffic.shown("r1", weight(10), Some(&LIMITS))).unwrap();
+    let shown = serde_json::to_value(traffic.shown(&step("r1", 10), Some(&LIMITS), now)).unwrap();
     assert_eq!(
         (&shown["green"]["requests"], &shown["verdict"]),
         (&0.into(), &"inconclusive".into())
@@ -221,7 +234,7 @@ fn the_control_of_a_canary_is_the_same_tenants_before() {
         batch(2, 0, Some(("r1", 10)), canary),
     ];
     traffic.take(&report("a", batches), Some(&release("r1", 1)), now);
-    let shown = traffic.shown("r1", Weight::new(10).unwrap(), None);
+    let shown = traffic.shown(&step("r1", 10), None, now);
     let shown = serde_json::to_value(shown).unwrap();
     assert_eq!(shown["before"]["requests"], 100);
     assert_eq!(shown["before"]["errors"], 4);
@@ -237,15 +250,15 @@ fn green(requests: u64, errors: u64) -> Vec<Cell> {
 #[test]
 fn a_step_is_good_only_when_edges_have_told_of_all_of_its_bake() {
     let (traffic, now) = (traffic(), Instant::now());
-    let (r1, ten) = (release("r1", 1), Weight::new(10).unwrap());
+    let r1 = release("r1", 1);
     let early = batch(1, 30, Some(("r1", 10)), green(500, 0));
     traffic.take(&report("a", vec![early]), Some(&r1), now);
     assert!(matches!(
-        traffic.judge("r1", ten, &LIMITS, None),
+        traffic.judge(&step("r1", 10), &LIMITS, None),
         Judgement::Good(_)
     ));
     let end = now.checked_sub(Duration::from_secs(5)).unwrap();
-    let judged = traffic.judge("r1", ten, &LIMITS, Some(end));
+    let judged = traffic.judge(&step("r1", 10), &LIMITS, Some(end));
     assert!(
         matches!(&judged, Judgement::Inconclusive(why) if why.contains("no edge has reported since")),
         "{judged:?}"
@@ -254,7 +267,7 @@ fn a_step_is_good_only_when_edges_have_told_of_all_of_its_bake() {
     let late = batch(2, 0, Some(("r1", 10)), Vec::new());
     traffic.take(&report("a", vec![late]), Some(&r1), now);
     assert!(matches!(
-        traffic.judge("r1", ten, &LIMITS, Some(end)),
+        traffic.judge(&step("r1", 10), &LIMITS, Some(end)),
         Judgement::Good(_)
     ));
 }
@@ -266,8 +279,7 @@ fn a_journal_that_cannot_be_read_and_an_older_release_take_no_evidence_away() {
     traffic.take(&one(1), Some(&release("r2", 9)), now);
     traffic.take(&one(2), None, now);
     traffic.take(&one(3), Some(&release("r1", 3)), now);
-    let ten = Weight::new(10).unwrap();
-    match traffic.judge("r2", ten, &LIMITS, None) {
+    match traffic.judge(&step("r2", 10), &LIMITS, None) {
         Judgement::Good(seen) => assert_eq!(seen.requests, 90),
         other => panic!("{other:?}"),
     }
@@ -276,14 +288,18 @@ fn a_journal_that_cannot_be_read_and_an_older_release_take_no_evidence_away() {
 #[test]
 fn requests_that_wait_are_told_anew_by_each_edge_and_weaken_a_proof() {
     let (traffic, now) = (traffic(), Instant::now());
-    let (r1, ten) = (release("r1", 1), Weight::new(10).unwrap());
+    let r1 = release("r1", 1);
     let waiting = |edge, seq, open| {
         let mut cells = green(4, 4);
         cells[0].open = open;
         report(edge, vec![batch(seq, 0, Some(("r1", 10)), cells)])
     };
-    let bad =
-        |traffic: &Traffic| matches!(traffic.judge("r1", ten, &LIMITS, None), Judgement::Bad(_));
+    let bad = |traffic: &Traffic| {
+        matches!(
+            traffic.judge(&step("r1", 10), &LIMITS, None),
+            Judgement::Bad(_)
+        )
+    };
     traffic.take(&waiting("a", 1, 900), Some(&r1), now);
     traffic.take(&waiting("b", 1, 900), Some(&r1), now);
     assert!(!bad(&traffic));
@@ -294,11 +310,82 @@ fn requests_that_wait_are_told_anew_by_each_edge_and_weaken_a_proof() {
 }
 
 #[test]
+fn requests_of_an_edge_that_is_not_heard_of_any_more_weaken_no_proof_for_ever() {
+    let (traffic, now) = (traffic(), Instant::now());
+    let r1 = release("r1", 1);
+    let mut cells = green(0, 0);
+    cells[0].open = 20_000;
+    let gone = report("gone", vec![batch(1, 0, Some(("r1", 10)), cells)]);
+    traffic.take(&gone, Some(&r1), now);
+    let bad = |at| {
+        let judged = traffic.judge_at(&step("r1", 10), &LIMITS, None, at);
+        matches!(judged, Judgement::Bad(_))
+    };
+    let sick = report("a", vec![batch(1, 0, Some(("r1", 10)), green(240, 120))]);
+    traffic.take(&sick, Some(&r1), now);
+    assert!(!bad(now), "they may all be answered well");
+    assert!(!bad(now + Duration::from_secs(20)), "two intervals");
+    assert!(bad(now + Duration::from_secs(36)));
+}
+
+#[test]
+fn what_was_counted_before_a_release_went_on_is_no_evidence_for_after_it() {
+    let (traffic, begin) = (traffic(), Instant::now());
+    let at = |second| begin + Duration::from_secs(second);
+    let counted = |seq, cells| report("a", vec![batch(seq, 0, Some(("r1", 10)), cells)]);
+    let mut r1 = release("r1", 1);
+    traffic.take(&counted(1, green(200, 0)), Some(&r1), at(0));
+    let judge = |step, second| traffic.judge_at(&step, &LIMITS, None, at(second));
+    let before = step("r1", 10);
+    assert!(matches!(judge(before, 0), Judgement::Good(_)));
+    // Somebody lets it go on now: nothing is known of it yet, before any report and with one from before.
+    r1.revision = 3;
+    r1.taken_up = crate::clock::now();
+    let after = StepOf {
+        taken_up: r1.taken_up,
+        ..before
+    };
+    let nothing = |judged: Judgement| matches!(judged, Judgement::Inconclusive(_));
+    assert!(nothing(judge(after, 0)));
+    traffic.take(&counted(2, green(50, 50)), Some(&r1), at(5));
+    assert!(nothing(judge(after, 5)), "half of it is of the pause");
+    let shown = traffic.shown(&after, Some(&LIMITS), at(5));
+    assert_eq!(serde_json::to_value(shown).unwrap()["green"]["requests"], 0);
+    // An older reader of the journal takes nothing back.
+    traffic.take(&report("b", Vec::new()), Some(&release("r1", 2)), at(6));
+    traffic.take(&counted(3, green(30, 0)), Some(&r1), at(15));
+    match judge(after, 15) {
+        Judgement::Good(seen) => assert_eq!(seen.requests, 30),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn of_requests_that_wait_no_more_than_so_many_counts_are_kept() {
+    let now = Duration::from_secs(1_000);
+    let mut waiting = waiting::Waiting::default();
+    let sent = batch(1, 0, Some(("r1", 10)), Vec::new());
+    let weight = Weight::new(10).unwrap();
+    for edge in 0..1_000_u64 {
+        let open = (0..1_024).map(|place| (place, 1));
+        let at = now + Duration::from_millis(edge);
+        waiting.told(&format!("e{edge}"), weight, open, &sent, at);
+    }
+    assert_eq!(waiting.counts(), 65_536);
+    assert_eq!(waiting.open(weight, 7, now), 64, "the newest stay");
+    for edge in 0..1_000 {
+        let none = std::iter::once((7, 0));
+        waiting.told(&format!("e{edge}"), weight, none, &sent, now);
+    }
+    assert_eq!(waiting.counts(), 0, "of whom nothing waits there is none");
+}
+
+#[test]
 fn a_share_that_no_step_has_is_no_evidence() {
     let (traffic, now) = (traffic(), Instant::now());
     let odd = batch(1, 0, Some(("r1", 11)), green(500, 500));
     traffic.take(&report("a", vec![odd]), Some(&release("r1", 1)), now);
-    let judged = traffic.judge("r1", Weight::new(11).unwrap(), &LIMITS, None);
+    let judged = traffic.judge(&step("r1", 11), &LIMITS, None);
     assert!(matches!(judged, Judgement::Inconclusive(_)), "{judged:?}");
 }
 
