@@ -2,7 +2,10 @@
 //!
 //! A swap holds the append lock for as long as it takes to compare, write and fsync.
 
+use std::collections::HashMap;
 use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use halcyon_core::ledger::Head;
 
@@ -17,7 +20,24 @@ pub struct FileStore<F = DirStorage> {
     /// Bytes of it that are durable for sure.
     durable: u64,
     /// Why nothing may be written any more.
-    poisoned: Option<String>,
+    poisoned: Arc<OnceLock<String>>,
+}
+
+/// By directory: why this process may write nothing there any more.
+static POISONED: Mutex<Option<HashMap<PathBuf, Arc<OnceLock<String>>>>> = Mutex::new(None);
+
+impl FileStore {
+    /// The store in this directory, as this process knows it: what one part of it has failed to write or to fsync,
+    /// no other part tries again.
+    pub fn of_this_process(dir: &Path) -> Self {
+        let place = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        let mut known = POISONED.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get_or_insert_default().entry(place).or_default();
+        Self {
+            poisoned: Arc::clone(known),
+            ..Self::new(DirStorage::new(dir))
+        }
+    }
 }
 
 impl<F: Storage> FileStore<F> {
@@ -26,7 +46,7 @@ impl<F: Storage> FileStore<F> {
         Self {
             storage,
             durable: 0,
-            poisoned: None,
+            poisoned: Arc::default(),
         }
     }
 
@@ -129,14 +149,17 @@ impl<F: Storage> FileStore<F> {
     }
 
     fn may_write(&self) -> Result<(), JournalError> {
-        match &self.poisoned {
+        match self.poisoned.get() {
             None => Ok(()),
             Some(why) => Err(JournalError::ReadOnly { why: why.clone() }),
         }
     }
 
-    fn poison(&mut self, doing: &'static str, why: io::Error) -> JournalError {
-        self.poisoned = Some(format!("an earlier attempt to {doing} it failed: {why}"));
+    pub(super) fn poison(&mut self, doing: &'static str, why: io::Error) -> JournalError {
+        // The first one stays: the others are of the same disk.
+        let _ = self
+            .poisoned
+            .set(format!("an earlier attempt to {doing} it failed: {why}"));
         self.error(doing, why)
     }
 

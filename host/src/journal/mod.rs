@@ -68,7 +68,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::open`].
     pub fn open_with_entries(dir: impl Into<PathBuf>) -> Result<(Self, Vec<Entry>), JournalError> {
-        let mut journal = Self::unread(FileStore::new(DirStorage::new(dir)));
+        let mut journal = Self::unread(FileStore::of_this_process(&dir.into()));
         let entries = journal.refresh()?;
         Ok((journal, entries))
     }

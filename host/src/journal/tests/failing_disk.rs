@@ -123,3 +123,24 @@ fn a_disk_that_cannot_be_read_is_an_error_and_keeps_the_last_view() {
     bench.disk.heal();
     say(&mut journal, &step(3)).unwrap();
 }
+
+#[test]
+fn what_one_part_of_a_process_has_failed_to_write_no_other_part_tries_again() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let mut first = FileStore::of_this_process(dir.path());
+    let second = FileStore::of_this_process(dir.path());
+    assert!(first.stopped().is_none() && second.stopped().is_none());
+    let _ = first.poison("fsync", std::io::Error::from_raw_os_error(EIO));
+    let why = second.stopped().unwrap().to_string();
+    assert!(why.contains("fsync") && why.contains("read-only"), "{why}");
+    // A journal that is opened there later is read, and written no more.
+    let mut journal = Journal::open(dir.path()).unwrap();
+    let error = say(&mut journal, &step(0)).unwrap_err();
+    assert!(matches!(error, JournalError::ReadOnly { .. }), "{error}");
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    assert!(
+        FileStore::of_this_process(elsewhere.path())
+            .stopped()
+            .is_none()
+    );
+}
