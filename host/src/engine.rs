@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use halcyon_core::config::Settings;
 use halcyon_core::release::{Command, Context, Event, Phase, Rejection, Release, Step};
@@ -108,7 +108,8 @@ enum Drove {
     Nothing,
     /// To its end.
     On,
-    Badly,
+    /// Not to its end; the last record that was known then.
+    Badly(u64),
 }
 
 /// Who drives, and whether the one who began is still at it.
@@ -133,21 +134,33 @@ impl Engine {
             match drove {
                 Drove::Nothing => self.wait(LOOK).await,
                 Drove::On => rest = REST,
-                Drove::Badly => {
-                    self.rest(rest).await;
+                Drove::Badly(known) => {
+                    self.rest(rest, known).await;
                     rest = (rest * 2).min(LONGEST_REST);
                 }
             }
         }
     }
 
-    /// Rests, whatever this has put on record itself; then for as long again, until somebody says something.
-    async fn rest(&mut self, rest: Duration) {
-        let ends = self.hold.wait_for(|hold| *hold == Hold::Ending);
-        if timeout(REST, ends).await.is_err() {
-            self.changes.mark_unchanged();
-            self.wait(rest.saturating_sub(REST)).await;
+    /// Rests, until somebody else has put something on record behind `known` or the process ends.
+    async fn rest(&mut self, rest: Duration, known: u64) {
+        let ends = Instant::now() + rest;
+        loop {
+            self.wait(ends.saturating_duration_since(Instant::now()))
+                .await;
+            let ending = *self.hold.borrow() == Hold::Ending;
+            if ending || Instant::now() >= ends || self.head().await > known {
+                return;
+            }
         }
+    }
+
+    /// The number of the last record; 0 where it cannot be read.
+    async fn head(&self) -> u64 {
+        let records = self.records.clone();
+        let look = move || records.look(|view| view.journal().head().seq);
+        let head = tokio::task::spawn_blocking(look).await;
+        head.ok().and_then(Result::ok).unwrap_or_default()
     }
 
     async fn wait(&mut self, at_most: Duration) {
@@ -204,14 +217,15 @@ impl Engine {
     }
 
     async fn drive(&mut self, wanted: Wanted) -> Drove {
-        match self.drive_once(wanted).await {
+        let mut known = None;
+        match self.drive_once(wanted, &mut known).await {
             Ok(Some(End::RollbackIncomplete(why))) => {
                 tracing::error!(
                     "rollback incomplete: {}; it is tried again",
                     printable(&why)
                 );
                 self.stuck.say(Some(why));
-                Drove::Badly
+                Drove::Badly(known.unwrap_or_default())
             }
             Ok(Some(End::Held)) | Ok(None) => Drove::Nothing,
             Ok(Some(end)) => {
@@ -221,13 +235,22 @@ impl Engine {
             }
             Err(why) => {
                 tracing::error!("the release stands still: {why}");
-                Drove::Badly
+                // Where not even that is known, what is there is not news.
+                let known = match known {
+                    Some(known) => known,
+                    None => self.head().await,
+                };
+                Drove::Badly(known)
             }
         }
     }
 
     /// Drives, unless somebody else does.
-    async fn drive_once(&mut self, wanted: Wanted) -> Result<Option<End>, JournalError> {
+    async fn drive_once(
+        &mut self,
+        wanted: Wanted,
+        known: &mut Option<u64>,
+    ) -> Result<Option<End>, JournalError> {
         let dir = PathBuf::from(self.records.dir());
         let Some(_lock) = DriverLock::try_acquire(&dir)? else {
             return Ok(None);
@@ -273,8 +296,9 @@ impl Engine {
             signals: watch::channel(None).1,
             hold: self.hold.clone(),
         };
-        let (end, _) = driver.run().await?;
-        Ok(Some(end))
+        let ended = driver.run().await;
+        *known = Some(driver.journal.head().seq);
+        Ok(Some(ended?.0))
     }
 }
 
@@ -298,7 +322,7 @@ impl Observer for Logged {
             }
         }
     }
-    fn state(&self, _: &Release, _: Option<std::time::Instant>) {}
+    fn state(&self, _: &Release, _: Option<Instant>) {}
     fn region(&self, region: &str, doing: Doing) {
         if let Doing::Probe {
             failures,
@@ -323,27 +347,67 @@ mod tests {
     use halcyon_core::config::Settings;
     use tempfile::TempDir;
 
-    #[tokio::test]
-    async fn a_release_that_somebody_else_has_ended_meanwhile_is_none_to_drive_and_no_trouble() {
-        let dir = TempDir::new().unwrap();
+    /// An engine over the journal in a directory, and what tells it of changes.
+    fn engine(dir: &TempDir) -> (Engine, watch::Sender<u64>, watch::Sender<Hold>) {
         let store = format!("file:{}", dir.path().display());
         let variable = |name: &str| (name == "HALCYON_STORE").then(|| store.clone());
         let (settings, _) = Settings::read(&variable);
-        let mut engine = Engine {
+        let ((tell, changes), (hold, held)) = (watch::channel(0), watch::channel(Hold::Never));
+        let engine = Engine {
             records: Arc::new(Records::of(dir.path().to_owned())),
             settings,
             client: Client::new(None).unwrap(),
-            changes: watch::channel(0).1,
+            changes,
             stuck: Arc::default(),
             traffic: Arc::new(Traffic::of(Vec::new())),
-            hold: watch::channel(Hold::Never).1,
+            hold: held,
         };
+        (engine, tell, hold)
+    }
+
+    fn actor() -> Actor {
+        Actor {
+            user: "x".into(),
+            role: "Deployer".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn it_rests_until_somebody_says_something_and_not_for_what_it_knows() {
+        let dir = TempDir::new().unwrap();
+        let (mut engine, tell, _hold) = engine(&dir);
+        let records = engine.records.clone();
+        let (minute, moment) = (Duration::from_secs(60), Duration::from_millis(200));
+        // It is told of what it has put on record itself, too.
+        tell.send(1).unwrap();
+        let rests = timeout(moment, engine.rest(minute, 0)).await;
+        assert!(rests.is_err(), "nobody has said anything");
+        let said = async {
+            sleep(moment).await;
+            let reason = String::from("now");
+            let context = Context {
+                actor: &actor(),
+                kill_switch: false,
+                new_release_id: "",
+            };
+            let command = Command::RollbackToBlue { reason };
+            records
+                .append(&command, &context, None, |_| Ok(()))
+                .unwrap();
+            tell.send(2).unwrap();
+        };
+        let rests = timeout(minute / 2, engine.rest(minute, 0));
+        let (rested, ()) = tokio::join!(rests, said);
+        assert!(rested.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_release_that_somebody_else_has_ended_meanwhile_is_none_to_drive_and_no_trouble() {
+        let dir = TempDir::new().unwrap();
+        let (mut engine, _tell, _hold) = engine(&dir);
         // What was to be driven when the journal was looked at.
         let wanted = Wanted {
-            actor: Actor {
-                user: "x".into(),
-                role: "Deployer".into(),
-            },
+            actor: actor(),
             fresh: false,
         };
         assert!(matches!(engine.drive(wanted).await, Drove::Nothing));
