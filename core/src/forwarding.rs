@@ -38,6 +38,30 @@ pub fn is_of_the_edge(name: &str) -> bool {
     is_like(name, "x-forwarded-") || whole("forwarded") || whole("x-real-ip")
 }
 
+/// Whether some server could take a path for the way to another one: by segments `.` and `..`, also behind a
+/// separator that is percent-encoded or a backslash, and with a parameter (RFC 3986, section 3.3) behind them.
+///
+/// ```
+/// use halcyon_core::forwarding::leads_elsewhere;
+/// for path in ["/a/../b", "/a/%2E./b", "/a/..;x=1/b", "/a/..%2fb", "/a/..%5Cb", "/a/.", "/.\\b"] {
+///     assert!(leads_elsewhere(path), "{path}");
+/// }
+/// assert!(!leads_elsewhere("/a/...") && !leads_elsewhere("/a..b/.well-known/c%2Fd"));
+/// ```
+pub fn leads_elsewhere(path: &str) -> bool {
+    if !path.contains(['.', '%']) {
+        return false;
+    }
+    let plain = path.to_ascii_lowercase();
+    let plain = plain.replace("%2e", ".");
+    let plain = plain.replace("%2f", "/").replace("%5c", "/");
+    let is_a_way = |segment: &str| {
+        let segment = segment.split(';').next().unwrap_or_default();
+        matches!(segment, "." | "..")
+    };
+    plain.split(['/', '\\']).any(is_a_way)
+}
+
 /// Whether an upstream could take a field for one that begins so: many make `_` of `-`, and then both are
 /// one.
 fn is_like(name: &str, beginning: &str) -> bool {

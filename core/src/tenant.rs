@@ -9,6 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::forwarding::leads_elsewhere;
 use crate::text::Seen;
 
 /// The forms that are allowed.
@@ -179,13 +180,7 @@ fn of_host<'r>(host: &'r str, domain: &str) -> Option<&'r str> {
 
 fn of_path(path: &str, place: u8) -> Result<Option<Cow<'_, str>>, NoId> {
     // Whoever resolves them, before or behind this edge, sees another path than it does.
-    let is_a_way = |segment: &str| {
-        // Some take what stands behind a semicolon for a parameter of the segment.
-        let segment = segment.split(';').next().unwrap_or_default();
-        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-        matches!(plain.as_str(), "." | "..")
-    };
-    if path.contains('\\') || path.split('/').any(is_a_way) {
+    if path.contains('\\') || leads_elsewhere(path) {
         return Err(NoId);
     }
     match path.split('/').nth(place.into()) {

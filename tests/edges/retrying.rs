@@ -23,6 +23,11 @@ in_every_edge! {
     a_table_without_addresses_serves_nobody_and_says_why,
 }
 
+mod answers {
+    in_every_edge_but_envoy! { an_answer_that_no_other_region_betters_stands }
+    use super::an_answer_that_no_other_region_betters_stands;
+}
+
 /// A tenant of a region, blue or green, without a rule of its own.
 fn tenant_of(world: &World, region: &str) -> String {
     let mut ids = (0..).map(|number| format!("tenant{number}"));
@@ -232,6 +237,28 @@ fn where_no_other_region_may_serve_the_upstreams_own_answer_stands(runtime: Runt
         asked + 1,
         "the same region is not asked again"
     );
+}
+
+fn an_answer_that_no_other_region_betters_stands(runtime: Runtime) {
+    let Some(mut world) = World::start(runtime) else {
+        return;
+    };
+    let tenant = tenant_of(&world, "us-east");
+    let first = native(&world.table, &[], &tenant);
+    let second = native(&world.table, &["us-east"], &tenant);
+    for slot in ["blue", "green"] {
+        world.upstream("us-east", slot).mode(Mode::Status(503));
+    }
+    world.kill(&second.0);
+    let answer = world.edge.get(&tenant);
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.json()["region"], "us-east");
+    assert_eq!(place(&answer), first);
+    // The connection is good for more.
+    for slot in ["blue", "green"] {
+        world.upstream("us-east", slot).mode(Mode::Serve);
+    }
+    assert_eq!(echo(&world.edge.get(&tenant))["region"], "us-east");
 }
 
 fn a_slot_without_an_address_is_no_reason_for_the_other_slot(runtime: Runtime) {

@@ -20,8 +20,14 @@ in_every_edge! {
 }
 
 mod addresses {
-    in_every_edge_but_envoy! { the_path_and_query_of_an_upstreams_address_stay }
-    use super::the_path_and_query_of_an_upstreams_address_stay;
+    in_every_edge_but_envoy! {
+        the_path_and_query_of_an_upstreams_address_stay,
+        a_path_does_not_lead_out_of_the_one_of_an_upstreams_address,
+    }
+    use super::{
+        a_path_does_not_lead_out_of_the_one_of_an_upstreams_address,
+        the_path_and_query_of_an_upstreams_address_stay,
+    };
 }
 
 fn every_tenant_goes_where_the_core_puts_it(runtime: Runtime) {
@@ -205,6 +211,44 @@ fn the_path_and_query_of_an_upstreams_address_stay(runtime: Runtime) {
         ] {
             let answer = world.edge.ask("GET", target, &[("x-tenant", &tenant)]);
             assert_eq!(echo(&answer)["target"], expected);
+        }
+    }
+}
+
+/// Another pool may be beside it.
+fn a_path_does_not_lead_out_of_the_one_of_an_upstreams_address(runtime: Runtime) {
+    let below = |table: &mut serde_json::Value| {
+        for slot in ["blue", "green"] {
+            let address = table["regions"][0][slot].as_str().unwrap().to_owned();
+            table["regions"][0][slot] = format!("{address}/{slot}").into();
+        }
+    };
+    let Some(world) = World::with(runtime, &[], below) else {
+        return;
+    };
+    let of = |region: &str| {
+        let ids = tenants(20).into_iter();
+        let mut ids = ids.filter(|id| native(&world.table, &[], id).0 == region);
+        ids.next().unwrap()
+    };
+    let (below, beside) = (of("us-east"), of("us-west"));
+    let ask = |target: &str, tenant: &str| world.edge.ask("GET", target, &[("x-tenant", tenant)]);
+    let asked = world.asked("us-east");
+    for target in ["/..;/green/x", "/a/..%2fgreen", "/..%5Cgreen"] {
+        assert_eq!(ask(target, &below).problem(400), "bad_request", "{target}");
+        // Where there is nothing to lead out of, it is the upstream's to say what it is.
+        assert_eq!(echo(&ask(target, &beside))["target"], target);
+    }
+    assert_eq!(world.asked("us-east"), asked);
+    for target in ["/../green/x", "/%2e%2e/green/x"] {
+        let answer = ask(target, &below);
+        match runtime {
+            Runtime::Embedded => assert_eq!(answer.problem(400), "bad_request", "{target}"),
+            // A URL is made of it here, which leads nowhere else.
+            _ => {
+                let slot = native(&world.table, &[], &below).1;
+                assert_eq!(echo(&answer)["target"], format!("/{slot}/green/x"));
+            }
         }
     }
 }

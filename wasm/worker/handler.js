@@ -1,6 +1,6 @@
 // A request comes in, the core says where it goes, and it goes there. The same in every runtime.
 
-import { back, hasBody, isHost, onward, stamp } from "./headers.js";
+import { back, hasBody, isHost, leadsElsewhere, onward, stamp } from "./headers.js";
 import { problem, seen } from "./problem.js";
 import { read } from "./settings.js";
 import { said, Tables } from "./table.js";
@@ -12,12 +12,15 @@ const SAFE = ["GET", "HEAD", "OPTIONS"];
 // What an upstream answers that is not there, or whose own upstream is not.
 const GONE = [502, 503, 504];
 
+// How long a client may send nothing of a body that it has begun, in milliseconds.
+const CLIENT_MS = 30_000;
+
 /**
  * An edge over variables. Make it in the first request: before, Workers have no clock and no dice.
  *
  * `send(request, url, headers, watch)` sends a request on as it is and answers the Response to it, without
- * following redirects; `watch.signal` ends it, and `watch.moved()` is called as its body goes. `client(request)`
- * is the client's address, if the runtime knows it. `log(line)` is told of tables that are not taken.
+ * following redirects; `watch.signal` ends it, `watch.moved()` is called as its body goes, and `watch.waits()`, where
+ * that is known, when the client is waited for. `client(request)` is the client's address, if the runtime knows it. `log(line)` is told of tables that are not taken.
  *
  * The answer is `handle(request, background)`; `background(promise)` keeps the runtime awake. `handle.finish()` tells
  * what has been counted and not been told, before a process ends.
@@ -81,17 +84,26 @@ export function edge(env, { send, client = () => null, log = console.warn }) {
     }
     // No other region may have it: that is the last word.
     if (next.region === placement.region) return answer(first);
+    const second = await attempt(asked, next);
+    // What a region that is there has said, better than that the other one is not.
+    if (!second.response && first.response) return answer(first);
     await first.response?.body?.cancel();
-    return answer(await attempt(asked, next));
+    return answer(second);
   }
 
   /** One region: its response, or what is wrong, and whether another one may be asked. */
   async function attempt({ request, url, headers, tenant }, placement) {
     const { region, slot } = placement;
+    const address = tables.address(placement);
+    const known = address !== undefined && URL.canParse(address);
+    if (known && new URL(address).pathname !== "/" && leadsElsewhere(url.pathname)) {
+      // Another pool may be beside it.
+      const why = "the path has segments that lead out of the one of its region's address; allowed: without . and ..";
+      return { placement, gone: false, status: 400, code: "bad_request", why };
+    }
     // Now, by the table that has placed it: the next one may be of another release.
     const count = telemetry?.begin(tables.counted(tenant), placement);
-    const address = tables.address(placement);
-    if (address === undefined || !URL.canParse(address)) {
+    if (!known) {
       count?.(true);
       const why = `region ${region} has no address for ${slot} in the table`;
       return { placement, gone: true, status: 503, code: "no_upstream", why };
@@ -104,11 +116,17 @@ export function edge(env, { send, client = () => null, log = console.warn }) {
       count?.(response.status >= 500);
       return { placement, gone: GONE.includes(response.status), response };
     } catch (why) {
+      const left = request.signal?.aborted;
+      if (watch.stalled) {
+        const why = `the client sent nothing of its body for ${CLIENT_MS} ms`;
+        return { placement, gone: false, status: 408, code: "request_timeout", why };
+      }
       const late = watch.late;
-      count?.(late || !request.signal?.aborted ? true : null);
+      // A client that breaks off its upload says nothing of the upstream.
+      if (late || !left || !watch.uploads) count?.(late || !left ? true : null);
       const code = late ? "upstream_timeout" : "upstream_unreachable";
       const how = late ? `did not answer within ${settings.upstreamTimeoutMs} ms` : "cannot be reached";
-      if (!late && !request.signal?.aborted) log(`halcyon: ${region} ${slot}: ${said(why)}`);
+      if (!late && !left) log(`halcyon: ${region} ${slot}: ${said(why)}`);
       return { placement, gone: true, status: 502, code, why: `region ${region}, ${slot}: ${how}` };
     } finally {
       watch.end();
@@ -136,6 +154,10 @@ class Watch {
   #ms;
   #timer;
   late = false;
+  /** The client has sent nothing for too long. */
+  stalled = false;
+  /** The client is waited for. */
+  uploads = false;
 
   constructor(ms, client) {
     this.#ms = ms;
@@ -144,12 +166,22 @@ class Watch {
   }
 
   moved() {
+    this.uploads = false;
+    this.#begin(this.#ms, () => (this.late = true));
+  }
+
+  waits() {
+    this.uploads = true;
+    this.#begin(CLIENT_MS, () => (this.stalled = true));
+  }
+
+  #begin(ms, note) {
     if (this.#timer === null) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.late = true;
+      note();
       this.#aborted.abort();
-    }, this.#ms);
+    }, ms);
   }
 
   end() {

@@ -57,6 +57,14 @@ export function hasBody({ body, headers }) {
   return Boolean(body) || headers.has("transfer-encoding");
 }
 
+/**
+ * Whether some server could take a path for the way to another one: by segments `.` and `..`, also behind a separator
+ * that is percent-encoded or a backslash, and with a parameter behind them.
+ */
+export function leadsElsewhere(path) {
+  return /(^|[/\\]|%2f|%5c)(\.|%2e){1,2}(?=$|[/\\;]|%2f|%5c)/i.test(path);
+}
+
 /** Whether a Host says nothing but a host, and maybe a port. */
 export function isHost(host) {
   return Boolean(host) && !/[/\\?#@,]/.test(host);

@@ -1,5 +1,6 @@
 // The variables. Everything that is wrong is found at once, and nothing wrong is replaced by a default.
 
+import { leadsElsewhere } from "./headers.js";
 import { seen } from "./problem.js";
 import { readKeys } from "./signature.js";
 
@@ -83,6 +84,7 @@ function fromHost(name, domain) {
 }
 
 function fromPath(path, place) {
+  if (leadsElsewhere(path)) return undefined;
   const segment = path.split("/", place + 1)[place];
   if (!segment) return null;
   try {

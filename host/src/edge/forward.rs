@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode};
+use halcyon_core::forwarding::leads_elsewhere;
 use halcyon_core::hash::TenantId;
 
 use super::Edge;
@@ -30,6 +31,15 @@ pub(super) const GONE: [StatusCode; 3] = [
 /// For whoever has closed one side only, and reads.
 const CLIENT_CLOSED: &str =
     "the client closed its side of the connection before there was an answer";
+
+/// Below the path of a pool, where it has one.
+const CLIMBS: &str = "the path has segments that lead out of the one of its region's address; allowed: without . and ..";
+
+/// Whether requests go below a path there, which they may not leave: another pool may be beside it.
+fn is_below(way: &Way<'_>) -> bool {
+    way.upstream
+        .is_some_and(|upstream| !upstream.path.is_empty())
+}
 
 impl Handler for Arc<Edge> {
     fn answer(
@@ -84,6 +94,10 @@ impl Edge {
                 return self.refuse(status, code, why.text());
             }
         };
+        let climbs = leads_elsewhere(request.uri().path());
+        if climbs && is_below(&way) {
+            return self.refuse(StatusCode::BAD_REQUEST, "bad_request", CLIMBS);
+        }
         let (parts, body) = request.into_parts();
         let mut request = Request::from_parts(parts, Upload::of(body));
         prepare(&mut request, &asked, peer);
@@ -111,10 +125,16 @@ impl Edge {
             // No other region may have it: that is the last word.
             return self.answered(&way, first);
         };
-        drop(first);
+        if climbs && is_below(&next) {
+            return self.answered(&way, first);
+        }
         self.metrics.second_tries.inc();
         let second = self.attempt(held, &next, again, None).await;
-        self.answered(&next, second)
+        match (first, second) {
+            // What a region that is there has said, better than that the other one is not.
+            (Ok(answer), Err(failure)) if failure.whose != Whose::Client => answer,
+            (_, second) => self.answered(&next, second),
+        }
     }
 
     /// An answer of the edge itself.
