@@ -217,7 +217,9 @@ impl Body for Download {
             }
             Poll::Pending => {
                 ready!(this.poll_idle(cx));
-                this.break_off();
+                // The connection is given up, and the pool not blamed: a stream may have nothing to say, and one that
+                // hangs answers nobody else either.
+                this.lease = None;
                 let why = "the upstream's answer pauses for too long";
                 Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, why))))
             }

@@ -91,6 +91,25 @@ fn an_answer_that_stands_still_is_cut_off() {
     assert_eq!(world.edge.get("acme").status(), 200);
 }
 
+/// A stream may have nothing to say for longer than the edge waits.
+#[test]
+fn answers_that_stand_still_take_no_pool_out() {
+    let variables = [("UPSTREAM_IDLE_MS", "100"), ("EDGE_BREAKER", "true")];
+    let world = World::with(Runtime::Embedded, &variables, |_| ()).unwrap();
+    let first = native(&world.table, &[], "acme");
+    for _ in 0..3 {
+        let mut clients: Vec<Client> = (0..8).map(|_| Client::to(world.edge.address)).collect();
+        for client in &mut clients {
+            client.write(request("GET", "/?large=1000", &[("x-tenant", "acme")]));
+        }
+        for client in &mut clients {
+            let mut all = Vec::new();
+            let _ = client.stream.read_to_end(&mut all);
+        }
+        assert_eq!(place(&world.edge.get("acme")), first);
+    }
+}
+
 #[test]
 fn an_upload_that_stands_still_is_given_up() {
     let world = world();
