@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use halcyon_core::config::{EdgeSettings, LogFormat, Problems, Settings, startup_problems};
+use halcyon_core::config::{self, EdgeSettings, LogFormat, Problems, Settings, startup_problems};
+use halcyon_core::document::Document;
 use halcyon_core::readiness::redact_problems;
 use halcyon_core::text::printable;
 use tokio::net::TcpListener;
@@ -107,7 +108,7 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
             journal: None,
             register: Some(Box::new(move |registry| counted.register(registry))),
         };
-        let health = Health::with(environment, client, own);
+        let health = Health::with(Arc::new(OfAnEdge(environment)), client, own);
         let health = health.map_err(|why| Failure::usage(why.problems))?;
         // Before anybody is answered: whoever sees that may send a signal at once.
         let stop = on_signal().map_err(system("the system gives no signals"))?;
@@ -145,6 +146,21 @@ pub(super) fn run(args: &Args, environment: Environment) -> Result<Exit, Failure
     // A name that is still being resolved must not hold up the end.
     runtime.shutdown_background();
     served
+}
+
+/// What a health server of an edge goes by. Which regions there are and who may release is the control plane's, and
+/// variables that it shares with one must not keep it from being ready.
+struct OfAnEdge(Environment);
+
+impl config::Environment for OfAnEdge {
+    fn variable(&self, name: &str) -> Option<String> {
+        let elsewhere = ["FEATURE_BLUE_GREEN", "FEATURE_MULTI_REGION"].contains(&name);
+        self.0.variable(name).filter(|_| !elsewhere)
+    }
+
+    fn document(&self, variable: &str, path: &str) -> Result<Document, String> {
+        self.0.document(variable, path)
+    }
 }
 
 /// How long an edge that has ended may take to tell what it has counted.

@@ -96,6 +96,19 @@ fn it_is_ready_when_it_has_a_table_and_not_while_it_drains() {
 }
 
 #[test]
+fn what_is_a_control_planes_to_check_keeps_no_edge_from_being_ready() {
+    let world = world();
+    let edge = start(&[
+        ("EDGE_TABLE", &world.tables.url()),
+        ("FEATURE_BLUE_GREEN", "true"),
+        ("FEATURE_MULTI_REGION", "true"),
+    ]);
+    until("ready", &edge, || health(&edge, "/ready").status() == 200);
+    let checks = health(&edge, "/ready").json()["checks"].clone();
+    assert_eq!(checks["dependencies"]["table"]["ok"], true, "{checks}");
+}
+
+#[test]
 fn a_drained_edge_answers_what_is_open_and_ends_with_0() {
     let world = world();
     let table = world.table.to_string();
