@@ -37,6 +37,37 @@ fn an_answer_that_is_none_is_502_and_closes_its_connection() {
 }
 
 #[test]
+fn an_answer_without_a_body_has_no_length_of_one() {
+    let Some(world) = World::start(Runtime::Node) else {
+        return;
+    };
+    let (region, slot, _) = native(&world.table, &[], "acme");
+    let upstream = world.upstream(&region, &slot);
+    let mut client = Client::to(world.edge.address);
+    for status in [205, 200] {
+        upstream.mode(Mode::Status(status));
+        client.write(request("GET", "/", &[("x-tenant", "acme")]));
+        let answer = client.answer("GET");
+        assert_eq!(answer.status(), status, "on the same connection: {answer}");
+        let length = answer.header("content-length");
+        assert_eq!(length == Some("0"), status == 205, "{answer}");
+    }
+}
+
+#[test]
+fn a_body_in_another_coding_goes_nowhere() {
+    let Some(world) = World::start(Runtime::Node) else {
+        return;
+    };
+    let before = world.asked_in_all();
+    let coded = [("x-tenant", "acme"), ("transfer-encoding", "gzip, chunked")];
+    let answer = world.edge.ask("POST", "/", &coded);
+    assert_eq!(answer.problem(400), "bad_request");
+    assert!(answer.detail().contains("chunked alone"), "{answer}");
+    assert_eq!(world.asked_in_all(), before);
+}
+
+#[test]
 fn it_listens_on_loopback_at_8787_where_variables_are_empty() {
     for (variables, says) in [
         ([("PORT", "0"), ("BIND", "")], "edge on http://127.0.0.1:"),

@@ -1,5 +1,6 @@
 //! Bodies go through as they come, however large.
 
+use std::io::Write;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -132,6 +133,45 @@ fn an_upload_may_take_longer_than_an_upstream_may(runtime: Runtime) {
         thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(crate::world::echo(&client.answer("POST"))["length"], 12);
+}
+
+/// Which the template in Workers is not told of.
+#[test]
+fn while_the_client_is_waited_for_no_time_of_an_upstreams_passes() {
+    for runtime in [Runtime::Embedded, Runtime::Node] {
+        let Some(world) = World::with(runtime, &[("UPSTREAM_TIMEOUT_MS", "300")], |_| ()) else {
+            return;
+        };
+        for first in [0, 5] {
+            let mut client = Client::to(world.edge.address);
+            let headers = [("x-tenant", "acme"), ("content-length", "10")];
+            client.write(request("POST", "/up", &headers));
+            client.write(&pattern(10)[..first]);
+            thread::sleep(Duration::from_millis(900));
+            client.write(&pattern(10)[first..]);
+            let answer = client.answer("POST");
+            assert_eq!(crate::world::echo(&answer)["length"], 10, "{first}");
+        }
+    }
+}
+
+/// Whoever writes everything before it reads.
+#[test]
+fn the_answer_to_a_refused_upload_reaches_its_client() {
+    for runtime in [Runtime::Embedded, Runtime::Node] {
+        let Some(world) = World::start(runtime) else {
+            return;
+        };
+        for _ in 0..5 {
+            let mut client = Client::to(world.edge.address);
+            let length = [("content-length", "3000000")];
+            client.write(request("POST", "/up", &length));
+            thread::sleep(Duration::from_millis(50));
+            let sent = client.stream.get_mut().write_all(pattern(3_000_000));
+            assert!(sent.is_ok(), "{sent:?}");
+            assert_eq!(client.answer("POST").problem(400), "no_tenant");
+        }
+    }
 }
 
 fn a_large_download_goes_through_as_it_comes(runtime: Runtime) {

@@ -23,16 +23,19 @@ export function serve(env) {
   const server = createServer({ headersTimeout: 60_000, requestTimeout: 0 }, async (incoming, outgoing) => {
     // A client that goes away takes its request along.
     const gone = new AbortController();
+    let request = null;
     outgoing.on("close", () => outgoing.writableFinished || gone.abort());
     const answerWith = (answer) => {
       // A connection that goes on would keep a server that ends alive. One with a body to come closes itself later.
       if (!server.listening && incoming.complete) outgoing.shouldKeepAlive = false;
-      return write(answer, incoming, outgoing);
+      return write(answer, request, incoming, outgoing);
     };
     try {
-      const request = requestOf(incoming, gone.signal);
+      const coded = isCoded(incoming);
+      request = coded ? null : requestOf(incoming, gone.signal);
       handle ??= edge(env, { send, client: (request) => peers.get(request) });
-      const answer = request ? await handle(request, () => {}) : problem(400, "bad_request", "no valid Host, path or method");
+      const wrong = coded ? "a transfer coding; allowed: chunked alone, in HTTP/1.1" : "no valid Host, path or method";
+      const answer = request ? await handle(request, () => {}) : problem(400, "bad_request", wrong);
       await answerWith(answer);
     } catch (why) {
       if (!gone.signal.aborted) console.error("halcyon:", why?.message);
@@ -45,6 +48,12 @@ export function serve(env) {
 
 // The addresses of clients, by request.
 const peers = new WeakMap();
+
+/** Whether its body is in a form that would go on without its name. */
+function isCoded({ headers, httpVersion }) {
+  const coding = headers["transfer-encoding"];
+  return coding !== undefined && (coding.toLowerCase() !== "chunked" || httpVersion !== "1.1");
+}
 
 /** What came in as a Request; null where it can be none. */
 function requestOf(incoming, signal) {
@@ -78,11 +87,16 @@ async function send(request, url, headers, watch) {
     });
   });
   if (request.body) {
+    // An upstream may answer by the head alone.
+    sent.flushHeaders();
     const moving = async function* (parts) {
+      watch.waits();
       for await (const part of parts) {
         watch.moved();
         yield part;
+        watch.waits();
       }
+      watch.moved();
     };
     // An upstream may answer before it has read everything, and then close: its answer counts.
     pipeline(Readable.fromWeb(request.body), moving, sent).catch((why) => sent.destroy(why));
@@ -100,6 +114,9 @@ async function send(request, url, headers, watch) {
   for (let at = 0; at < answer.rawHeaders.length; at += 2) back.append(answer.rawHeaders[at], answer.rawHeaders[at + 1]);
   const empty = BODILESS.includes(answer.statusCode) || request.method === "HEAD";
   if (empty) answer.resume();
+  // What is not passed on has no length: it would be looked for in the next answer.
+  if (answer.statusCode === 204) back.delete("content-length");
+  if (answer.statusCode === 205) back.set("content-length", "0");
   try {
     return new Response(empty ? null : Readable.toWeb(answer), {
       status: answer.statusCode,
@@ -113,15 +130,24 @@ async function send(request, url, headers, watch) {
   }
 }
 
-async function write(answer, incoming, outgoing) {
+async function write(answer, request, incoming, outgoing) {
   outgoing.writeHead(answer.status, answer.statusText || undefined, listed(answer.headers));
   if (answer.body === null) outgoing.end();
   else await pipeline(Readable.fromWeb(answer.body), outgoing);
   if (incoming.complete) return;
-  // What nobody has read is read and dropped, for a while.
-  incoming.resume();
+  // What nobody has read is read and dropped, for a while: by the stream of the request, where it has one.
+  if (request?.body && !request.body.locked) drop(request.body);
+  else incoming.resume();
   const late = setTimeout(() => incoming.destroy(), LINGER).unref();
   incoming.on("close", () => clearTimeout(late));
+}
+
+async function drop(body) {
+  try {
+    for await (const part of body) void part;
+  } catch {
+    // The client has left.
+  }
 }
 
 /** Headers as Node takes them: `set-cookie` may come more than once. */

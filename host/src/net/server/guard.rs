@@ -196,7 +196,15 @@ impl Guard {
         // Most often hyper has done so already.
         let _ = self.stream.shutdown().await;
         let mut scratch = [0; 4096];
-        if !self.framing.surplus() && !matches!(self.stream.try_read(&mut scratch), Ok(1..)) {
+        // It has its answer, and what it still sends of the body would have that answer lost.
+        let owed = {
+            let state = self.conversation.state();
+            state.in_body && state.answered >= state.heads
+        };
+        if !owed
+            && !self.framing.surplus()
+            && !matches!(self.stream.try_read(&mut scratch), Ok(1..))
+        {
             return;
         }
         let until = Instant::now() + self.limits.closing;
