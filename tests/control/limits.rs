@@ -1,5 +1,10 @@
 //! How often a client may ask, and how much it may send.
 
+use std::io::Write;
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
 use crate::client::{Control, send};
 
 #[test]
@@ -51,6 +56,41 @@ fn a_body_that_is_too_long_is_refused_and_one_that_just_fits_is_not() {
     control
         .ask("Viewer", line, Some(&tenants(1024 * 1024 + 1)))
         .problem(413);
+}
+
+/// Each may be a megabyte.
+#[test]
+fn no_more_than_so_many_lists_of_tenants_are_read_at_once() {
+    let control = Control::start();
+    let slow = || {
+        let mut stream = TcpStream::connect(control.address()).unwrap();
+        let host = control.address();
+        let head = "POST /api/v1/route HTTP/1.1";
+        write!(
+            stream,
+            "{head}\r\nhost: {host}\r\ncontent-length: 1000000\r\n\r\n{{"
+        )
+        .unwrap();
+        stream
+    };
+    let mut streams: Vec<TcpStream> = (0..32).map(|_| slow()).collect();
+    // Each has its turn by the time that it has come to.
+    thread::sleep(Duration::from_millis(500));
+    let line = "POST /api/v1/route";
+    let ask = || control.ask("Viewer", line, Some(r#"{"tenants":["a"]}"#));
+    let refused = ask();
+    assert_eq!(refused.header("retry-after"), Some("5"));
+    assert!(
+        refused
+            .problem(503)
+            .contains("too many lists of tenants come at once")
+    );
+    // What else is asked is answered, and the next one as soon as there is room.
+    control
+        .ask("Viewer", "GET /api/v1/route?tenant=a", None)
+        .is(200);
+    streams.pop();
+    ask().is(200);
 }
 
 #[test]

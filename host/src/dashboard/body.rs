@@ -1,13 +1,16 @@
 //! Bodies of requests: read to an end that is near and soon, and said everything wrong with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use halcyon_core::document::{Document, nearest};
 use halcyon_core::text::Seen;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::health::answers::problem;
 
@@ -19,6 +22,27 @@ pub(super) const LARGE: usize = 1024 * 1024;
 
 /// How long a body may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long one waits for its turn to be read.
+const TURN: Duration = Duration::from_secs(3);
+
+/// Waits for one of so many turns, where bodies are long: `what` come at once otherwise.
+pub(super) async fn turn(
+    turns: &Arc<Semaphore>,
+    what: &str,
+) -> Result<OwnedSemaphorePermit, Response> {
+    let turn = tokio::time::timeout(TURN, turns.clone().acquire_owned()).await;
+    if let Ok(Ok(turn)) = turn {
+        return Ok(turn);
+    }
+    let mut answer = problem(
+        StatusCode::SERVICE_UNAVAILABLE,
+        &format!("too many {what} come at once; send it again later"),
+    );
+    let later = HeaderValue::from_static("5");
+    answer.headers_mut().insert(RETRY_AFTER, later);
+    Err(answer)
+}
 
 /// The body of a request. Its media type is not asked for: whatever it says it is, it is read as JSON, and a page
 /// of another site is refused by its Origin.

@@ -108,6 +108,8 @@ struct Inner {
     traffic: Arc<Traffic>,
     /// Turns to read a report of an edge.
     reports: Arc<tokio::sync::Semaphore>,
+    /// Who may send many tenants now.
+    batches: Arc<tokio::sync::Semaphore>,
     /// Counts whatever a snapshot may show.
     feed: watch::Sender<u64>,
     ending: watch::Sender<bool>,
@@ -162,6 +164,7 @@ impl Dashboard {
             streams: Arc::default(),
             traffic: Arc::new(Traffic::of(names)),
             reports: Arc::new(tokio::sync::Semaphore::new(telemetry::AT_ONCE)),
+            batches: Arc::new(tokio::sync::Semaphore::new(placement::AT_ONCE)),
             feed: watch::Sender::new(0),
             ending: watch::Sender::new(false),
             issued: watch::Sender::new(0),

@@ -212,6 +212,9 @@ struct Answers<A> {
     routes: Vec<A>,
 }
 
+/// How many lists of tenants are read at once: each may be a megabyte, and many more while it is read.
+pub(super) const AT_ONCE: usize = 32;
+
 /// Where many tenants go.
 #[utoipa::path(
     post, path = "/api/v1/route", tag = "placement", operation_id = "route_many",
@@ -229,6 +232,10 @@ pub(super) async fn route_many(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
+    let turn = match body::turn(&dashboard.0.batches, "lists of tenants").await {
+        Ok(turn) => turn,
+        Err(later) => return later,
+    };
     let body = match body::read(request, body::LARGE).await {
         Ok(body) => body,
         Err(refused) => return refused,
@@ -246,6 +253,7 @@ pub(super) async fn route_many(
         }
     }
     let answer = move |inner: &Inner, placement: &Placement| {
+        let _turn = turn;
         let slots = inner.tables.slots(placement)?;
         let (router, health) = (&placement.router, inner.health());
         let tenants = tenants.iter();

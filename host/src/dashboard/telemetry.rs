@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use halcyon_core::placement::Slot;
 use halcyon_core::telemetry::{KEPT_MS, Report, Tally};
@@ -20,9 +19,6 @@ use crate::traffic::{Pool, ReleaseIs, Span};
 
 /// How many reports are read at once: each may be a megabyte, and many more while it is read.
 pub(super) const AT_ONCE: usize = 8;
-
-/// How long a report waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What an edge sends.
 #[derive(serde::Deserialize, utoipa::ToSchema)]
@@ -116,15 +112,9 @@ struct EdgeCell {
     security(("token" = []))
 )]
 pub(super) async fn take(State(dashboard): State<Dashboard>, request: Request) -> Response {
-    let turn = tokio::time::timeout(PATIENCE, dashboard.0.reports.clone().acquire_owned()).await;
-    let Ok(Ok(turn)) = turn else {
-        let mut answer = problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many reports come at once; send it again later",
-        );
-        let later = HeaderValue::from_static("5");
-        answer.headers_mut().insert(RETRY_AFTER, later);
-        return answer;
+    let turn = match body::turn(&dashboard.0.reports, "reports").await {
+        Ok(turn) => turn,
+        Err(later) => return later,
     };
     let body = match body::read(request, body::LARGE).await {
         Ok(body) => body,
