@@ -9,6 +9,47 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 #[test]
+fn a_step_that_failed_and_was_passed_all_the_same_has_no_tick() {
+    let Some(world) = World::start() else { return };
+    world.open();
+    world.regions[1].answer(Answer::Close);
+    world.kinds(["good", "bad", "good"]);
+    let wish = json!({
+        "image_blue": "app:v1", "image_green": "app:v2", "canary_seq": [10, 50], "timeout_s": 4,
+    });
+    world.post("Deployer", "/api/v1/releases", &wish);
+    world.until("document.querySelector('[aria-current=step]')?.textContent === '50 % failed'");
+    let steps = "[...document.querySelectorAll('.plan li')].map((one) => one.dataset.step).join()";
+    assert_eq!(world.browser.evaluate(steps), "failed,failed,next");
+}
+
+#[test]
+fn the_verdict_is_not_green_while_nothing_goes_on_by_itself() {
+    let Some(world) = World::start() else { return };
+    world.open();
+    world.begin("app:v2");
+    let kind = |kind| {
+        world.until(&format!(
+            "document.querySelector('.verdict-line').dataset.kind === '{kind}'"
+        ));
+    };
+    let words = |words| {
+        world.until(&format!(
+            "document.querySelector('.verdict-line').textContent.includes('{words}')"
+        ));
+    };
+    words("Canary app:v2 at 10 %");
+    kind("good");
+    let reason = json!({"reason": "a look"});
+    world.post("Deployer", "/api/v1/release/pause", &reason);
+    words("paused: a look");
+    kind("warn");
+    world.post("Deployer", "/api/v1/release/resume", &json!({}));
+    words("next in");
+    kind("good");
+}
+
+#[test]
 fn tiles_and_the_verdict_follow_a_region_that_is_lost_and_comes_back() {
     let Some(world) = World::start() else { return };
     world.open();

@@ -204,6 +204,9 @@ fn nothing_is_cut_off_in_a_window_of_320_pixels() {
     world.until("document.querySelector('.badge').textContent === 'Deployer, Deployer'");
     let wide = "document.scrollingElement.scrollWidth";
     assert!(world.browser.evaluate(wide).as_u64() <= Some(320));
+    let tallest = "Math.max(...[...document.querySelectorAll('section[aria-labelledby=timeline-title] tbody tr')].map((one) => one.offsetHeight))";
+    let tallest = world.browser.evaluate(tallest).as_f64().unwrap();
+    assert!(tallest < 150.0, "a line of the timeline is {tallest} high");
     // What is wider by its nature, as a table is, scrolls by itself.
     let out = "[...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > 321 && one.closest('.scroll, .skip, .unseen') === null).map((one) => one.outerHTML.slice(0, 120))";
     assert_eq!(world.browser.evaluate(out), json!([]));

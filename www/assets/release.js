@@ -91,13 +91,22 @@ function Side({ colour, image, share, seen, all }) {
   </div>`;
 }
 
+/** The steps of this release that have failed and were passed all the same, as no `abort_on_err` was set. */
+function failedOf(release) {
+  const records = happened.value.filter(({ record }) => record.action === "step_failed" && record.release_id === release.release_id);
+  return new Set(records.map(({ record }) => record.weight));
+}
+
 function Steps({ release }) {
   if (release.steps.length === 0) return null;
+  const failed = failedOf(release);
   return html`<ol class="plan" aria-label="Steps">
     ${release.steps.map((weight, place) => {
       const current = release.step === place + 1;
       const past = release.step !== null && place + 1 < release.step;
-      return html`<li data-step=${current ? "now" : past ? "past" : "next"} aria-current=${current ? "step" : undefined}>${weight} %</li>`;
+      const kind = failed.has(weight) ? "failed" : current ? "now" : past ? "past" : "next";
+      const note = failed.has(weight) ? " failed" : "";
+      return html`<li data-step=${kind} aria-current=${current ? "step" : undefined}>${weight} %${note}</li>`;
     })}
     <li data-step="next">promote</li>
   </ol>`;

@@ -51,9 +51,9 @@ function release({ release: now_, traffic, stuck, freeze }, times) {
     const next = now_.next_deadline ? times.next(now_.next_deadline) : null;
     let then = "";
     if (now_.paused !== null) then = `, paused: ${now_.paused}`;
+    else if (!now_.driver) then = ", and nobody drives it";
     else if (next !== null && next > 0) then = `, next in ${countdown(next)}`;
     else if (traffic?.verdict === "inconclusive") then = ", waiting for traffic";
-    else if (!now_.driver) then = ", and nobody drives it";
     words.push(`Canary ${now_.green_image} at ${now_.canary_weight} %${step}${then}.`);
   } else if (now_.state === "green_provisioned") {
     words.push(`${now_.green_image} is provisioned and serves nobody yet.`);
@@ -81,7 +81,12 @@ function verdict(times) {
   const [words, worst] = regions(state);
   const chain = found.value?.valid === false ? ["The audit chain is broken."] : [];
   const held = state.no_table ? [`Edges get no new table: ${state.no_table}.`] : [];
-  const troubled = state.stuck || [...chain, ...held].length > 0 ? "bad" : worst;
+  const { paused, under_way, driver, state: phase } = state.release;
+  const undriven = under_way && !driver && phase !== "rollback_in_progress";
+  // Nothing is broken, and nothing goes on by itself.
+  const held_up = state.freeze || paused !== null || undriven ? "warn" : "good";
+  const least = worst === "good" ? held_up : worst;
+  const troubled = state.stuck || [...chain, ...held].length > 0 ? "bad" : least;
   return [[words, ...troubles(state, times), ...chain, ...held, ...release(state, times)].join(" "), troubled];
 }
 

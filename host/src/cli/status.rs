@@ -62,6 +62,14 @@ impl Source {
         }
     }
 
+    /// What a control plane says besides: who has stopped everything automatic, and why a rollback does not end.
+    fn held_up(&self) -> (Option<(&str, &str)>, Option<&str>) {
+        match self {
+            Source::Here(_) => (None, None),
+            Source::There(_, history) => (history.freeze(), history.stuck()),
+        }
+    }
+
     fn place(&self) -> String {
         match self {
             Source::Here(journal) => prose::short(&journal.dir().display().to_string()),
@@ -261,7 +269,27 @@ fn human(answer: &StatusReport, source: &Source) -> String {
     if !waiting.is_empty() {
         let _ = writeln!(text, "waiting   for {}", waiting.join(", "));
     }
-    if !answer.driver && (status.under_way || !waiting.is_empty()) {
+    let (freeze, stuck) = source.held_up();
+    if let Some((user, reason)) = freeze {
+        let (user, reason) = (prose::short(user), prose::short(reason));
+        let _ = writeln!(text, "{WARN}frozen{WARN:#}    by {user}: {reason}");
+    }
+    if let Some(why) = stuck {
+        let why = prose::short(why);
+        let _ = writeln!(
+            text,
+            "{WARN}stuck{WARN:#}     {why}  {DIM}(the server goes on trying){DIM:#}"
+        );
+    }
+    let by_server = release.plan().is_some_and(|plan| plan.by_server);
+    let drives = answer.driver || stuck.is_some();
+    if !drives && by_server && (status.under_way || !waiting.is_empty()) {
+        // Whoever took it from a server that is frozen would go round the freeze.
+        let _ = writeln!(
+            text,
+            "{WARN}driver{WARN:#}    none  {DIM}(it is a server's to drive){DIM:#}"
+        );
+    } else if !drives && (status.under_way || !waiting.is_empty()) {
         // There it would only watch.
         let beside = match source {
             Source::Here(_) => "",

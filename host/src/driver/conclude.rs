@@ -2,8 +2,8 @@
 
 use halcyon_core::release::{Check, Command, Phase, RegionFailure, Rejection, Weight};
 
-use super::Driver;
 use super::task::{Report, Task};
+use super::{Driver, GOING_ON};
 use crate::journal::JournalError;
 
 impl Driver {
@@ -123,9 +123,7 @@ impl Driver {
             self.append_while(task, &Command::RollbackToBlue { reason: why })?;
             return Ok(false);
         }
-        self.observer.warn(&format!(
-            "{why}; going on, because --abort-on-err is not set"
-        ));
+        self.observer.warn(&format!("{why}; {GOING_ON}"));
         self.append_while(
             task,
             &Command::FailStep {

@@ -16,7 +16,7 @@ mod task;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use halcyon_core::release::{Command, Context, Outcome, Phase, Release};
+use halcyon_core::release::{Check, Command, Context, Event, Outcome, Phase, Release};
 use halcyon_core::role::Actor;
 use tokio::sync::watch;
 
@@ -35,6 +35,9 @@ use task::{Report, Task};
 
 /// How long one run of a step hook may take.
 pub(crate) const HOOK_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Why a failure ends no release.
+const GOING_ON: &str = "going on, because --abort-on-err is not set";
 
 /// How often a region's part of a rollback is tried before a person is needed.
 const ROLLBACK_TRIES: u32 = 3;
@@ -115,8 +118,15 @@ impl Driver {
 
     async fn drive(&mut self, cause: &mut Option<Cause>) -> Result<End, JournalError> {
         let mut failed_rollbacks = 0;
+        self.refresh()?;
+        let ours = self.journal.release().id().map(str::to_owned);
         loop {
             self.refresh()?;
+            let now = self.journal.release().id();
+            if ours.is_some() && now != ours.as_deref() {
+                // Somebody has ended it and begun another one, which is somebody else's to drive.
+                return self.end_on_record(ours.as_deref());
+            }
             let task = Task::of(self.journal.release());
             self.observer
                 .state(self.journal.release(), task.until(self.journal.release()));
@@ -145,6 +155,15 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// How a release that is over has ended.
+    fn end_on_record(&self, release_id: Option<&str>) -> Result<End, JournalError> {
+        let (_, entries) = Journal::open_with_entries(self.journal.dir())?;
+        let records = entries.iter().rev().map(|entry| &entry.record);
+        let mut of_it = records.filter(|record| record.release_id.as_deref() == release_id);
+        let end = of_it.find_map(|record| how_it_ends(&record.event));
+        Ok(end.unwrap_or(End::Held))
     }
 
     /// Does a task in the world, for as long as it is what the state asks for.
@@ -287,6 +306,34 @@ enum Performed {
     /// It is to be left as it is.
     Left,
     Interrupted(Cause),
+}
+
+/// How a release ends by an event, if it does.
+pub(crate) fn how_it_ends(event: &Event) -> Option<End> {
+    match event {
+        Event::PromoteGreen { .. } => Some(End::Promoted),
+        Event::RollbackToBlue { reason, .. } => Some(End::RolledBack(reason.clone())),
+        _ => None,
+    }
+}
+
+/// What is said of a failure that a plan tolerates, where an event is one.
+pub(crate) fn tolerated(event: &Event) -> Option<String> {
+    let Event::StepFailed {
+        weight,
+        check,
+        failures,
+    } = event
+    else {
+        return None;
+    };
+    let what = match check {
+        Check::Smoke => format!("smoke test before {weight}% failed in"),
+        Check::Hook => format!("the step hook of {weight}% failed in"),
+        Check::Bake => format!("step {weight}% failed in"),
+    };
+    let why = joined(failures);
+    Some(format!("{what} {why}; {GOING_ON}"))
 }
 
 /// How a journal's last release ended, as its state says.

@@ -14,7 +14,7 @@ use super::{History, give, reason};
 use crate::cli::release::{Ended, compare_blue, conclude, show};
 use crate::cli::{Exit, Failure, Invocation};
 use crate::clock;
-use crate::driver::{Cause, End, Observer, Signal, end_of, signals};
+use crate::driver::{Cause, End, Observer, Signal, end_of, how_it_ends, signals, tolerated};
 use crate::net::api::Api;
 
 /// How often it is asked what is new.
@@ -67,9 +67,11 @@ pub(in crate::cli) async fn begin(
     if let Some(blue) = wish.image_blue {
         body["image_blue"] = blue.into();
     }
+    let there = attached.history.ledger().release().under_way();
     let begun = give(attached.history.api(), "/api/v1/releases", Some(body)).await;
     let begun = begun.map_err(|failure| match failure.exit {
-        Exit::Refused => failure.hint(
+        // Of one that does not let anybody begin there is nothing to steer.
+        Exit::Refused if there => failure.hint(
             "`halcyon status` shows it, `halcyon release --resume` attaches to it, `halcyon rollback --reason …` ends it.",
         ),
         _ => failure,
@@ -152,7 +154,7 @@ pub(in crate::cli) async fn rollback(
 fn incomplete(why: &str) -> Failure {
     let what = format!("rollback incomplete: {why}");
     Failure::new(Exit::RollbackIncomplete, what).hint(
-        "Blue has all the weight on record, and the server goes on trying. Mend the hook there.",
+        "Blue has all the weight on record, and the server goes on trying. Mend what its hook needs; with another hook, beside its journal: halcyon rollback --reason … --on-step CMD",
     )
 }
 
@@ -193,6 +195,9 @@ struct Attached {
     waits: Option<Weight>,
     /// It has been said that nobody drives the release.
     alone: bool,
+    /// The release that is watched, where it is one, and how it ends by what is on record.
+    id: Option<String>,
+    ended: Option<End>,
 }
 
 impl Attached {
@@ -207,6 +212,8 @@ impl Attached {
             signals,
             waits: None,
             alone: false,
+            id: None,
+            ended: None,
         })
     }
 
@@ -214,6 +221,12 @@ impl Attached {
     async fn look(&mut self) -> Result<(), Missing> {
         for entry in self.history.refresh().await? {
             self.observer.entry(&entry);
+            if let Some(why) = tolerated(&entry.record.event) {
+                self.observer.warn(&why);
+            }
+            if self.id.is_some() && entry.record.release_id == self.id {
+                self.ended = how_it_ends(&entry.record.event).or(self.ended.take());
+            }
         }
         let release = self.history.ledger().release();
         let until = match release.next_step() {
@@ -252,6 +265,7 @@ impl Attached {
         id: Option<&str>,
         deadline: Option<Instant>,
     ) -> Result<Ended, Failure> {
+        self.id = id.map(str::to_owned);
         let mut away = false;
         let mut asked = false;
         // Since when it has been under way with nobody who drives it.
@@ -276,7 +290,11 @@ impl Attached {
                 release.phase() != Phase::RollbackInProgress && release.next_step() == Step::Rest;
             if !away && (over || !ours) {
                 self.observer.close();
-                let end = end_of(release);
+                // Somebody may have begun another one since.
+                let end = match ours {
+                    true => end_of(release),
+                    false => self.ended.take().unwrap_or_else(|| end_of(release)),
+                };
                 return Ok((end, asked.then_some(Cause::Deadline)));
             }
             if !away
@@ -352,7 +370,11 @@ impl Attached {
                     false => failure,
                 })
             }
-            None => conclude((end, None), invocation),
+            None => match end {
+                // The hook is the server's, and so is trying again.
+                End::RollbackIncomplete(why) => Err(incomplete(&why)),
+                end => conclude((end, None), invocation),
+            },
         }
     }
 

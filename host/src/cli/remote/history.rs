@@ -19,6 +19,8 @@ pub(in crate::cli) struct History {
     stuck: Option<String>,
     /// What the traffic of the step in force says of it, where it is not good.
     traffic: Option<String>,
+    /// Who has stopped everything automatic, and why.
+    freeze: Option<Freeze>,
     regions: Vec<Seen>,
     /// What has been read and not returned: an answer may have been missing after it.
     new: Vec<Entry>,
@@ -38,7 +40,15 @@ struct Snapshot {
     /// Of an older control plane there is none.
     #[serde(default)]
     traffic: Option<Traffic>,
+    #[serde(default)]
+    freeze: Option<Freeze>,
     regions: Vec<Seen>,
+}
+
+#[derive(Deserialize)]
+struct Freeze {
+    user: String,
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +96,7 @@ impl History {
             driver: false,
             stuck: None,
             traffic: None,
+            freeze: None,
             regions: Vec::new(),
             new: Vec::new(),
             away: false,
@@ -105,13 +116,19 @@ impl History {
     }
 
     /// Why a rollback there does not come to an end, while it does not.
-    pub(super) fn stuck(&self) -> Option<&str> {
+    pub(in crate::cli) fn stuck(&self) -> Option<&str> {
         self.stuck.as_deref()
     }
 
     /// What the traffic of the step in force says of it, where it is not good.
     pub(in crate::cli) fn traffic(&self) -> Option<&str> {
         self.traffic.as_deref()
+    }
+
+    /// Who has stopped everything automatic there and why, while it is.
+    pub(in crate::cli) fn freeze(&self) -> Option<(&str, &str)> {
+        let freeze = self.freeze.as_ref();
+        freeze.map(|freeze| (freeze.user.as_str(), freeze.reason.as_str()))
     }
 
     /// How its regions are.
@@ -165,6 +182,7 @@ impl History {
         self.driver = snapshot.release.driver;
         self.stuck = snapshot.stuck;
         self.traffic = snapshot.traffic.and_then(|traffic| traffic.why);
+        self.freeze = snapshot.freeze;
         self.regions = snapshot.regions;
         Ok(std::mem::take(&mut self.new))
     }
