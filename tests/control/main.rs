@@ -17,4 +17,5 @@ mod stream;
 mod telemetry;
 mod tokens;
 mod waiting;
+mod watched;
 mod webhook;
