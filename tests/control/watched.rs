@@ -45,6 +45,27 @@ fn where_nobody_may_begin_a_release_nobody_is_told_to_steer_one() {
 }
 
 #[test]
+fn which_regions_a_release_is_not_told_of_is_said() {
+    let control = Control::start();
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    let begin = |regions: &[&'static str]| {
+        let named = regions.iter().flat_map(|region| ["--region", region]);
+        let more = ["--canary-seq", "10", "--timeout-s", "0"].into_iter();
+        release(&more.chain(named).collect::<Vec<_>>())
+    };
+    let others = "green gets its share in us-west, eu-west too, and nobody probes it there";
+    elsewhere.run(&begin(&["us-east"])).exits(0).says(others);
+    let all = elsewhere
+        .run(&begin(&["us-east", "us-west", "eu-west"]))
+        .exits(0);
+    assert!(!all.stderr.contains("green gets"), "{}", all.stderr);
+    // Beside its journal the variables say which there are.
+    let here = begin(&["us-east"]);
+    let ran = control.store.run_with(&here, &control.variables());
+    ran.exits(0).says(others);
+}
+
+#[test]
 fn what_a_plan_tolerates_is_a_warning_wherever_it_is_watched_from() {
     let control = Control::start();
     let elsewhere = Elsewhere::of(&control, "Deployer");

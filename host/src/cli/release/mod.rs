@@ -9,7 +9,8 @@ pub(super) mod show;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use halcyon_core::release::{Command, Context, Phase};
+use halcyon_core::config::RegionConfig;
+use halcyon_core::release::{Command, Context, Phase, Plan};
 use halcyon_core::text::Seen;
 
 use args::Wish;
@@ -47,6 +48,9 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
     if args.dry_run {
         return runtime()?.block_on(dry_run::run(&wish, &settings, client, invocation));
     }
+    let (config, _) = RegionConfig::read(invocation);
+    let known = config.regions.iter().map(|region| region.as_str());
+    warn_of_others(&wish.plan, known, invocation);
     let runtime = runtime()?;
     let mut journal = Journal::open(PathBuf::from(&settings.store_dir))?;
     let blue = blue_image(&wish, &journal, invocation)?;
@@ -87,6 +91,24 @@ pub(super) fn run(args: Args, invocation: &Invocation) -> Result<Exit, Failure> 
         drive(&mut driver, invocation).await
     })?;
     conclude(end, invocation)
+}
+
+/// Says which of the regions that there are a release is not told of: its green gets its share there all the same.
+pub(super) fn warn_of_others<'r>(
+    plan: &Plan,
+    known: impl Iterator<Item = &'r str>,
+    invocation: &Invocation,
+) {
+    let is_of_it = |name: &&str| plan.regions.iter().any(|region| region.name == **name);
+    let (of_it, others): (Vec<&str>, Vec<&str>) = known.partition(is_of_it);
+    if of_it.is_empty() || others.is_empty() {
+        return;
+    }
+    let others: Vec<String> = others.into_iter().map(prose::short).collect();
+    invocation.warn(&format!(
+        "--region: green gets its share in {} too, and nobody probes it there or runs the hook",
+        others.join(", ")
+    ));
 }
 
 /// Has a control plane do it.

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::history::Missing;
 use super::{History, give, reason};
-use crate::cli::release::{Ended, compare_blue, conclude, show};
+use crate::cli::release::{Ended, compare_blue, conclude, show, warn_of_others};
 use crate::cli::{Exit, Failure, Invocation};
 use crate::clock;
 use crate::driver::{Cause, End, Observer, Signal, end_of, how_it_ends, signals, tolerated};
@@ -43,6 +43,12 @@ pub(in crate::cli) async fn begin(
     if let Some(known) = attached.history.ledger().release().blue_image() {
         compare_blue(known, wish.image_blue, invocation);
     }
+    let known = attached.history.regions().iter();
+    warn_of_others(
+        wish.plan,
+        known.map(|region| region.name.as_str()),
+        invocation,
+    );
     let weights: Vec<u8> = wish
         .plan
         .weights
