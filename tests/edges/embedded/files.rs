@@ -62,9 +62,11 @@ fn a_soft_limit_is_raised_before_it_is_shared_out() {
     };
     at_once(&world, &east);
     at_once(&world, &west);
-    let before = of_east();
     at_once(&world, &east);
-    assert_eq!(of_east(), before, "kept while others were in use");
+    // One for each at most, as of those that came together the first may have ended before the last began; had they
+    // not been kept while others were in use, there would have been more of them in all.
+    let all = of_east();
+    assert!(all <= east.len(), "{all} connections for {}", east.len());
 }
 
 /// Waits until a process neither opens nor closes any file.
