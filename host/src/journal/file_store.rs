@@ -20,7 +20,9 @@ pub struct FileStore<F = DirStorage> {
     /// Bytes of it that are durable for sure.
     durable: u64,
     /// Why nothing may be written any more.
-    poisoned: Arc<OnceLock<String>>,
+    poisoned: Option<String>,
+    /// Where every store of one process in this directory has that too.
+    everywhere: Option<Arc<OnceLock<String>>>,
 }
 
 /// By directory: why this process may write nothing there any more.
@@ -34,7 +36,7 @@ impl FileStore {
         let mut known = POISONED.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.get_or_insert_default().entry(place).or_default();
         Self {
-            poisoned: Arc::clone(known),
+            everywhere: Some(Arc::clone(known)),
             ..Self::new(DirStorage::new(dir))
         }
     }
@@ -46,7 +48,8 @@ impl<F: Storage> FileStore<F> {
         Self {
             storage,
             durable: 0,
-            poisoned: Arc::default(),
+            poisoned: None,
+            everywhere: None,
         }
     }
 
@@ -149,17 +152,20 @@ impl<F: Storage> FileStore<F> {
     }
 
     fn may_write(&self) -> Result<(), JournalError> {
-        match self.poisoned.get() {
+        let everywhere = || self.everywhere.as_ref()?.get();
+        match self.poisoned.as_ref().or_else(everywhere) {
             None => Ok(()),
             Some(why) => Err(JournalError::ReadOnly { why: why.clone() }),
         }
     }
 
     pub(super) fn poison(&mut self, doing: &'static str, why: io::Error) -> JournalError {
-        // The first one stays: the others are of the same disk.
-        let _ = self
-            .poisoned
-            .set(format!("an earlier attempt to {doing} it failed: {why}"));
+        let said = format!("an earlier attempt to {doing} it failed: {why}");
+        if let Some(everywhere) = &self.everywhere {
+            // The first one stays: the others are of the same disk.
+            let _ = everywhere.set(said.clone());
+        }
+        self.poisoned = Some(said);
         self.error(doing, why)
     }
 
