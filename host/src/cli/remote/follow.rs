@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use halcyon_core::release::{Phase, Plan, Step, Weight};
+use halcyon_core::release::{Phase, Step, Weight};
 use halcyon_core::text::printable;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::history::Missing;
-use super::{History, give, reason};
+use super::{Begin, History, give, reason};
 use crate::cli::release::{Ended, compare_blue, conclude, show, warn_of_others};
 use crate::cli::{Exit, Failure, Invocation};
 use crate::clock;
@@ -22,15 +22,6 @@ const LOOK: Duration = Duration::from_millis(300);
 
 /// How long nobody may drive what is under way before it is said: a server takes it up in less.
 const ALONE: Duration = Duration::from_secs(5);
-
-/// A release as it is wished for.
-pub(in crate::cli) struct Begin<'a> {
-    pub(in crate::cli) image_blue: Option<&'a str>,
-    pub(in crate::cli) image_green: &'a str,
-    pub(in crate::cli) regions: &'a [String],
-    pub(in crate::cli) plan: &'a Plan,
-    pub(in crate::cli) deadline: Option<Duration>,
-}
 
 /// Begins a release there, and stays until it is over.
 pub(in crate::cli) async fn begin(
@@ -49,32 +40,13 @@ pub(in crate::cli) async fn begin(
         known.map(|region| region.name.as_str()),
         invocation,
     );
-    let weights: Vec<u8> = wish
-        .plan
-        .weights
-        .iter()
-        .map(|weight| weight.percent())
-        .collect();
-    let mut body = json!({
-        "image_green": wish.image_green,
-        "canary_seq": weights,
-        "abort_on_err": wish.plan.abort_on_err,
-        "timeout_s": wish.plan.bake_ms / 1000,
-        "regions": wish.regions,
-    });
-    if let Some(limits) = wish.plan.limits {
-        if let Some(ppm) = limits.max_errors_ppm {
-            body["max_error_rate"] = (ppm as f64 / 1e6).into();
-        }
-        if let Some(ms) = limits.max_p95_ms {
-            body["max_p95_ms"] = ms.into();
-        }
-    }
-    if let Some(blue) = wish.image_blue {
-        body["image_blue"] = blue.into();
-    }
     let there = attached.history.ledger().release().under_way();
-    let begun = give(attached.history.api(), "/api/v1/releases", Some(body)).await;
+    let begun = give(
+        attached.history.api(),
+        "/api/v1/releases",
+        Some(wish.body()),
+    )
+    .await;
     let begun = begun.map_err(|failure| match failure.exit {
         // Of one that does not let anybody begin there is nothing to steer.
         Exit::Refused if there => failure.hint(

@@ -5,6 +5,7 @@
 
 mod follow;
 mod history;
+mod wish;
 
 use std::fs::File;
 use std::io::Read;
@@ -23,8 +24,9 @@ use super::{Exit, Failure, Invocation};
 use crate::journal::JournalError;
 use crate::net::api::{Api, Ask, Reply};
 
-pub(super) use follow::{Begin, begin, pause, promote, resume, resumed, rollback};
+pub(super) use follow::{begin, pause, promote, resume, resumed, rollback};
 pub(super) use history::{History, Missing};
+pub(super) use wish::Begin;
 
 /// A token is some fifty bytes; more is none.
 const TOKEN_FILE_MAX: u64 = 4096;
