@@ -108,7 +108,8 @@ pub(crate) fn python_with_wasmtime() -> PathBuf {
         let import = import.args(["-c", "import wasmtime"]).output();
         if !import.is_ok_and(|output| output.status.success()) {
             says(Command::new("python3").args(["-m", "venv"]).arg(&home));
-            let install = ["-m", "pip", "install", "--quiet", "wasmtime==48.0.0"];
+            let wanted = concat!(env!("CARGO_MANIFEST_DIR"), "/wasm/requirements.txt");
+            let install = ["-m", "pip", "install", "--quiet", "-r", wanted];
             says(Command::new(&python).args(install));
         }
         python
