@@ -28,6 +28,52 @@ mod answers {
     use super::an_answer_that_no_other_region_betters_stands;
 }
 
+/// Those that keep connections of their own.
+mod kept {
+    use super::{Runtime, a_connection_that_the_upstream_has_closed_is_no_failure as closed};
+
+    #[test]
+    fn a_connection_that_the_upstream_has_closed_is_no_failure_in_node() {
+        closed(Runtime::Node);
+    }
+
+    #[test]
+    fn a_connection_that_the_upstream_has_closed_is_no_failure_in_the_embedded_edge() {
+        closed(Runtime::Embedded);
+    }
+}
+
+fn a_connection_that_the_upstream_has_closed_is_no_failure(runtime: Runtime) {
+    let Some(world) = World::start(runtime) else {
+        return;
+    };
+    let (region, slot, _) = native(&world.table, &[], "acme");
+    let upstream = world.upstream(&region, &slot);
+    upstream.mode(Mode::Once);
+    let asked = || upstream.asked().len();
+    let fresh = |method| {
+        let answer = world.edge.send(method, "acme", b"");
+        assert_eq!(place(&answer), native(&world.table, &[], "acme"));
+        assert_eq!(answer.status(), 200, "{method}: {answer}");
+    };
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        fresh("GET");
+        let before = asked();
+        fresh(method);
+        assert_eq!(
+            asked(),
+            before + 2,
+            "{method}: over the old one and a new one"
+        );
+    }
+    // It may have been heard before the connection was closed.
+    fresh("GET");
+    let before = asked();
+    let answer = world.edge.send("POST", "acme", b"");
+    assert_eq!(answer.problem(502), "upstream_unreachable");
+    assert_eq!(asked(), before + 1, "a POST is sent once");
+}
+
 /// A tenant of a region, blue or green, without a rule of its own.
 fn tenant_of(world: &World, region: &str) -> String {
     let mut ids = (0..).map(|number| format!("tenant{number}"));

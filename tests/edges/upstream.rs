@@ -1,7 +1,8 @@
 //! One pool of one region: it answers what it is and what it was asked, well or badly.
 
+use std::collections::HashSet;
 use std::io::{BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -30,6 +31,8 @@ pub(crate) enum Mode {
     Switches,
     /// Answers in a transfer coding that nobody asked for.
     Coded,
+    /// Answers the first request of a connection, and closes without a word at the second one.
+    Once,
 }
 
 pub(crate) struct Upstream {
@@ -43,6 +46,8 @@ struct Shared {
     slot: String,
     mode: Mutex<Mode>,
     asked: Mutex<Vec<Head>>,
+    /// Clients that a connection answers once.
+    served: Mutex<HashSet<SocketAddr>>,
     /// Bytes of bodies so far.
     received: AtomicU64,
 }
@@ -54,6 +59,7 @@ impl Upstream {
             slot: slot.into(),
             mode: Mutex::new(Mode::Serve),
             asked: Mutex::default(),
+            served: Mutex::default(),
             received: AtomicU64::new(0),
         });
         let serving = Arc::clone(&shared);
@@ -146,6 +152,12 @@ fn answer(shared: &Shared, head: &Head, stream: &mut BufReader<TcpStream>) -> bo
             let answer =
                 "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n";
             return stream.get_mut().write_all(answer.as_bytes()).is_ok();
+        }
+        Mode::Once => {
+            let client = stream.get_ref().peer_addr();
+            if client.is_ok_and(|client| !lock(&shared.served).insert(client)) {
+                return false;
+            }
         }
         Mode::Serve | Mode::Status(_) => {}
     }

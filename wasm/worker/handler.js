@@ -7,7 +7,7 @@ import { said, Tables } from "./table.js";
 import { Telemetry } from "./telemetry.js";
 
 // Whoever repeats them changes nothing (RFC 9110, section 9.2.1).
-const SAFE = ["GET", "HEAD", "OPTIONS"];
+export const SAFE = ["GET", "HEAD", "OPTIONS"];
 
 // What an upstream answers that is not there, or whose own upstream is not.
 const GONE = [502, 503, 504];

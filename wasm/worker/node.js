@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 
-import { edge } from "./handler.js";
+import { edge, SAFE } from "./handler.js";
 import { hasBody, isHost } from "./headers.js";
 import { problem } from "./problem.js";
 
@@ -74,36 +74,7 @@ function requestOf(incoming, signal) {
 
 // Not with `fetch`: it would decode bodies and add headers of its own.
 async function send(request, url, headers, watch) {
-  const over = url.startsWith("https:") ? overHttps : overHttp;
-  const framed = listed(headers);
-  // Node frames a body by its method, that of DELETE and OPTIONS not at all: it would be the next request.
-  if (request.body && !headers.has("content-length")) framed["transfer-encoding"] = "chunked";
-  const sent = over(url, { method: request.method, headers: framed, signal: watch.signal });
-  const answered = new Promise((resolve, reject) => {
-    sent.on("response", resolve).on("error", reject);
-    sent.on("upgrade", (_, socket) => {
-      socket.destroy();
-      reject(new Error("it switches to a protocol that nobody asked for"));
-    });
-  });
-  if (request.body) {
-    // An upstream may answer by the head alone.
-    sent.flushHeaders();
-    const moving = async function* (parts) {
-      watch.waits();
-      for await (const part of parts) {
-        watch.moved();
-        yield part;
-        watch.waits();
-      }
-      watch.moved();
-    };
-    // An upstream may answer before it has read everything, and then close: its answer counts.
-    pipeline(Readable.fromWeb(request.body), moving, sent).catch((why) => sent.destroy(why));
-  } else {
-    sent.end();
-  }
-  const answer = await answered;
+  const answer = await asked(request, url, headers, watch);
   const coding = answer.headers["transfer-encoding"] ?? "chunked";
   if (coding.toLowerCase() !== "chunked") {
     // Without its name, which ends here, nobody could read what comes.
@@ -128,6 +99,57 @@ async function send(request, url, headers, watch) {
     answer.destroy();
     throw why;
   }
+}
+
+/** The answer to a request over any connection that is kept, or a new one. */
+async function asked(request, url, headers, watch) {
+  for (;;) {
+    let sent;
+    try {
+      sent = over(request, url, headers, watch);
+      return await answerTo(sent, request, watch);
+    } catch (why) {
+      // The upstream has closed a connection that was kept, as servers do after a while: that says nothing about it.
+      const closed = sent?.reusedSocket && ["ECONNRESET", "EPIPE"].includes(why.code);
+      if (!closed || request.body || !SAFE.includes(request.method)) throw why;
+    }
+  }
+}
+
+function over(request, url, headers, watch) {
+  const send = url.startsWith("https:") ? overHttps : overHttp;
+  const framed = listed(headers);
+  // Node frames a body by its method, that of DELETE and OPTIONS not at all: it would be the next request.
+  if (request.body && !headers.has("content-length")) framed["transfer-encoding"] = "chunked";
+  return send(url, { method: request.method, headers: framed, signal: watch.signal });
+}
+
+async function answerTo(sent, request, watch) {
+  const answered = new Promise((resolve, reject) => {
+    sent.on("response", resolve).on("error", reject);
+    sent.on("upgrade", (_, socket) => {
+      socket.destroy();
+      reject(new Error("it switches to a protocol that nobody asked for"));
+    });
+  });
+  if (request.body) {
+    // An upstream may answer by the head alone.
+    sent.flushHeaders();
+    const moving = async function* (parts) {
+      watch.waits();
+      for await (const part of parts) {
+        watch.moved();
+        yield part;
+        watch.waits();
+      }
+      watch.moved();
+    };
+    // An upstream may answer before it has read everything, and then close: its answer counts.
+    pipeline(Readable.fromWeb(request.body), moving, sent).catch((why) => sent.destroy(why));
+  } else {
+    sent.end();
+  }
+  return answered;
 }
 
 async function write(answer, request, incoming, outgoing) {

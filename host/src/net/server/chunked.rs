@@ -84,11 +84,12 @@ impl Chunked {
         Ok((at, false))
     }
 
-    /// A body of any length needs more of them the longer it gets: as many as it has bytes of data.
+    /// A body of any length needs more of them the longer it gets: at most five for each byte of data, a digit
+    /// and two line ends, where every chunk has one byte, as senders do that pass on what they are given.
     fn earned(&self) -> u64 {
         match self.limits.bodies {
             Bodies::Dropped => 0,
-            Bodies::Streamed => self.data,
+            Bodies::Streamed => self.data.saturating_mul(5),
         }
     }
 
@@ -239,6 +240,23 @@ mod tests {
         let often = "1;x\r\nx\r\n".repeat(16);
         assert!(matches!(end(&format!("{often}0\r\n\r\n"), 7), Ok(Some(_))));
         assert_eq!(end(&format!("{}1\r\n", "0".repeat(70_000)), 1000), Err(BAD));
+    }
+
+    #[test]
+    fn a_streamed_body_may_come_a_byte_at_a_time_and_still_not_in_leading_zeros() {
+        let streamed = |body: &str| {
+            let limits = Limits {
+                body_bytes: u64::MAX,
+                bodies: Bodies::Streamed,
+                ..Limits::default()
+            };
+            let fed = Chunked::new(&limits).feed(body.as_bytes());
+            fed.map(|(used, ended)| (used == body.len(), ended))
+        };
+        let bytes = "1\r\nx\r\n".repeat(100_000);
+        assert_eq!(streamed(&format!("{bytes}0\r\n\r\n")), Ok((true, true)));
+        let zeros = "00000000000001\r\nx\r\n".repeat(10_000);
+        assert_eq!(streamed(&zeros), Err(BAD));
     }
 
     #[test]
