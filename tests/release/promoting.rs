@@ -37,6 +37,9 @@ fn a_release_goes_through_its_steps_and_ends_green_live() {
         status.contains("back to   app:1  (halcyon rollback)\n"),
         "{status}"
     );
+    let ended = text(last, "timestamp");
+    let promoted = format!("outcome   promoted at {ended}\n");
+    assert!(status.contains(&promoted), "{status}");
     assert_eq!(
         (text(last, "user"), text(last, "deploy_role")),
         ("ann".into(), "Deployer".into())

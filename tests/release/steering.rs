@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use halcyon_tests::region::{Answer, Region};
 use halcyon_tests::store::{Running, Store, text};
+use serde_json::json;
 
 use crate::{baking, release};
 
@@ -163,6 +164,41 @@ fn resuming_a_release_nobody_drives_says_what_goes_on() {
     killed(&store, &region, &[]);
     store.run(&["pause"]).exits(0);
     store.run(&["resume"]).exits(0).says("release --resume");
+}
+
+#[test]
+fn status_says_what_was_rolled_back_and_why_until_the_next_release() {
+    let (store, region) = (Store::new(), Region::ready());
+    let driver = baking(&store, &region, &[]);
+    let status = store.run(&["status"]).exits(0).stdout;
+    assert!(!status.contains("outcome"), "{status}");
+    store.run(&["rollback", "--reason", "too slow"]).exits(0);
+    driver.ended().exits(3);
+    let at = store.records().last().unwrap()["timestamp"].clone();
+    let status = store.run(&["status"]).exits(0).stdout;
+    let outcome = format!(
+        "outcome   app:2 was rolled back at {}: too slow\n",
+        at.as_str().unwrap()
+    );
+    assert!(status.contains(&outcome), "{status}");
+    let status = store.run(&["status", "-o", "json"]).exits(0).json();
+    for (member, is) in [
+        ("outcome", json!("rolled_back")),
+        ("reason", json!("too slow")),
+        ("former_green", json!("app:2")),
+        ("ended_at", at),
+    ] {
+        assert_eq!(status[member], is, "{member}: {status}");
+    }
+    let driver = baking(&store, &region, &[]);
+    let status = store.run(&["status", "-o", "json"]).exits(0).json();
+    assert_eq!(status["outcome"], "under_way");
+    assert_eq!(
+        (&status["reason"], &status["former_green"]),
+        (&json!(null), &json!(null))
+    );
+    store.run(&["promote"]).exits(0);
+    driver.ended().exits(0);
 }
 
 #[test]

@@ -93,6 +93,7 @@ fn snapshot(table: &str) -> Value {
             "state": "idle", "blue_image": null, "green_image": null, "canary_weight": 0,
             "traffic_split": {"blue": 100, "green": 0}, "release_id": null, "under_way": false,
             "paused": null, "step": null, "steps": [], "regions": [], "next_deadline": null,
+            "outcome": "none", "former_green": null, "ended_at": null,
             "former_blue": null, "blue_pool": "blue", "driver": false, "audit_head": "0:0",
         },
     })

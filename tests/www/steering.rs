@@ -34,6 +34,16 @@ fn a_release_is_steered_from_the_page_with_a_token_and_with_nothing_else() {
     world.until(&format!("{disabled} === false"));
     world.browser.press("Roll back");
     world.until("document.querySelector('#release-title .tag').textContent === 'idle'");
+    let outcome = "app:v2 was rolled back";
+    world.until(&format!(
+        "/^{outcome} on .*: seen enough$/.test(document.querySelector('.waits')?.textContent)"
+    ));
+    let verdict = world.browser.text(".verdict-line");
+    let when = format!("{outcome} ");
+    assert!(
+        verdict.contains(&when) && verdict.ends_with(" s ago: seen enough."),
+        "{verdict}"
+    );
     let records = world.store.records();
     let last = records
         .iter()

@@ -112,10 +112,15 @@ function Steps({ release }) {
   </ol>`;
 }
 
-/** Why nothing moves, if nothing does. */
+/** Why nothing moves, if nothing does, and how the last release ended. */
 function waits({ release, traffic, stuck }) {
   if (stuck) return `The rollback does not come to an end: ${stuck}`;
+  if (release.outcome === "rolled_back") {
+    return `${release.former_green} was rolled back on ${moment(release.ended_at, inUtc.value)}: ${release.reason}`;
+  }
+  if (release.outcome === "promoted") return `Promoted on ${moment(release.ended_at, inUtc.value)}.`;
   if (!release.under_way) return null;
+  if (release.state === "rollback_in_progress") return `${release.former_green} is rolled back: ${release.reason}`;
   if (release.paused !== null) return `Paused: ${release.paused}`;
   if (!release.driver && release.state !== "rollback_in_progress") return "Nobody drives it.";
   const due = release.next_deadline ? Date.parse(release.next_deadline) - now.value : null;

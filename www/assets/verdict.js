@@ -58,9 +58,13 @@ function release({ release: now_, traffic, stuck, freeze }, times) {
   } else if (now_.state === "green_provisioned") {
     words.push(`${now_.green_image} is provisioned and serves nobody yet.`);
   } else if (now_.state === "rollback_in_progress") {
-    words.push(`Going back to ${now_.blue_image}.`);
+    words.push(`Going back to ${now_.blue_image}: ${now_.reason}.`);
   } else if (now_.blue_image) {
     words.push(`${now_.blue_image} serves everybody.`);
+  }
+  // Of a day ago and more, nobody is woken up.
+  if (now_.outcome === "rolled_back" && now.value - Date.parse(now_.ended_at) < 86_400_000) {
+    words.push(`${now_.former_green} was rolled back${times.ago(now_.ended_at)}: ${now_.reason}.`);
   }
   return words;
 }

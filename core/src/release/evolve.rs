@@ -26,6 +26,8 @@ impl Release {
                 self.paused = None;
                 self.judged.clear();
                 self.outcome = None;
+                self.former_green = None;
+                self.ended_at = None;
                 self.enter(Action::ProvisionGreen, Weight::ZERO, at);
             }
             Event::StartCanary { weight } => {
@@ -40,11 +42,13 @@ impl Release {
                 self.former_blue = self.blue_image.replace(new_blue.clone());
                 self.paused = None;
                 self.outcome = Some(Outcome::Promoted);
+                self.ended_at = Some(at);
                 self.enter(Action::PromoteGreen, Weight::FULL, at);
             }
             Event::RollbackToBlue { reason, .. } => self.roll_back_to_blue(reason, at),
             Event::RollbackComplete {} => {
                 self.phase = Phase::Idle;
+                self.ended_at = Some(at);
                 self.green_image = None;
                 self.former_blue = None;
                 self.weight = Weight::ZERO;
@@ -109,6 +113,8 @@ impl Release {
         self.phase = Phase::RollbackInProgress;
         self.paused = None;
         self.outcome = Some(Outcome::RolledBack(reason.into()));
+        self.former_green.clone_from(&self.green_image);
+        self.ended_at = None;
         self.enter(Action::RollbackToBlue, Weight::ZERO, at);
     }
 

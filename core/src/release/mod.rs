@@ -69,6 +69,10 @@ pub struct Release {
     /// Regions that have made it.
     confirmed: Sorted<String, ()>,
     outcome: Option<Outcome>,
+    /// The image that the last rollback took back.
+    former_green: Option<String>,
+    /// When the last release came to its end.
+    ended_at: Option<Timestamp>,
     /// Who was refused for their role within the last second, and when.
     denials: Sorted<String, Timestamp>,
 }

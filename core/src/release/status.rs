@@ -3,7 +3,7 @@
 use alloc::string::String;
 use serde::Serialize;
 
-use super::{Phase, Plan, Pool, Release, Weight};
+use super::{Outcome, Phase, Plan, Pool, Release, Weight};
 use crate::time::Timestamp;
 
 /// How traffic is divided, in percent.
@@ -34,6 +34,15 @@ pub struct Status {
     pub release_id: Option<String>,
     /// Whether one is under way.
     pub under_way: bool,
+    /// How it ended: `under_way`, `promoted`, `rolled_back`, or `none` before the first one.
+    pub outcome: &'static str,
+    /// Why it was rolled back, or is being rolled back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The image that was rolled back, or is being rolled back.
+    pub former_green: Option<String>,
+    /// When it ended: when green had everything, or blue had it again.
+    pub ended_at: Option<Timestamp>,
     /// Why a person paused it.
     pub paused: Option<String>,
     /// The place of the step in force in the plan, from 1.
@@ -70,6 +79,18 @@ impl Release {
             },
             release_id: self.id.clone(),
             under_way: self.under_way(),
+            outcome: match (self.under_way(), &self.outcome) {
+                (true, _) => "under_way",
+                (false, Some(Outcome::Promoted)) => "promoted",
+                (false, Some(Outcome::RolledBack(_))) => "rolled_back",
+                (false, None) => "none",
+            },
+            reason: match &self.outcome {
+                Some(Outcome::RolledBack(reason)) => Some(reason.clone()),
+                Some(Outcome::Promoted) | None => None,
+            },
+            former_green: self.former_green.clone(),
+            ended_at: self.ended_at,
             paused: self.paused.clone(),
             step: plan
                 .zip(self.step())

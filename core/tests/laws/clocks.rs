@@ -9,6 +9,7 @@ use crate::world::{Turn, World, histories};
 fn timeless(release: &Release) -> String {
     let mut status = release.status();
     status.next_deadline = None;
+    status.ended_at = None;
     let step = match release.next_step() {
         Step::Bake { weight, .. } => format!("bake {weight}"),
         other => format!("{other:?}"),

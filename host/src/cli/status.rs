@@ -225,6 +225,15 @@ fn human(answer: &StatusReport, source: &Source) -> String {
     if let Some(id) = &status.release_id {
         let _ = writeln!(text, "release   {}", prose::short(id));
     }
+    if let (Some(reason), Some(image)) = (&status.reason, &status.former_green) {
+        let (reason, image) = (prose::short(reason), prose::short(image));
+        let how = status.ended_at.map_or("is rolled back".to_owned(), |at| {
+            format!("was rolled back at {at}")
+        });
+        let _ = writeln!(text, "{WARN}outcome{WARN:#}   {image} {how}: {reason}");
+    } else if let Some(at) = status.ended_at {
+        let _ = writeln!(text, "outcome   promoted at {at}");
+    }
     let waiting: Vec<_> = release
         .unconfirmed()
         .map(|region| prose::short(&region.name))

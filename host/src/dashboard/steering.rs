@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use halcyon_core::access::Ability;
 use halcyon_core::ledger::{Key, StatusReport};
-use halcyon_core::release::{Command, Context, Outcome, Rejection};
+use halcyon_core::release::{Command, Context, Rejection};
 use serde::Serialize;
 
 use super::admission::{Caller, with_article};
@@ -21,11 +21,6 @@ use crate::journal::{JournalError, driver_alive};
 /// A release as it is now.
 #[derive(Serialize)]
 pub(super) struct Shown {
-    /// under_way, promoted, rolled_back, none.
-    outcome: &'static str,
-    /// Why it was rolled back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
     /// The number of the last record that changed it.
     revision: u64,
     #[serde(flatten)]
@@ -35,16 +30,7 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) fn of(view: &View, driver: bool) -> Self {
         let ledger = view.journal().ledger();
-        let release = ledger.release();
-        let (outcome, reason) = match (release.under_way(), release.outcome()) {
-            (true, _) => ("under_way", None),
-            (false, Some(Outcome::Promoted)) => ("promoted", None),
-            (false, Some(Outcome::RolledBack(why))) => ("rolled_back", Some(why.clone())),
-            (false, None) => ("none", None),
-        };
         Self {
-            outcome,
-            reason,
             revision: ledger.revision(),
             status: ledger.status(driver),
         }

@@ -84,6 +84,12 @@ export interface Status {
   traffic_split: { blue: number; green: number };
   release_id: string | null;
   under_way: boolean;
+  outcome: "under_way" | "promoted" | "rolled_back" | "none";
+  /** Why it was rolled back, or is being rolled back. */
+  reason?: string;
+  /** The image that was rolled back, or is being rolled back. */
+  former_green: string | null;
+  ended_at: string | null;
   paused: string | null;
   step: number | null;
   steps: number[];

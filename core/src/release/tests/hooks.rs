@@ -215,6 +215,11 @@ fn a_rollback_asked_for_again_keeps_what_the_regions_confirmed() {
         at.release.outcome(),
         Some(&Outcome::RolledBack("sick".into()))
     );
+    let status = at.release.status();
+    assert_eq!(
+        (status.outcome, status.reason.as_deref(), status.ended_at),
+        ("under_way", Some("sick"), None)
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn before_the_first_release_everything_is_blue() {
         json!({
             "state": "idle", "blue_image": null, "green_image": null, "former_blue": null, "canary_weight": 0,
             "traffic_split": {"blue": 100, "green": 0},
-            "release_id": null, "under_way": false, "paused": null, "step": null, "steps": [], "regions": [],
+            "release_id": null, "under_way": false, "outcome": "none", "former_green": null, "ended_at": null, "paused": null, "step": null, "steps": [], "regions": [],
             "next_deadline": null, "blue_pool": "blue",
         })
     );
@@ -29,7 +29,7 @@ fn a_canary_shows_its_step_and_when_it_has_baked() {
         json!({
             "state": "canary", "blue_image": "app:v1", "green_image": "app:v2", "former_blue": null, "canary_weight": 10,
             "traffic_split": {"blue": 90, "green": 10},
-            "release_id": "r1", "under_way": true, "paused": null, "step": 1, "steps": [10, 50],
+            "release_id": "r1", "under_way": true, "outcome": "under_way", "former_green": null, "ended_at": null, "paused": null, "step": 1, "steps": [10, 50],
             "regions": ["us-east", "us-west"],
             "next_deadline": "1970-01-01T00:17:40.000Z", "blue_pool": "blue",
         })

@@ -193,6 +193,9 @@ fn promotion_makes_greens_image_blue_and_gives_it_everything() {
         (Phase::GreenLive, Weight::FULL)
     );
     assert_eq!(bench.release.outcome(), Some(&Outcome::Promoted));
+    let status = bench.release.status();
+    assert_eq!((status.outcome, status.reason), ("promoted", None));
+    assert!(status.ended_at.is_some());
     assert!(!bench.release.under_way());
 }
 
@@ -252,6 +255,11 @@ fn a_release_rolled_back_says_why_it_ended() {
         bench.release.outcome(),
         Some(&Outcome::RolledBack("error rate".into()))
     );
+    let status = bench.release.status();
+    assert_eq!(status.outcome, "rolled_back");
+    assert_eq!(status.reason.as_deref(), Some("error rate"));
+    assert_eq!(status.former_green.as_deref(), Some("app:v2"));
+    assert!(status.ended_at.is_some());
 }
 
 #[test]

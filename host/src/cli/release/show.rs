@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use halcyon_core::ledger::Ledger;
-use halcyon_core::release::{Command, Context, Outcome, Release, Status};
+use halcyon_core::release::{Command, Context, Release, Status};
 use serde::Serialize;
 
 use super::live::Live;
@@ -131,9 +131,6 @@ fn warn(output: Output, text: &str) {
 /// The state a command ends with.
 #[derive(Serialize)]
 struct Answer {
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
     #[serde(flatten)]
     status: Status,
     audit_head: String,
@@ -145,20 +142,10 @@ pub(in crate::cli) fn outcome(ledger: &Ledger, invocation: &Invocation) -> Resul
     let release = ledger.release();
     let status = release.status();
     let audit_head = ledger.head().to_string();
-    let (outcome, reason) = match (status.under_way, release.outcome()) {
-        (true, _) => ("under_way", None),
-        (false, Some(Outcome::Promoted)) => ("promoted", None),
-        (false, Some(Outcome::RolledBack(reason))) => ("rolled_back", Some(reason.clone())),
-        (false, None) => ("none", None),
-    };
+    let outcome = status.outcome;
     match invocation.output {
         Output::Json => {
-            let answer = Answer {
-                outcome,
-                reason,
-                status,
-                audit_head,
-            };
+            let answer = Answer { status, audit_head };
             invocation.answer(String::new, &answer)?;
         }
         Output::Jsonl => {
