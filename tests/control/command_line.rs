@@ -68,6 +68,26 @@ fn on_a_fixed_port() -> Control {
 }
 
 #[test]
+fn that_the_audit_log_there_is_broken_is_exit_6_as_beside_it() {
+    let control = Control::start();
+    let elsewhere = Elsewhere::of(&control, "Deployer");
+    elsewhere.run(&["status"]).exits(0);
+    let garbage = "{\"garbage\":1}\n";
+    std::fs::create_dir_all(control.store.logs()).unwrap();
+    std::fs::write(control.store.log(), garbage).unwrap();
+    let commands: [&[&str]; 4] = [
+        &["status"],
+        &["rollback", "--reason", "x"],
+        &["promote"],
+        &release(&["--canary-seq", "10", "--region", "127.0.0.1:1"]),
+    ];
+    for arguments in commands {
+        let ran = elsewhere.run(arguments).exits(6);
+        ran.says("deploy_audit.log is corrupt: ");
+    }
+}
+
+#[test]
 fn a_release_is_submitted_and_shown_record_by_record_to_its_end() {
     let control = Control::start();
     let elsewhere = Elsewhere::of(&control, "Deployer");

@@ -256,6 +256,27 @@ fn a_server_that_cannot_say_how_things_are_is_not_taken_for_one_that_says_all_is
 }
 
 #[test]
+fn a_page_opened_over_a_broken_journal_says_so_and_not_that_nothing_has_happened() {
+    let Some(world) = World::start() else { return };
+    world.open();
+    world.begin("app:v2");
+    world.until("document.querySelector('[aria-current=step]')?.textContent === '10 %'");
+    let log = std::fs::read_to_string(world.store.log()).unwrap();
+    std::fs::write(world.store.log(), log.clone() + "{\"garbage\":1}\n").unwrap();
+    let page = format!("http://{}/", world.server.dashboard());
+    world.browser.go(&page);
+    world.until("document.querySelector('.verdict-line')?.textContent.includes(' is corrupt: ')");
+    let kind = "document.querySelector('.verdict-line').dataset.kind";
+    assert_eq!(world.browser.evaluate(kind), "bad");
+    world.until("document.getElementById('timeline-title') !== null");
+    let text = world.browser.text("body");
+    assert!(!text.contains("Nothing has happened yet"), "{text}");
+    std::fs::write(world.store.log(), log).unwrap();
+    world.kinds(["good", "good", "good"]);
+    world.until("document.querySelector('tr[data-kind=release]') !== null");
+}
+
+#[test]
 fn that_edges_get_no_table_is_part_of_how_things_are() {
     let Some(world) = World::start() else { return };
     std::fs::create_dir_all(world.store.logs().join("table_epoch")).unwrap();

@@ -4,7 +4,7 @@ import { signal } from "/vendor/signals.mjs";
 import { Chain } from "/chain.js";
 import { inUtc } from "/header.js";
 import { html } from "/html.js";
-import { happened, unread } from "/live.js";
+import { happened, snapshot, unread } from "/live.js";
 import { who, words } from "/story.js";
 import { moment } from "/words.js";
 
@@ -49,7 +49,7 @@ export function Timeline() {
     ${unread.value !== null && html`<p class="problem">What was before this page was opened could not be had: ${unread.value}</p>`}
     ${
       found.length === 0
-        ? html`<p class="none">Nothing has happened yet.</p>`
+        ? snapshot.value !== null && unread.value === null && html`<p class="none">Nothing has happened yet.</p>`
         : html`<div class="scroll" tabindex="0" role="region" aria-label="What has happened">
             <table>
               <thead><tr><th scope="col">When</th><th scope="col">Who or where</th><th scope="col">What</th><th scope="col" class="number">Audit</th></tr></thead>

@@ -80,6 +80,7 @@ function verdict(times) {
   }
   if (state === null) {
     const { why } = link.value;
+    if (why?.status === 503) return [`The control plane cannot say how things are: ${why.message}.`, "bad"];
     return [why === null ? "Asking the control plane." : `Nothing to show: ${why.message}.`, "unknown"];
   }
   const [words, worst] = regions(state);

@@ -5,7 +5,7 @@ use halcyon_core::ledger::{Ledger, StatusReport};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{answered, failed};
+use super::{answered, failed, judged};
 use crate::cli::{Exit, Failure};
 use crate::journal::Entry;
 use crate::net::api::{Api, Ask};
@@ -200,6 +200,10 @@ impl History {
             let failure = match answered(&self.api, reply) {
                 Err(failure) => failure,
                 Ok(_) => failed(&self.api, "another status than 200"),
+            };
+            let failure = match failure.exit {
+                Exit::Failed => judged(&self.api, failure).await,
+                _ => failure,
             };
             return Err(match failure.exit {
                 Exit::Failed => Missing::Unreachable(failure),

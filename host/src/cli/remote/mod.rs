@@ -158,6 +158,25 @@ fn answered(api: &Api, reply: Reply) -> Result<Value, Failure> {
     })
 }
 
+/// What it has against it, told apart from an audit log that is broken there: no other try would change that.
+async fn judged(api: &Api, failure: Failure) -> Failure {
+    let ask = Ask {
+        method: Method::GET,
+        path: "/api/v1/audit/verify",
+        key: None,
+        body: None,
+    };
+    let reply = api.ask(&ask).await;
+    let report = reply.ok().and_then(|reply| answered(api, reply).ok());
+    match report.is_some_and(|report| report["valid"] == json!(false)) {
+        true => Failure {
+            exit: Exit::AuditBroken,
+            ..failure
+        },
+        false => failure,
+    }
+}
+
 /// Gives a command to the control plane, again where no answer comes: under its key it takes effect once.
 async fn give(api: &Api, path: &str, body: Option<Value>) -> Result<Value, Failure> {
     let key = key()?;
@@ -172,7 +191,13 @@ async fn give(api: &Api, path: &str, body: Option<Value>) -> Result<Value, Failu
         tries += 1;
         match api.ask(&ask).await {
             Ok(reply) if reply.status == 503 && tries < 3 => {}
-            Ok(reply) => return answered(api, reply),
+            Ok(reply) => {
+                let lacks = reply.status == 503;
+                return match answered(api, reply) {
+                    Err(failure) if lacks => Err(judged(api, failure).await),
+                    answer => answer,
+                };
+            }
             Err(why) if tries >= 3 => return Err(failed(api, &why)),
             Err(_) => {}
         }
