@@ -1,14 +1,14 @@
-//! The C ABI: four functions over one instance's memory. All `unsafe` of this crate is here.
+//! The C ABI: four functions over one instance's memory. Its `unsafe` is what it has of memory.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::wasm32::{memory_grow, memory_size};
-use core::cell::UnsafeCell;
 use core::ptr;
 use core::slice;
 
 use halcyon_core::time::Timestamp;
 
 use crate::edge::{ABI, Area, Edge};
+use crate::held::Single;
 
 /// There is none: an edge has two areas and takes nothing else. The core can allocate, so a program of it
 /// has to name one; nothing that this module does asks it.
@@ -79,23 +79,10 @@ impl Area for Pages {
     }
 }
 
-/// The state of this instance.
-struct Instance(UnsafeCell<Edge<Pages>>);
-
-// SAFETY: without the target feature `atomics`, which this module is built without, an instance of
-// WebAssembly runs on one thread at a time.
-unsafe impl Sync for Instance {}
-
 const EMPTY: Pages = Pages { at: 0, length: 0 };
 
-static INSTANCE: Instance = Instance(UnsafeCell::new(Edge::new(EMPTY, EMPTY)));
-
-/// Hands on the one reference to the state.
-fn with<T>(work: impl FnOnce(&mut Edge<Pages>) -> T) -> T {
-    // SAFETY: there is one thread, no export is called by another one or by what it calls, and the
-    // reference ends with this call.
-    work(unsafe { &mut *INSTANCE.0.get() })
-}
+/// The state of this instance.
+static INSTANCE: Single<Edge<Pages>> = Single::new(Edge::new(EMPTY, EMPTY));
 
 /// A length of the caller's. Both have 32 bits here.
 fn length(len: u32) -> usize {
@@ -114,7 +101,7 @@ pub extern "C" fn halcyon_abi() -> u32 {
 // SAFETY: the name is this library's own.
 #[unsafe(no_mangle)]
 pub extern "C" fn halcyon_buf(len: u32) -> *mut u8 {
-    with(|edge| match edge.buffer(length(len)) {
+    INSTANCE.with(|edge| match edge.buffer(length(len)) {
         Some(buffer) => buffer.as_mut_ptr(),
         None => ptr::null_mut(),
     })
@@ -124,12 +111,12 @@ pub extern "C" fn halcyon_buf(len: u32) -> *mut u8 {
 // SAFETY: the name is this library's own.
 #[unsafe(no_mangle)]
 pub extern "C" fn halcyon_load(len: u32) -> u32 {
-    with(|edge| edge.load(length(len)))
+    INSTANCE.with(|edge| edge.load(length(len)))
 }
 
 /// Where the tenant in the first `len` bytes of the buffer goes.
 // SAFETY: the name is this library's own.
 #[unsafe(no_mangle)]
 pub extern "C" fn halcyon_route(len: u32, now_ms: u64) -> u64 {
-    with(|edge| edge.route(length(len), Timestamp(now_ms)))
+    INSTANCE.with(|edge| edge.route(length(len), Timestamp(now_ms)))
 }

@@ -1,5 +1,5 @@
 //! What JavaScript calls: numbers alone. Values go in as bytes through a buffer, text comes back where
-//! [`Core::said`] is; the rest is in `js/`. Comments of what is exported are `//`: `///` would be part of the
+//! [`said`] is; the rest is in `js/`. Comments of what is exported are `//`: `///` would be part of the
 //! package.
 #![allow(missing_docs, unreachable_pub)]
 
@@ -14,6 +14,7 @@ use halcyon_core::text;
 use halcyon_core::time::Timestamp;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::held::{Numbered, Single};
 use crate::router::{Failure, Routing};
 
 /// What goes in and is not longer goes through a buffer that stays where it is.
@@ -26,84 +27,116 @@ pub(crate) fn moment(now: f64) -> Timestamp {
     Timestamp(now as u64)
 }
 
-// A router, or what is to become one.
-#[wasm_bindgen]
-pub struct Core {
-    pub(crate) routing: Option<Routing>,
-    short: Vec<u8>,
+/// What the instance holds: one, as one thread at a time calls it.
+static HELD: Single<Held> = Single::new(Held {
+    cores: Numbered::new(),
+    short: [0; SHORT],
+    long: Vec::new(),
+    said: String::new(),
+    answers: Vec::new(),
+});
+
+pub(crate) struct Held {
+    /// By number: a router, or what is to become one.
+    cores: Numbered<Option<Routing>>,
+    short: [u8; SHORT],
     long: Vec<u8>,
     said: String,
     answers: Vec<u32>,
 }
 
-impl Core {
-    fn of(routing: Option<Routing>) -> Self {
-        Core {
-            routing,
-            short: alloc::vec![0; SHORT],
-            long: Vec::new(),
-            said: String::new(),
-            answers: Vec::new(),
-        }
-    }
-
+impl Held {
     /// What went in.
+    #[inline]
     fn input(&self, length: usize) -> &[u8] {
-        let buffer = if length > SHORT {
-            &self.long
-        } else {
-            &self.short
+        let buffer = match length > SHORT {
+            true => &self.long,
+            false => &self.short[..],
         };
         buffer.get(..length).unwrap_or_default()
     }
+
+    /// The tenant's id that went in; JavaScript has encoded it.
+    #[inline]
+    fn tenant(&self, length: usize) -> &str {
+        core::str::from_utf8(self.input(length)).unwrap_or_default()
+    }
+
+    #[inline]
+    fn routing(&self, core: usize) -> Option<&Routing> {
+        self.cores.get(core)?.as_ref()
+    }
 }
 
+/// The router of this number, if it is one.
+#[cfg(feature = "page")]
+pub(crate) fn routing(core: usize) -> Option<Routing> {
+    HELD.with(|held| held.routing(core).cloned())
+}
+
+// A number for a router, without a table and without variables.
 #[wasm_bindgen]
-impl Core {
-    // Without a table and without variables.
-    #[wasm_bindgen(constructor)]
-    pub fn new() -> Self {
-        Self::of(None)
-    }
+pub fn hold() -> usize {
+    HELD.with(|held| held.cores.hold(None))
+}
 
-    // Another one of the same.
-    pub fn copy(&self) -> Core {
-        Self::of(self.routing.clone())
-    }
+// Another one of the same.
+#[wasm_bindgen]
+pub fn copy(core: usize) -> usize {
+    HELD.with(|held| {
+        let routing = held.routing(core).cloned();
+        held.cores.hold(routing)
+    })
+}
 
-    // Where `length` bytes go in.
-    pub fn buffer(&mut self, length: usize) -> *const u8 {
+// Nobody has the number any longer.
+#[wasm_bindgen]
+pub fn drop(core: usize) {
+    HELD.with(|held| held.cores.drop(core));
+}
+
+// Where `length` bytes go in.
+#[wasm_bindgen]
+pub fn buffer(length: usize) -> *const u8 {
+    HELD.with(|held| {
         if length <= SHORT {
-            return self.short.as_ptr();
+            return held.short.as_ptr();
         }
-        self.long = alloc::vec![0; length];
-        self.long.as_ptr()
-    }
+        held.long = alloc::vec![0; length];
+        held.long.as_ptr()
+    })
+}
 
-    // Where the tenant goes whose id went in.
-    pub fn route(&self, length: usize, now: f64) -> u32 {
-        match &self.routing {
-            Some(routing) => routing.packed(self.input(length), moment(now)),
-            None => u32::MAX,
-        }
-    }
+// Where the tenant goes whose id went in. Called for every request, and past the binding generator: what it puts
+// around a call takes a tenth of this one.
+// SAFETY: the name is this library's own.
+#[unsafe(no_mangle)]
+pub extern "C" fn route(core: usize, length: usize, now: f64) -> u32 {
+    HELD.with(|held| match held.routing(core) {
+        Some(routing) => routing.packed(held.tenant(length), moment(now)),
+        None => u32::MAX,
+    })
+}
 
-    // Its cohort, or 0 for none.
-    pub fn cohort(&self, length: usize, now: f64) -> u8 {
-        match &self.routing {
-            Some(routing) => routing.cohort(self.input(length), moment(now)),
-            None => 0,
-        }
-    }
+// Its cohort, or 0 for none.
+#[wasm_bindgen]
+pub fn cohort(core: usize, length: usize, now: f64) -> u8 {
+    HELD.with(|held| match held.routing(core) {
+        Some(routing) => routing.cohort(held.tenant(length), moment(now)),
+        None => 0,
+    })
+}
 
-    // The same as `route` of `count` ids: their lengths, 4 bytes each, then the ids, one behind the other. Where the
-    // answers are.
-    #[wasm_bindgen(js_name = routeMany)]
-    pub fn route_many(&mut self, length: usize, count: usize, now: f64) -> *const u32 {
+// The same as `route` of `count` ids: their lengths, 4 bytes each, then the ids, one behind the other. Where the
+// answers are.
+#[wasm_bindgen(js_name = routeMany)]
+pub fn route_many(core: usize, length: usize, count: usize, now: f64) -> *const u32 {
+    HELD.with(|held| {
         let mut answers = alloc::vec![u32::MAX; count];
-        let input = self.input(length);
-        if let Some(routing) = &self.routing
-            && let Some((lengths, mut ids)) = input.split_at_checked(count.saturating_mul(4))
+        let input = held.input(length);
+        if let Some(routing) = held.routing(core)
+            && let Some((lengths, ids)) = input.split_at_checked(count.saturating_mul(4))
+            && let Ok(mut ids) = core::str::from_utf8(ids)
         {
             let (lengths, _) = lengths.as_chunks();
             for (answer, length) in answers.iter_mut().zip(lengths) {
@@ -115,33 +148,37 @@ impl Core {
                 ids = rest;
             }
         }
-        self.answers = answers;
-        self.answers.as_ptr()
-    }
+        held.answers = answers;
+        held.answers.as_ptr()
+    })
+}
 
-    // Answers a question about the value that went in, in text: how long it is. It begins with `=`, or it is a
-    // failure's code and problems, a line each.
-    pub fn ask(&mut self, question: usize, length: usize, now: f64) -> usize {
-        let value = crate::value::read(self.input(length));
-        self.long = Vec::new();
+// Answers a question about the value that went in, in text: how long it is. It begins with `=`, or it is a
+// failure's code and problems, a line each.
+#[wasm_bindgen]
+pub fn ask(core: usize, question: usize, length: usize, now: f64) -> usize {
+    HELD.with(|held| {
+        let value = crate::value::read(held.input(length));
+        held.long = Vec::new();
         let mut said = String::from("=");
-        let answered = match (QUESTIONS.get(question), value) {
-            (Some(question), Some(value)) => {
-                self.answer(*question, &Asked(value), moment(now), &mut said)
+        let answered = match (QUESTIONS.get(question), value, held.cores.get_mut(core)) {
+            (Some(question), Some(value), Some(routing)) => {
+                answer(routing, *question, &Asked(value), moment(now), &mut said)
             }
             _ => Err(no_value()),
         };
         if let Err(failure) = answered {
             said = failure.lines();
         }
-        self.said = said;
-        self.said.len()
-    }
+        held.said = said;
+        held.said.len()
+    })
+}
 
-    // Where the text is.
-    pub fn said(&self) -> *const u8 {
-        self.said.as_ptr()
-    }
+// Where the text is.
+#[wasm_bindgen]
+pub fn said() -> *const u8 {
+    HELD.with(|held| held.said.as_ptr())
 }
 
 fn no_value() -> Failure {
@@ -205,77 +242,74 @@ enum Question {
     Failure,
 }
 
-impl Core {
-    fn answer(
-        &mut self,
-        question: Question,
-        asked: &Asked,
-        now: Timestamp,
-        said: &mut String,
-    ) -> Result<(), Failure> {
-        let routing = &mut self.routing;
-        match question {
-            Question::Variables => {
-                for name in REGION_VARIABLES {
-                    line("", name, said);
-                }
-            }
-            Question::ActiveRegions => {
-                lines(&regions::active_regions(asked)?, said);
-            }
-            Question::PreferredRegion => {
-                said.push_str(regions::preferred_region(asked, asked.text(1))?.as_str());
-            }
-            Question::NextFailover => match regions::next_failover(asked, asked.text(1)) {
-                Ok(region) => said.push_str(region.as_str()),
-                Err(FailoverError::Config(why)) => return Err(why.into()),
-                Err(FailoverError::SingleRegion(only)) => {
-                    return Err(Failure::new("no_failover", single_region(&only)));
-                }
-            },
-            Question::ValidateRegionConfig => report(asked, said),
-            Question::NoText => {
-                let why = together(["this is no text but ", asked.text(0), "; allowed: text"]);
-                return Err(Failure::new("bad_tenant", why));
-            }
-            Question::NoJson => {
-                let why = together(["the table ", &Document::no_json(asked.text(0)), ""]);
-                return Err(Failure::new("bad_table", why));
-            }
-            Question::OfVariables => *routing = Some(Routing::of_variables(asked)?),
-            Question::OfTable => match routing {
-                Some(routing) => routing.update(&asked.0, now)?,
-                None => *routing = Some(Routing::of_table(&asked.0, now)?),
-            },
-            Question::WithHealth => {
-                if let Some(routing) = routing {
-                    routing.set_health(asked.text(0), asked.text(1))?;
-                }
-            }
-            Question::Names => {
-                if let Some(routing) = routing {
-                    said.push_str(&digits(routing.epoch()));
-                    said.push('\n');
-                    let until = routing.valid_until();
-                    said.push_str(&digits(until.map(|until| until.0)));
-                    said.push('\n');
-                    said.push_str(&text::number(routing.bits().into()));
-                    lines(routing.router().regions(), said);
-                }
-            }
-            Question::Preferred => {
-                if let Some(routing) = routing {
-                    said.push_str(&routing.preferred(asked.text(0))?);
-                }
-            }
-            Question::Failure => {
-                if let Some(routing) = routing {
-                    return Err(routing.failure(asked.text(0), now));
-                }
+fn answer(
+    routing: &mut Option<Routing>,
+    question: Question,
+    asked: &Asked,
+    now: Timestamp,
+    said: &mut String,
+) -> Result<(), Failure> {
+    match question {
+        Question::Variables => {
+            for name in REGION_VARIABLES {
+                line("", name, said);
             }
         }
-        Ok(())
+        Question::ActiveRegions => {
+            lines(&regions::active_regions(asked)?, said);
+        }
+        Question::PreferredRegion => {
+            said.push_str(regions::preferred_region(asked, asked.text(1))?.as_str());
+        }
+        Question::NextFailover => match regions::next_failover(asked, asked.text(1)) {
+            Ok(region) => said.push_str(region.as_str()),
+            Err(FailoverError::Config(why)) => return Err(why.into()),
+            Err(FailoverError::SingleRegion(only)) => {
+                return Err(Failure::new("no_failover", single_region(&only)));
+            }
+        },
+        Question::ValidateRegionConfig => report(asked, said),
+        Question::NoText => {
+            let why = together(["this is no text but ", asked.text(0), "; allowed: text"]);
+            return Err(Failure::new("bad_tenant", why));
+        }
+        Question::NoJson => {
+            let why = together(["the table ", &Document::no_json(asked.text(0)), ""]);
+            return Err(Failure::new("bad_table", why));
+        }
+        Question::OfVariables => *routing = Some(Routing::of_variables(asked)?),
+        Question::OfTable => match routing {
+            Some(routing) => routing.update(&asked.0, now)?,
+            None => *routing = Some(Routing::of_table(&asked.0, now)?),
+        },
+        Question::WithHealth => {
+            if let Some(routing) = routing {
+                routing.set_health(asked.text(0), asked.text(1))?;
+            }
+        }
+        Question::Names => {
+            if let Some(routing) = routing {
+                said.push_str(&digits(routing.epoch()));
+                said.push('\n');
+                let until = routing.valid_until();
+                said.push_str(&digits(until.map(|until| until.0)));
+                said.push('\n');
+                said.push_str(&text::number(routing.bits().into()));
+                lines(routing.router().regions(), said);
+            }
+        }
+        Question::Preferred => {
+            if let Some(routing) = routing {
+                said.push_str(&routing.preferred(asked.text(0))?);
+            }
+        }
+        Question::Failure => {
+            if let Some(routing) = routing {
+                return Err(routing.failure(asked.text(0), now));
+            }
+        }
     }
+    Ok(())
 }
 
 /// A value: one, or a list of some.

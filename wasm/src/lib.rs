@@ -25,6 +25,8 @@ pub mod value;
 
 #[cfg(all(feature = "abi", target_arch = "wasm32"))]
 mod abi;
+#[cfg(all(any(feature = "abi", feature = "edge"), target_arch = "wasm32"))]
+mod held;
 #[cfg(all(feature = "edge", target_arch = "wasm32"))]
 mod js;
 #[cfg(all(feature = "page", target_arch = "wasm32"))]

@@ -73,6 +73,8 @@ pub struct Routing {
     health: Vec<RegionStatus>,
     /// Whose tables are taken; `None`: the first one's.
     deployment: Option<String>,
+    /// How many bits a region's place takes.
+    bits: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -100,6 +102,7 @@ impl Routing {
         let (router, deployment) = Router::with_deployment(variables)?;
         let slots = router.slot_rule(None);
         Ok(Self {
+            bits: bits(router.len()),
             health: alloc::vec![RegionStatus::Up; router.len()],
             source: Rc::new(Source::Variables(router, slots)),
             deployment,
@@ -134,6 +137,7 @@ impl Routing {
             return Ok(held.clone());
         }
         Ok(Self {
+            bits: bits(table.health().len()),
             health: table.health().to_vec(),
             source: Rc::new(Source::Table(table)),
             deployment,
@@ -203,8 +207,7 @@ impl Routing {
 
     /// How many bits a region's place takes in [`packed`](Self::packed), 1 to 10.
     pub fn bits(&self) -> u32 {
-        let last = self.router().len().saturating_sub(1);
-        usize::BITS.saturating_sub(last.leading_zeros()).max(1)
+        self.bits
     }
 
     /// Where a tenant goes, packed: few regions give small numbers, so that answers can be kept in a list.
@@ -215,16 +218,16 @@ impl Routing {
     /// bits 4..   the region's place, then that of the first choice, in bits() bits each
     /// bits 24..  what is wrong, with nothing else: 1 the id, 2 no region is allowed, 3 all that are, are forbidden
     /// ```
-    #[inline]
-    pub fn packed(&self, tenant: &[u8], now: Timestamp) -> u32 {
-        let tenant = core::str::from_utf8(tenant).ok().and_then(TenantId::of);
-        let Some(tenant) = tenant else {
+    // One of them for one tenant and for many.
+    #[inline(never)]
+    pub fn packed(&self, tenant: &str, now: Timestamp) -> u32 {
+        let Some(tenant) = TenantId::of(tenant) else {
             return BAD_TENANT << 24;
         };
         match self.decide(tenant, now) {
             Ok(found) => {
                 let place = |place: usize| u32::try_from(place).unwrap_or(0);
-                (place(found.preferred) << self.bits() | place(found.region)) << 4
+                (place(found.preferred) << self.bits | place(found.region)) << 4
                     | u32::from(reason_code(found.reason)) << 1
                     | u32::from(slot_code(found.slot))
             }
@@ -233,23 +236,22 @@ impl Routing {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn decide(
         &self,
         tenant: TenantId<'_>,
         now: Timestamp,
     ) -> Result<Decision, ResidencyUnavailable> {
-        match &*self.source {
-            Source::Table(table) => table
-                .router()
-                .decide(tenant, &self.health, table.slots(now)),
-            Source::Variables(router, slots) => router.decide(tenant, &self.health, slots),
-        }
+        let (router, slots) = match &*self.source {
+            Source::Table(table) => (table.router(), table.slots(now)),
+            Source::Variables(router, slots) => (router, slots),
+        };
+        router.decide(tenant, &self.health, slots)
     }
 
     /// The tenant's cohort at `now`, 1 to 100; 0 where no release draws one, as for what is no id.
-    pub fn cohort(&self, tenant: &[u8], now: Timestamp) -> u8 {
-        let tenant = core::str::from_utf8(tenant).ok().and_then(TenantId::of);
+    pub fn cohort(&self, tenant: &str, now: Timestamp) -> u8 {
+        let tenant = TenantId::of(tenant);
         let cohort = self.table().zip(tenant);
         let cohort = cohort.and_then(|(table, tenant)| table.cohort(tenant, now));
         cohort.unwrap_or(0)
@@ -257,14 +259,19 @@ impl Routing {
 
     /// What is wrong where [`packed`](Self::packed) said so.
     pub fn failure(&self, tenant: &str, now: Timestamp) -> Failure {
-        match checked(tenant) {
-            Err(failure) => failure,
-            Ok(tenant) => match self.decide(tenant, now) {
-                Err(why) => why.into(),
-                Ok(_) => Failure::new("bad_tenant", String::from("the tenant id is no text")),
-            },
+        if let Err(failure) = checked(tenant) {
+            return failure;
+        }
+        match self.packed(tenant, now) >> 24 {
+            NONE_ALLOWED => ResidencyUnavailable::NoneAllowed.into(),
+            _ => ResidencyUnavailable::AllForbidden.into(),
         }
     }
+}
+
+fn bits(regions: usize) -> u32 {
+    let last = regions.saturating_sub(1);
+    usize::BITS.saturating_sub(last.leading_zeros()).max(1)
 }
 
 const BAD_TENANT: u32 = 1;

@@ -65,7 +65,7 @@ impl Sip13 {
     #[inline(always)]
     pub fn hash(&self, bytes: &[u8]) -> u64 {
         let length = length_of(bytes);
-        rest(self.start, bytes, length, 0)
+        rest(&self.start, bytes, length, 0)
     }
 
     /// The hash of `prefix`, fewer than eight bytes, and `bytes` behind it.
@@ -76,8 +76,8 @@ impl Sip13 {
         let first = number(bytes.get(..8).unwrap_or(bytes));
         let block = number(prefix) | first << (length_of(prefix) << 3);
         match bytes.get(missing..) {
-            Some(behind) => rest(self.start.with(block).begin(), behind, length, 0),
-            None => rest(self.start, &[], length, block),
+            Some(behind) => rest(&self.start.with(block).begin(), behind, length, 0),
+            None => rest(&self.start, &[], length, block),
         }
     }
 }
@@ -93,7 +93,8 @@ fn length_of(bytes: &[u8]) -> u64 {
 /// In WebAssembly a function of its own: there a module's size counts, and a call costs little.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-fn rest(mut state: State, bytes: &[u8], length: u64, last: u64) -> u64 {
+fn rest(state: &State, bytes: &[u8], length: u64, last: u64) -> u64 {
+    let mut state = *state;
     let mut rest = bytes;
     // Two blocks at a time: half the counting.
     while let Some((pair, behind)) = rest.split_first_chunk::<16>() {

@@ -342,7 +342,7 @@ impl Router {
     ///
     /// # Errors
     /// When no region may serve it.
-    #[inline]
+    #[inline(always)]
     pub fn decide(
         &self,
         tenant: TenantId<'_>,

@@ -13,8 +13,12 @@ const [OF_VARIABLES, OF_TABLE, WITH_HEALTH, NAMES, PREFERRED, FAILURE] = [7, 8, 
 const decoder = new TextDecoder();
 
 let memory;
+// what the module exports for every request
+let route;
 // a core without a table, for everything else
 let nobody;
+// the module's buffer, for what goes in often; without a length once the memory has grown
+let bytes = [];
 // the names of variables
 let asked;
 
@@ -24,26 +28,39 @@ let short = 64;
 /** Takes the module's instance into use: once, before everything else. */
 export function use(instance, longest = short) {
   short = longest;
-  memory = instance.exports.memory;
+  ({ memory, route } = instance.exports);
   glue.__wbg_set_wasm(instance.exports);
   // puts true, false and null where the module looks for them
   instance.exports.__wbindgen_start?.();
-  nobody = new glue.Core();
+  nobody = new Core();
   asked = lines(ask(nobody, VARIABLES, null));
 }
 
 const view = (at, length) => new Uint8Array(memory.buffer, at, length);
 
-// Puts bytes into a core; answers how many.
-function put(core, bytes) {
-  view(core.buffer(bytes.length), bytes.length).set(bytes);
+// Puts bytes in; answers how many.
+function put(bytes) {
+  view(glue.buffer(bytes.length), bytes.length).set(bytes);
   return bytes.length;
+}
+
+const gone = globalThis.FinalizationRegistry && new FinalizationRegistry(([drop, at]) => drop(at));
+
+/** Lets the module drop what it holds by a number when nobody has its owner any longer. */
+export const owned = (owner, drop, at) => gone?.register(owner, [drop, at]);
+
+// What the module holds by a number, as long as somebody has this.
+class Core {
+  constructor(at = glue.hold()) {
+    this.at = at;
+    owned(this, glue.drop, at);
+  }
 }
 
 // Asks a core about a value.
 function ask(core, question, value, now = Date.now()) {
-  const length = core.ask(question, put(core, encode(value)), now);
-  const said = decoder.decode(view(core.said(), length));
+  const length = glue.ask(core.at, question, put(encode(value)), now);
+  const said = decoder.decode(view(glue.said(), length));
   if (said[0] !== "=") throw new HalcyonError(said);
   return said.slice(1);
 }
@@ -118,20 +135,37 @@ const REASONS = ["primary", "hash", "rendezvous", "residency", "pinned", "failov
 // answers from here on are none
 
 const ERROR = 1 << 24;
-// bytes of the buffer of a core that stays where it is
+// bytes of the module's buffer that stays where it is
 const BUFFER = 1024;
 // places for answers of single tenants
 const KEPT = 1024;
 // longer ids are not kept
 const LONG = 256;
 
-/** What a router is over, for what people ask besides. */
+// Puts in a tenant; answers how many bytes.
+function enter(tenant) {
+  if (bytes.length === 0) bytes = view(glue.buffer(0), BUFFER);
+  const length = tenant.length;
+  if (length <= short) {
+    let at = 0;
+    for (; at < length; at++) {
+      const code = tenant.charCodeAt(at);
+      if (code > 127) break;
+      bytes[at] = code;
+    }
+    if (at === length) return length;
+  }
+  if (3 * length > BUFFER) return put(encoder.encode(tenant));
+  return encoder.encodeInto(tenant, bytes).written;
+}
+
+/** The number of what a router is over, for what people ask besides. */
 export let coreOf;
 
 export class Router {
   #core;
-  // a view of the core's buffer, without a length once the memory has grown
-  #bytes;
+  // its number
+  #at;
   #epoch;
   // what is kept holds up to here
   #until;
@@ -145,20 +179,20 @@ export class Router {
   #kept;
 
   static {
-    coreOf = (router) => router.#core;
+    coreOf = (router) => router.#at;
   }
 
   constructor(table) {
-    if (table instanceof glue.Core) {
+    if (table instanceof Core) {
       this.#take(table);
     } else {
-      this.#core = new glue.Core();
+      this.#core = new Core();
       this.update(table);
     }
   }
 
   static fromEnv(env) {
-    const core = new glue.Core();
+    const core = new Core();
     ask(core, OF_VARIABLES, variables(env));
     return new Router(core);
   }
@@ -166,6 +200,7 @@ export class Router {
   #take(core) {
     const [epoch, until, bits, ...names] = ask(core, NAMES, null).split("\n");
     this.#core = core;
+    this.#at = core.at;
     this.#epoch = Number(epoch) || null;
     this.#until = until === "" ? Infinity : Number(until);
     this.#bits = Number(bits);
@@ -173,11 +208,6 @@ export class Router {
     this.#answers = [];
     this.#tenants = new Array(KEPT).fill("");
     this.#kept = new Array(KEPT).fill(null);
-    this.#view();
-  }
-
-  #view() {
-    return (this.#bytes = view(this.#core.buffer(0), BUFFER));
   }
 
   get regions() {
@@ -194,7 +224,7 @@ export class Router {
   }
 
   withHealth(region, status) {
-    const core = this.#core.copy();
+    const core = new Core(glue.copy(this.#at));
     ask(core, WITH_HEALTH, [text(region, "bad_region"), text(status, "bad_status")]);
     return new Router(core);
   }
@@ -231,17 +261,20 @@ export class Router {
     const list = Array.isArray(tenants) ? tenants : Array.from(tenants);
     const count = list.length;
     const lengths = new Uint32Array(count);
-    let units = 0;
-    for (let index = 0; index < count; index++) {
-      const tenant = list[index];
-      units += typeof tenant === "string" ? (lengths[index] = tenant.length) : NaN;
+    // Added up and not joined: so it is put together once, when it is encoded.
+    let ids = "";
+    let index = 0;
+    for (; index < count && typeof list[index] === "string"; index++) {
+      ids += list[index];
+      lengths[index] = list[index].length;
     }
-    if (units >= 0) {
-      const bytes = view(this.#core.buffer(4 * count + units), 4 * count + units);
+    if (index === count) {
+      const units = ids.length;
+      const bytes = view(glue.buffer(4 * count + units), 4 * count + units);
       bytes.set(new Uint8Array(lengths.buffer));
       // Where there is room for a byte a character and all have gone in, all are ASCII, and an id has as many bytes.
-      if (encoder.encodeInto(list.join(""), bytes.subarray(4 * count)).read === units) {
-        const at = this.#core.routeMany(bytes.length, count, now);
+      if (encoder.encodeInto(ids, bytes.subarray(4 * count)).read === units) {
+        const at = glue.routeMany(this.#at, bytes.length, count, now);
         // A copy: saying why there is no answer may make the memory grow, and a view of it be of nothing.
         const packed = new Uint32Array(memory.buffer, at, count).slice();
         const answers = new Array(count);
@@ -272,30 +305,12 @@ export class Router {
   }
 
   cohort(tenant) {
-    return this.#core.cohort(this.#put(text(tenant)), Date.now()) || null;
+    return glue.cohort(this.#at, enter(text(tenant)), Date.now()) || null;
   }
 
   // What the module answers for a tenant.
   #ask(tenant, now) {
-    return this.#core.route(this.#put(tenant), now);
-  }
-
-  // Puts in a tenant; answers how many bytes.
-  #put(tenant) {
-    let bytes = this.#bytes;
-    if (bytes.length === 0) bytes = this.#view();
-    const length = tenant.length;
-    if (length <= short) {
-      let at = 0;
-      for (; at < length; at++) {
-        const code = tenant.charCodeAt(at);
-        if (code > 127) break;
-        bytes[at] = code;
-      }
-      if (at === length) return length;
-    }
-    if (3 * length > BUFFER) return put(this.#core, encoder.encode(tenant));
-    return encoder.encodeInto(tenant, bytes).written;
+    return route(this.#at, enter(tenant), now) >>> 0;
   }
 
   #answer(packed, tenant, now) {

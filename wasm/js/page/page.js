@@ -1,7 +1,7 @@
 // What people ask, over the module. Every answer and every message is the module's.
 
 import * as glue from "./halcyon_bg.js";
-import { coreOf, HalcyonError, parsed, text } from "./edge.js";
+import { coreOf, HalcyonError, owned, parsed, text } from "./edge.js";
 import { encode, encoder } from "./value.js";
 
 function attempt(call) {
@@ -23,7 +23,7 @@ export const json = (value) =>
   );
 
 export const explain = (router, tenant) =>
-  attempt(() => coreOf(router).explain(utf8(text(tenant)), Date.now()));
+  attempt(() => glue.explain(coreOf(router), utf8(text(tenant)), Date.now()));
 
 export const simulate = (from, to) =>
   attempt(() => glue.simulate(bytes(from), bytes(to), Date.now()));
@@ -34,14 +34,16 @@ export const verify = (journal, expectedHead) =>
   attempt(() => glue.verify(raw(journal), expectedHead == null ? undefined : utf8(text(expectedHead, "bad_head"))));
 
 export class Journal {
-  #replay;
+  #at;
 
   constructor(journal) {
-    this.#replay = new glue.Replay(raw(journal));
-    const lines = this.#replay.lines();
+    const at = glue.replay(raw(journal));
+    owned(this, glue.dropReplay, at);
+    this.#at = at;
+    const lines = glue.lines(at);
     this.lines = lines === "" ? [] : lines.slice(0, -1).split("\n");
-    this.tornTail = this.#replay.torn();
-    this.error = this.#replay.error() ?? null;
+    this.tornTail = glue.torn(at);
+    this.error = glue.error(at) ?? null;
   }
 
   get records() {
@@ -49,16 +51,16 @@ export class Journal {
   }
 
   status({ driver = false } = {}) {
-    return attempt(() => this.#replay.status(driver));
+    return attempt(() => glue.status(this.#at, driver));
   }
 
   offers({ role = "", killSwitch = false } = {}) {
-    return attempt(() => this.#replay.offers(utf8(role), killSwitch));
+    return attempt(() => glue.offers(this.#at, utf8(role), killSwitch));
   }
 
   forecast(command, argument = "", { role = "", killSwitch = false, at = Date.now() } = {}) {
     return attempt(() =>
-      this.#replay.forecast(utf8(text(command, "bad_command")), utf8(argument), utf8(role), killSwitch, at),
+      glue.forecast(this.#at, utf8(text(command, "bad_command")), utf8(argument), utf8(role), killSwitch, at),
     );
   }
 }
