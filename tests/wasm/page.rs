@@ -320,6 +320,32 @@ fn a_journal_is_verified_and_replayed_as_by_the_command_line() {
 }
 
 #[test]
+fn a_journal_that_nobody_has_any_longer_takes_no_memory() {
+    let journals = journals();
+    let (_, journal) = journals
+        .iter()
+        .find(|(name, _)| *name == "rollback_to_blue")
+        .unwrap();
+    let status = json!({"call": "status", "journal": hex(journal)});
+    let keep = json!({"call": "keep", "journal": hex(journal), "times": 10_000});
+    let Some(said) = page(&[status, keep]) else {
+        return;
+    };
+    let (grown, kept) = said[1]
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .split_once(",\n")
+        .unwrap();
+    assert_eq!(kept, said[0]);
+    let grown: i64 = grown.parse().unwrap();
+    assert!(
+        grown < 8,
+        "{grown} MiB, of a journal of {} bytes",
+        journal.len()
+    );
+}
+
+#[test]
 fn refusals_are_the_words_of_the_command_line() {
     for (name, bytes) in journals() {
         let store = Store::new();

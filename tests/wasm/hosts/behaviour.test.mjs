@@ -1,6 +1,8 @@
 // What the package promises beside its answers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import init, { activeRegions, HalcyonError, nextFailover, preferredRegion, Router, validateRegionConfig } from "@halcyon/edge";
 
 const table = (changes = {}) => ({
@@ -199,6 +201,15 @@ test("what is wrong with one of many changes no answer of another, however much 
   }
 });
 
+test("what is no text among many is an entry with its error", () => {
+  const router = new Router(table());
+  for (const wrong of [null, undefined, 7, Symbol("acme"), {}, ["acme"]]) {
+    const [first, none, last] = router.routeMany(["acme", wrong, "globex"]);
+    assert.deepEqual([first, last], [router.route("acme"), router.route("globex")]);
+    assert.equal(none.error.code, "bad_tenant");
+  }
+});
+
 test("an answer is frozen and the same one for the same words", () => {
   const router = new Router(table());
   const answer = router.route("acme");
@@ -221,4 +232,28 @@ test("memory is bounded, however many tenants, tables and routers there are", ()
   const before = grown();
   for (let n = 0; n < 40; n++) update();
   assert.ok(grown() < before + (8 << 20), `${before} bytes, then ${grown()}`);
+});
+
+test("what nobody has any longer is dropped, and nobody else's answers change", async () => {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc");
+  const pins = Array.from({ length: 5_000 }, (_, n) => ({ tenant: `pinned-${n}`, region: "us-east" }));
+  const held = () => process.memoryUsage().arrayBuffers + process.memoryUsage().external;
+  const kept = [];
+  let early;
+  for (let n = 0; n < 200; n++) {
+    const router = new Router(table({ rules: { pins } }));
+    const other = router.withHealth("us-east", "forbidden");
+    assert.throws(() => new Router(table({ regions: [] })));
+    if (n % 40 === 0) kept.push(router, other);
+    // What is gone is told of between two turns of the loop.
+    gc();
+    await new Promise((go) => setImmediate(go));
+    if (n === 50) early = held();
+  }
+  assert.ok(held() < early + (8 << 20), `${early} bytes, then ${held()}`);
+  assert.equal(kept.length, 10);
+  for (const [place, router] of kept.entries()) {
+    assert.equal(router.route("pinned-7").region === "us-east", place % 2 === 0);
+  }
 });

@@ -3,6 +3,8 @@
 
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 const page = await import(pathToFileURL(`${process.argv[2]}/node.js`));
 const { explain, json, Journal, Router, simulate, verify } = page;
@@ -32,6 +34,27 @@ function refusals(journal) {
   });
 }
 
+// Reads a journal many times and keeps a few: how many MiB that takes after the first ones, and what the kept ones say.
+async function keep(journal, times) {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc");
+  const held = () => process.memoryUsage().arrayBuffers + process.memoryUsage().external;
+  const kept = [];
+  let early;
+  for (let n = 0; n < times; n++) {
+    const read = new Journal(journal);
+    if (n % 1_000 === 0) kept.push(read);
+    if (n % 250 === 0) {
+      // What is gone is told of between two turns of the loop.
+      gc();
+      await new Promise((go) => setImmediate(go));
+    }
+    if (n === 1_000) early = held();
+  }
+  const said = new Set(kept.map((read) => json(read.status())));
+  return list([String((held() - early) >> 20), ...said]);
+}
+
 function answer({ call, journal, ...asked }) {
   switch (call) {
     case "explain": {
@@ -53,6 +76,8 @@ function answer({ call, journal, ...asked }) {
       return json(new Journal(bytes(journal)).offers(asked));
     case "forecast":
       return json(new Journal(bytes(journal)).forecast(asked.command, asked.argument, asked));
+    case "keep":
+      return keep(bytes(journal), asked.times);
     case "refusals":
       return list(refusals(new Journal(bytes(journal))));
     default:
@@ -61,5 +86,5 @@ function answer({ call, journal, ...asked }) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify(answer(JSON.parse(line))));
+  console.log(JSON.stringify(await answer(JSON.parse(line))));
 }
