@@ -65,7 +65,11 @@ impl Sip13 {
     #[inline(always)]
     pub fn hash(&self, bytes: &[u8]) -> u64 {
         let length = length_of(bytes);
-        rest(&self.start, bytes, length, 0)
+        // By its value, a processor keeps the state in registers; by its address, a module does not copy it.
+        match cfg!(target_arch = "wasm32") {
+            true => rest(&self.start, bytes, length, 0),
+            false => whole(self.start, bytes, length, 0),
+        }
     }
 
     /// The hash of `prefix`, fewer than eight bytes, and `bytes` behind it.
@@ -87,14 +91,17 @@ fn length_of(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// The hash of a text of this length, of which the blocks before `bytes` are in the state. `last` is in the
-/// last block already.
-///
-/// In WebAssembly a function of its own: there a module's size counts, and a call costs little.
+/// [`whole`], in WebAssembly as a function of its own: there a module's size counts, and a call costs little.
 #[cfg_attr(target_arch = "wasm32", inline(never))]
 #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 fn rest(state: &State, bytes: &[u8], length: u64, last: u64) -> u64 {
-    let mut state = *state;
+    whole(*state, bytes, length, last)
+}
+
+/// The hash of a text of this length, of which the blocks before `bytes` are in the state. `last` is in the
+/// last block already.
+#[inline(always)]
+fn whole(mut state: State, bytes: &[u8], length: u64, last: u64) -> u64 {
     let mut rest = bytes;
     // Two blocks at a time: half the counting.
     while let Some((pair, behind)) = rest.split_first_chunk::<16>() {

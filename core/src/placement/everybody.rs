@@ -66,12 +66,22 @@ impl<P: LookUp> Everybody<P> {
     }
 
     /// The place of the first choice of the tenant with hash `h`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn choice(&self, h: u64, draws: Draws<'_>) -> usize {
         match self {
-            Self::Prepared(prepared) => usize::from(prepared.first(bucket(h))),
             Self::Hash(regions) => usize::try_from(regions.remainder(h)).unwrap_or(0),
+            other => other.looked_up(h, draws),
+        }
+    }
+
+    // In a module, whose size counts, once for all who ask.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+    fn looked_up(&self, h: u64, draws: Draws<'_>) -> usize {
+        match self {
+            Self::Prepared(prepared) => usize::from(prepared.first(bucket(h))),
             Self::Plain(plain) => plain.choice(h, draws),
+            Self::Hash(_) => 0,
         }
     }
 }

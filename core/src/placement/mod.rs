@@ -342,7 +342,9 @@ impl Router {
     ///
     /// # Errors
     /// When no region may serve it.
-    #[inline(always)]
+    // In a module compiled for size nothing else would be inlined, and an edge asks here for every request.
+    #[cfg_attr(target_arch = "wasm32", inline(always))]
+    #[cfg_attr(not(target_arch = "wasm32"), inline)]
     pub fn decide(
         &self,
         tenant: TenantId<'_>,

@@ -5,7 +5,7 @@ import { workerd } from "./workerd.mjs";
 const figures = [];
 const say = (what, atMost, value) => figures.push({ what, "at most": atMost, measured: value.toFixed(3), reached: value <= atMost });
 
-const node = JSON.parse(execFileSync("node", ["node.mjs"], { encoding: "utf8" }));
+const node = JSON.parse(execFileSync("node", ["--expose-gc", "node.mjs"], { encoding: "utf8" }));
 const worker = await workerd();
 console.log("ns of CPU time for an id of 36 bytes", { node, worker });
 say("Node: a call / JavaScript", 0.35, node.edge / node.javascript);

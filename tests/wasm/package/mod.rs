@@ -55,7 +55,7 @@ fn what_a_runtime_loads_of_the_package_is_small() {
 }
 
 /// What the package may take at most in one runtime: 1 % more than it does. The aim is 24 KiB.
-const MOST: usize = 43_300;
+const MOST: usize = 42_840;
 
 /// The packed package.
 pub(crate) fn tarball() -> PathBuf {
