@@ -1,4 +1,4 @@
-//! The C ABI: four functions over one instance's memory. Its `unsafe` is what it has of memory.
+//! The C ABI: four functions over one instance's memory.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::wasm32::{memory_grow, memory_size};

@@ -17,8 +17,7 @@ impl<T> Single<T> {
         Self(UnsafeCell::new(value))
     }
 
-    /// Hands on the one reference. `work` calls nothing outside of this crate's own code: nobody would stop it from
-    /// coming back here.
+    /// Hands on the one reference. `work` reaches nothing that JavaScript provides: that could come back here.
     #[inline]
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         // SAFETY: there is one thread, no export is called by another one or by what it calls, and the

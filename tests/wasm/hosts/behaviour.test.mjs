@@ -33,6 +33,21 @@ test("importing is enough, and init may be awaited all the same", async () => {
   assert.equal(await init(), undefined);
 });
 
+test("a second way in changes nothing for those who came by the first", async () => {
+  const ids = Array.from({ length: 50 }, (_, n) => `tenant-${n}`);
+  const router = new Router(table());
+  const expected = ids.map((id) => router.route(id));
+  const entry = new URL(import.meta.resolve("@halcyon/edge"));
+  const again = await import(`${entry}?again`);
+  assert.equal(await again.default(), undefined);
+  const later = new Router(table());
+  for (const [place, id] of ids.entries()) {
+    assert.deepEqual(later.route(id), expected[place]);
+    assert.deepEqual(router.route(id), expected[place]);
+    assert.equal(new again.Router(table()).preferredRegion(id), expected[place].preferred);
+  }
+});
+
 test("a table may be an object or its JSON", () => {
   const [one, other] = [new Router(table()), new Router(JSON.stringify(table()))];
   for (let n = 0; n < 100; n++) assert.deepEqual(one.route(`t${n}`), other.route(`t${n}`));

@@ -25,8 +25,9 @@ let asked;
 // ids up to here go in character by character; where it pays to encode them sooner, the entry says so
 let short = 64;
 
-/** Takes the module's instance into use: once, before everything else. */
+/** Takes the module's instance into use, before everything else; the first one stays, as it has what is held. */
 export function use(instance, longest = short) {
+  if (memory) return;
   short = longest;
   ({ memory, route } = instance.exports);
   glue.__wbg_set_wasm(instance.exports);
@@ -139,7 +140,8 @@ const ERROR = 1 << 24;
 const BUFFER = 1024;
 // places for answers of single tenants
 const KEPT = 1024;
-// longer ids are not kept
+// shorter and longer ids are not kept
+const SHORT = 3;
 const LONG = 256;
 
 // Puts in a tenant; answers how many bytes.
@@ -183,12 +185,11 @@ export class Router {
   }
 
   constructor(table) {
-    if (table instanceof Core) {
-      this.#take(table);
-    } else {
-      this.#core = new Core();
-      this.update(table);
-    }
+    const ready = table instanceof Core;
+    this.#core = ready ? table : new Core();
+    this.#at = this.#core.at;
+    if (ready) this.#take();
+    else this.update(table);
   }
 
   static fromEnv(env) {
@@ -197,10 +198,8 @@ export class Router {
     return new Router(core);
   }
 
-  #take(core) {
-    const [epoch, until, bits, ...names] = ask(core, NAMES, null).split("\n");
-    this.#core = core;
-    this.#at = core.at;
+  #take() {
+    const [epoch, until, bits, ...names] = ask(this.#core, NAMES, null).split("\n");
     this.#epoch = Number(epoch) || null;
     this.#until = until === "" ? Infinity : Number(until);
     this.#bits = Number(bits);
@@ -220,7 +219,7 @@ export class Router {
 
   update(table) {
     ask(this.#core, OF_TABLE, parsed(table));
-    this.#take(this.#core);
+    this.#take();
   }
 
   withHealth(region, status) {
@@ -233,16 +232,17 @@ export class Router {
     if (typeof tenant !== "string") text(tenant);
     const now = this.#until === Infinity ? 0 : Date.now();
     const length = tenant.length;
-    if (length > LONG || now > this.#until) return this.#answer(this.#ask(tenant, now), tenant, now);
-    // Of ids that count up, of UUIDs and of names alike, some hundred have as many places.
+    if (length < SHORT || length > LONG || now > this.#until) return this.#answer(this.#ask(tenant, now), tenant, now);
+    // Of 500 ids that count up, of as many UUIDs or two words each, some 400 have a place of their own; the most that
+    // can be hoped for.
     const place =
       (length ^
-        (tenant.charCodeAt(1) << 2) ^
-        (tenant.charCodeAt(length >> 1) << 6) ^
-        (tenant.charCodeAt(length - 2) << 5) ^
-        tenant.charCodeAt(length - 1)) &
+        (tenant.charCodeAt(1) << 4) ^
+        (tenant.charCodeAt(length - 3) << 7) ^
+        tenant.charCodeAt(length - 2) ^
+        (tenant.charCodeAt(length - 1) << 3)) &
       (KEPT - 1);
-    if (this.#tenants[place] === tenant && length > 0) return this.#kept[place];
+    if (this.#tenants[place] === tenant) return this.#kept[place];
     const answer = this.#answer(this.#ask(tenant, now), tenant, now);
     this.#tenants[place] = tenant;
     this.#kept[place] = answer;
@@ -265,9 +265,11 @@ export class Router {
     // Added up and not joined: so it is put together once, when it is encoded.
     let ids = "";
     let index = 0;
-    for (; index < count && typeof list[index] === "string"; index++) {
-      ids += list[index];
-      lengths[index] = list[index].length;
+    for (; index < count; index++) {
+      const tenant = list[index];
+      if (typeof tenant !== "string") break;
+      ids += tenant;
+      lengths[index] = tenant.length;
     }
     if (index === count) {
       const units = ids.length;
