@@ -6,6 +6,7 @@ mod client;
 mod command_line;
 mod fleet;
 mod limits;
+mod locked;
 mod metrics;
 mod overrides;
 mod reads;

@@ -3,15 +3,19 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::Instant;
 
 use halcyon_core::ledger::{KEYS_REMEMBERED, Key, Keyed};
 use halcyon_core::release::{Command, Context, Event, Rejection};
 use halcyon_core::role::Actor;
 
 use crate::clock;
-use crate::journal::{Entry, Epochs, Journal, JournalError};
+use crate::journal::{Entry, Epochs, Journal, JournalError, LOOK_AGAIN, PATIENCE};
 
 /// The records of one store. A failed write ends writing until the process is started again; reading goes on.
+///
+/// Whoever waits for another process's append waits without the view, so that nobody who reads waits with it.
 pub(crate) struct Records {
     dir: PathBuf,
     state: Mutex<Option<View>>,
@@ -57,9 +61,8 @@ impl Records {
         &self,
         issue: impl FnOnce(&View, &mut Epochs) -> Result<T, String>,
     ) -> Result<T, String> {
-        // This one first: whoever appends waits for the other with it.
-        let mut state = self.state();
         let mut epochs = Epochs::lock(&self.dir).map_err(|why| why.to_string())?;
+        let mut state = self.state();
         let view = View::refreshed(&mut state, &self.dir).map_err(|why| why.to_string())?;
         issue(view, &mut epochs)
     }
@@ -74,6 +77,32 @@ impl Records {
         context: &Context<'_>,
         key: Option<&Key>,
         expected: impl Fn(&View) -> Result<(), JournalError>,
+    ) -> Result<Vec<Entry>, JournalError> {
+        let begin = Instant::now();
+        loop {
+            let mut unrecorded = None;
+            let outcome = self.append_at_once(command, context, key, &expected, &mut unrecorded);
+            let why = unrecorded.as_ref().or(outcome.as_ref().err());
+            if matches!(why, Some(JournalError::Locked { .. })) && begin.elapsed() < PATIENCE {
+                sleep(LOOK_AGAIN);
+                continue;
+            }
+            if let Some(lost) = unrecorded {
+                tracing::warn!("a refusal is not on record: {lost}");
+            }
+            return outcome;
+        }
+    }
+
+    /// The same, where it is [`JournalError::Locked`] at once if another process appends; and why a refusal is
+    /// not on record, where it should be.
+    fn append_at_once(
+        &self,
+        command: &Command,
+        context: &Context<'_>,
+        key: Option<&Key>,
+        expected: impl Fn(&View) -> Result<(), JournalError>,
+        unrecorded: &mut Option<JournalError>,
     ) -> Result<Vec<Entry>, JournalError> {
         let mut state = self.state();
         if let Some(known) = key.and_then(|key| self.recall(key, command, context)) {
@@ -97,9 +126,7 @@ impl Records {
             if let Some(denial) = view.journal.take_denial() {
                 view.note(&[denial]);
             }
-            if let Some(lost) = view.journal.take_unrecorded() {
-                tracing::warn!("a refusal is not on record: {lost}");
-            }
+            *unrecorded = view.journal.take_unrecorded();
             match appended {
                 // Another process was quicker: what was expected is looked at again.
                 Err(JournalError::Moved) => {}
@@ -197,7 +224,7 @@ impl View {
             None => {
                 let (journal, entries) = Journal::open_with_entries(dir)?;
                 let view = state.insert(View {
-                    journal,
+                    journal: journal.impatient(),
                     author: None,
                     fresh: false,
                 });

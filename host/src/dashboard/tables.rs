@@ -1,6 +1,7 @@
 //! The table in force: issued anew when something in it changes, and while a canary has a share that ends.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use halcyon_core::config::RegionConfig;
 use halcyon_core::placement::{RegionStatus, ReleaseView, SlotRule};
@@ -24,9 +25,18 @@ const RENEW_MS: u64 = 120_000;
 pub(super) struct Tables {
     records: Arc<Records>,
     signer: Option<TableSigner>,
+    /// Whoever issues one: the others wait, and share what came of it where that is an error.
+    issuing: Mutex<Option<Failed>>,
+    /// Nobody waits for this one while a table is issued.
     last: Mutex<Option<Issued>>,
     /// Why the last one that was wanted could not be issued.
     trouble: Mutex<Option<String>>,
+}
+
+/// An attempt to issue a table that has failed.
+struct Failed {
+    at: Instant,
+    why: String,
 }
 
 /// A table that has been issued.
@@ -53,11 +63,11 @@ impl Issued {
 
 impl Tables {
     pub(super) fn new(records: Arc<Records>, signer: Option<TableSigner>) -> Self {
-        let last = Mutex::default();
         Self {
             records,
             signer,
-            last,
+            issuing: Mutex::default(),
+            last: Mutex::default(),
             trouble: Mutex::default(),
         }
     }
@@ -72,19 +82,39 @@ impl Tables {
         health: &dyn Fn() -> Vec<RegionStatus>,
         deployment: &str,
     ) -> Result<Issued, String> {
-        let mut known = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = Instant::now();
+        let mut failed = self.issuing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where another process holds the store, an attempt takes as long as that is waited for: those who came
+        // meanwhile do not try one after the other.
+        if let Some(failed) = failed.as_ref().filter(|failed| failed.at >= begin) {
+            return Err(failed.why.clone());
+        }
+        let issued = self.issue_next(config, health, deployment);
+        *failed = issued.as_ref().err().map(|why| Failed {
+            at: Instant::now(),
+            why: why.clone(),
+        });
+        issued
+    }
+
+    /// The same, for one at a time.
+    fn issue_next(
+        &self,
+        config: &RegionConfig,
+        health: &dyn Fn() -> Vec<RegionStatus>,
+        deployment: &str,
+    ) -> Result<Issued, String> {
         // Asked for under the lock: a table of a greater number is never of an older state.
         let content = |release: &Release| TableContent::of(config, release, &health(), deployment);
         let now = clock::now();
         let found = self.records.look(|view| view.journal().release().clone());
         let found = found.map_err(|why| why.to_string())?;
         let seen = content(&found);
-        if let Some(last) = &*known
-            && last.holds(&seen, &found, now)
-        {
+        let last = self.last().clone();
+        if let Some(last) = last.filter(|last| last.holds(&seen, &found, now)) {
             // Whatever went wrong before: what edges have is what they should.
             self.say(None);
-            return Ok(last.clone());
+            return Ok(last);
         }
         // The journal is read again while nobody can append: a table of a greater number is never of an
         // older state.
@@ -107,7 +137,7 @@ impl Tables {
             content,
             at: now,
         };
-        *known = Some(issued.clone());
+        *self.last() = Some(issued.clone());
         Ok(issued)
     }
 
@@ -135,8 +165,11 @@ impl Tables {
 
     /// The epoch of the last table that was issued here; 0 before the first.
     pub(super) fn epoch(&self) -> u64 {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().map_or(0, |last| last.epoch.number())
+        self.last().as_ref().map_or(0, |last| last.epoch.number())
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Issued>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The rule of slots as the journal has it now. Blocks on the disk.

@@ -11,7 +11,7 @@ use halcyon_core::time::Timestamp;
 
 use super::JournalError;
 use super::file::{DirStorage, Storage};
-use super::lock::append_lock;
+use super::lock::{PATIENCE, append_lock};
 use crate::replace::replace_on_a_full_disk;
 
 const NAME: &str = "table_epoch";
@@ -68,7 +68,7 @@ impl Epochs {
         let path = dir.join(NAME);
         fs::create_dir_all(dir).map_err(io("make the directory of", &path))?;
         Ok(Self {
-            _lock: append_lock(dir)?,
+            _lock: append_lock(dir, PATIENCE)?,
             storage: DirStorage::new(dir),
             path,
         })
@@ -227,10 +227,10 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let epochs = Epochs::lock(dir.path()).unwrap();
         assert!(matches!(
-            append_lock(dir.path()),
+            append_lock(dir.path(), PATIENCE),
             Err(JournalError::Locked { .. })
         ));
         drop(epochs);
-        assert!(append_lock(dir.path()).is_ok());
+        assert!(append_lock(dir.path(), PATIENCE).is_ok());
     }
 }

@@ -5,10 +5,11 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::lock::append_lock;
+use super::lock::{PATIENCE, append_lock};
 use super::{JournalError, LOG_NAME};
 use crate::group;
 
@@ -87,6 +88,8 @@ pub trait LogFile {
 pub struct DirStorage {
     dir: PathBuf,
     file: PathBuf,
+    /// How long it waits for the append lock.
+    patience: Duration,
 }
 
 impl DirStorage {
@@ -94,7 +97,19 @@ impl DirStorage {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         let dir = dir.into();
         let file = dir.join(LOG_NAME);
-        Self { dir, file }
+        Self {
+            dir,
+            file,
+            patience: PATIENCE,
+        }
+    }
+
+    /// The same that waits for no lock.
+    pub(super) fn impatient(self) -> Self {
+        Self {
+            patience: Duration::ZERO,
+            ..self
+        }
     }
 
     /// The directory.
@@ -112,7 +127,7 @@ impl Storage for DirStorage {
             path: self.path(),
             why: why.to_string(),
         })?;
-        append_lock(&self.dir)
+        append_lock(&self.dir, self.patience)
     }
 
     fn open(&mut self, write: bool) -> io::Result<Option<Box<dyn LogFile>>> {

@@ -40,6 +40,12 @@ impl FileStore {
             ..Self::new(DirStorage::new(dir))
         }
     }
+
+    /// The same that waits for no lock.
+    pub(super) fn impatient(mut self) -> Self {
+        self.storage = self.storage.impatient();
+        self
+    }
 }
 
 impl<F: Storage> FileStore<F> {

@@ -16,17 +16,20 @@ const DRIVER: &str = "driver.lock";
 const HOOK: &str = "hook.lock";
 
 /// How long an append waits for another one. A healthy append takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 10 });
+pub(crate) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 10 });
 
-/// Takes the append lock, waiting for at most [`PATIENCE`].
-pub(super) fn append_lock(dir: &Path) -> Result<File, JournalError> {
+/// How often it looks again meanwhile.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// Takes the append lock, waiting for at most so long.
+pub(super) fn append_lock(dir: &Path, patience: Duration) -> Result<File, JournalError> {
     let file = open(dir, APPEND)?;
     let begin = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if begin.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(2))
+            Err(TryLockError::WouldBlock) if begin.elapsed() < patience => {
+                std::thread::sleep(LOOK_AGAIN)
             }
             Err(TryLockError::WouldBlock) => {
                 return Err(JournalError::Locked {

@@ -29,6 +29,7 @@ pub use file::{DirStorage, LogFile, Storage};
 pub use file_store::FileStore;
 pub use holder::Holder;
 pub use lock::{DriverLock, HookLock, driver_alive};
+pub(crate) use lock::{LOOK_AGAIN, PATIENCE};
 pub use part::Part;
 pub use store::{Found, Mark, NotSwapped, Origin, Span, Store};
 
@@ -76,6 +77,13 @@ impl Journal {
     /// The directory.
     pub fn dir(&self) -> &Path {
         self.store.storage().dir()
+    }
+
+    /// The same that waits for nobody: where another process has the append lock, an append is
+    /// [`JournalError::Locked`] at once.
+    pub(crate) fn impatient(mut self) -> Self {
+        self.store = self.store.impatient();
+        self
     }
 }
 
