@@ -11,6 +11,7 @@ mod metrics;
 mod overrides;
 mod reads;
 mod ready;
+mod regional;
 mod releases;
 mod schema;
 mod secrets;

@@ -154,7 +154,7 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "HALCYON_SERVER",
         "none",
-        "command line: http(s) address of a control plane; release, status, promote, pause, resume and rollback then ask it instead of the journal of this machine",
+        "command line: http(s) address of a control plane; release, status, promote, pause, resume and rollback then ask it instead of the journal of this machine; drain, forbid, undrain, freeze and unfreeze need it",
     ),
     variable(
         "HALCYON_TOKEN_FILE",

@@ -13,6 +13,7 @@ mod keygen;
 mod out;
 mod prose;
 mod reference;
+mod regional;
 mod regions;
 mod release;
 mod remote;
@@ -88,6 +89,16 @@ enum Command {
     Resume(control::ResumeArgs),
     /// Give blue everything
     Rollback(control::RollbackArgs),
+    /// Take no new tenants into a region; it serves if nothing else does
+    Drain(regional::SayArgs),
+    /// Let nobody into a region
+    Forbid(regional::SayArgs),
+    /// Let a region go by its probes again
+    Undrain(regional::UnsayArgs),
+    /// Stop all automatic change: probes move nobody, and no release goes on by itself
+    Freeze(regional::FreezeArgs),
+    /// Let automatic change go on
+    Unfreeze(regional::UnfreezeArgs),
     /// Say where tenants go, and why
     Route(route::Args),
     /// Name the next region after one that is lost
@@ -132,6 +143,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Command::Pause(args) => control::pause(args, &invocation),
         Command::Resume(args) => control::resume(args, &invocation),
         Command::Rollback(args) => control::rollback(args, &invocation),
+        Command::Drain(args) => regional::drain(&args, &invocation),
+        Command::Forbid(args) => regional::forbid(&args, &invocation),
+        Command::Undrain(args) => regional::undrain(&args, &invocation),
+        Command::Freeze(args) => regional::freeze(&args, &invocation),
+        Command::Unfreeze(args) => regional::unfreeze(&args, &invocation),
         Command::Route(args) => route::run(&args, &invocation),
         Command::Failover(args) => regions::failover(&args, &invocation),
         Command::Regions(args) => regions::run(args, &invocation),

@@ -5,6 +5,7 @@
 
 mod follow;
 mod history;
+pub(super) mod regional;
 mod wish;
 
 use std::fs::File;
@@ -179,9 +180,19 @@ async fn judged(api: &Api, failure: Failure) -> Failure {
 
 /// Gives a command to the control plane, again where no answer comes: under its key it takes effect once.
 async fn give(api: &Api, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+    give_by(api, Method::POST, path, body).await
+}
+
+/// The same by another method.
+async fn give_by(
+    api: &Api,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> Result<Value, Failure> {
     let key = key()?;
     let ask = Ask {
-        method: Method::POST,
+        method,
         path,
         key: Some(&key),
         body: body.map(|body| body.to_string()),
