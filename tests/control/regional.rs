@@ -25,9 +25,14 @@ fn a_region_is_drained_from_a_terminal_until_it_is_taken_back() {
         "us-west is draining: kernel update (by Deployer)\n"
     );
     assert_eq!(statuses(&control), ["up", "draining", "up"]);
+    let line =
+        "\nregion    us-west is draining: kernel update (by Deployer)  (halcyon undrain us-west)\n";
+    let status = || deployer.run(&["status"]).exits(0).stdout;
+    assert!(status().contains(line), "{}", status());
     let undrained = deployer.run(&["undrain", "us-west"]).exits(0);
     assert_eq!(undrained.stdout, "us-west goes by its probes\n");
     assert_eq!(statuses(&control), ["up", "up", "up"]);
+    assert!(!status().contains("us-west"), "{}", status());
     // There may be none.
     let json = deployer.run(&["undrain", "us-west", "-o", "json"]).exits(0);
     assert_eq!(json.json(), json!({"region": "us-west", "override": null}));

@@ -281,7 +281,19 @@ fn human(answer: &StatusReport, source: &Source) -> String {
     let (freeze, stuck) = source.held_up();
     if let Some((user, reason)) = freeze {
         let (user, reason) = (prose::short(user), prose::short(reason));
-        let _ = writeln!(text, "{WARN}frozen{WARN:#}    by {user}: {reason}");
+        let _ = writeln!(
+            text,
+            "{WARN}frozen{WARN:#}    by {user}: {reason}  {DIM}(halcyon unfreeze){DIM:#}"
+        );
+    }
+    if let Source::There(_, history) = source {
+        for (region, word) in history.words() {
+            let (region, word) = (prose::short(region), word.human());
+            let _ = writeln!(
+                text,
+                "{WARN}region{WARN:#}    {region} is {word}  {DIM}(halcyon undrain {region}){DIM:#}"
+            );
+        }
     }
     if let Some(why) = stuck {
         let why = prose::short(why);

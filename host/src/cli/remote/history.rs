@@ -5,6 +5,7 @@ use halcyon_core::ledger::{Ledger, StatusReport};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::regional::Word;
 use super::{answered, failed, judged};
 use crate::cli::{Exit, Failure};
 use crate::journal::Entry;
@@ -61,6 +62,9 @@ struct Traffic {
 pub(super) struct Seen {
     pub(super) name: String,
     pub(super) state: String,
+    /// What a person has said of it.
+    #[serde(default, rename = "override")]
+    word: Option<Word>,
 }
 
 #[derive(Deserialize)]
@@ -129,6 +133,12 @@ impl History {
     pub(in crate::cli) fn freeze(&self) -> Option<(&str, &str)> {
         let freeze = self.freeze.as_ref();
         freeze.map(|freeze| (freeze.user.as_str(), freeze.reason.as_str()))
+    }
+
+    /// Of which regions a person has said what.
+    pub(in crate::cli) fn words(&self) -> impl Iterator<Item = (&str, &Word)> {
+        let words = self.regions.iter();
+        words.filter_map(|region| Some((region.name.as_str(), region.word.as_ref()?)))
     }
 
     /// How its regions are.

@@ -1,15 +1,13 @@
 //! What a person says of regions, over the API of the control plane that watches them.
 
-use std::borrow::Cow;
-use std::fmt::Write;
-
 use axum::http::Method;
 use halcyon_core::region::RegionName;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::prose::short;
 use super::super::{Exit, Failure, Invocation};
-use super::{give_by, server};
+use super::{failed, give_by, server};
 use crate::net::api::Api;
 
 const FREEZE: &str = "/api/v1/freeze";
@@ -35,19 +33,12 @@ pub(in crate::cli) async fn say(
 ) -> Result<Exit, Failure> {
     let said = give_by(api, Method::PUT, &path(region), Some(wish)).await;
     let mut said = said.map_err(of_a_region)?;
-    let human = || {
-        let state = match text(&said["state"]).as_ref() {
-            "drain" => "draining".to_owned(),
-            "forbid" => "forbidden".to_owned(),
-            other => other.to_owned(),
-        };
-        format!("{region} is {state}: {}", by(&said))
-    };
-    let human = human();
+    let word = Word::deserialize(&said).map_err(|why| failed(api, &why.to_string()))?;
     if let Some(members) = said.as_object_mut() {
         members.insert("region".to_owned(), json!(region.as_str()));
     }
-    invocation.answer(|| human, &said)?;
+    let human = || format!("{region} is {}", word.human());
+    invocation.answer(human, &said)?;
     Ok(Exit::Done)
 }
 
@@ -74,7 +65,11 @@ pub(in crate::cli) async fn freeze(
     invocation: &Invocation,
 ) -> Result<Exit, Failure> {
     let said = give_by(api, Method::PUT, FREEZE, Some(super::reason(why))).await?;
-    let human = || format!("nothing changes by itself: {}", by(&said));
+    let text = |name: &str| said[name].as_str().map(short).unwrap_or_default();
+    let human = || {
+        let (reason, user) = (text("reason"), text("user"));
+        format!("nothing changes by itself: {reason} (by {user})")
+    };
     invocation.answer(human, &json!({ "freeze": said }))?;
     Ok(Exit::Done)
 }
@@ -104,15 +99,27 @@ fn of_a_region(failure: Failure) -> Failure {
     }
 }
 
-/// Why, who, and until when.
-fn by(said: &Value) -> String {
-    let mut human = format!("{} (by {}", text(&said["reason"]), text(&said["user"]));
-    if let Some(end) = said["expires"].as_str() {
-        let _ = write!(human, ", until {}", short(end));
-    }
-    human + ")"
+/// What a person has said of a region.
+#[derive(Deserialize)]
+pub(in crate::cli) struct Word {
+    state: String,
+    reason: String,
+    user: String,
+    #[serde(default)]
+    expires: Option<String>,
 }
 
-fn text(value: &Value) -> Cow<'_, str> {
-    value.as_str().map(short).unwrap_or_default().into()
+impl Word {
+    /// What, why, who, and until when.
+    pub(in crate::cli) fn human(&self) -> String {
+        let state = match self.state.as_str() {
+            "drain" => "draining",
+            "forbid" => "forbidden",
+            other => &short(other),
+        };
+        let (reason, user) = (short(&self.reason), short(&self.user));
+        let end = self.expires.as_deref();
+        let end = end.map_or(String::new(), |end| format!(", until {}", short(end)));
+        format!("{state}: {reason} (by {user}{end})")
+    }
 }
