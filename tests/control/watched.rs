@@ -1,5 +1,7 @@
 //! What somebody elsewhere sees of a release that a control plane, or somebody beside it, drives.
 
+use std::time::Duration;
+
 use halcyon_tests::process::Signal;
 use halcyon_tests::region::Answer;
 use serde_json::json;
@@ -128,6 +130,42 @@ fn a_release_that_somebody_has_ended_is_not_taken_for_the_next_one() {
     for record in of_it {
         assert_eq!(record["user"], "Admin", "{record}");
     }
+}
+
+#[test]
+fn whoever_takes_a_release_back_or_attaches_to_it_does_not_wait_for_the_next_one() {
+    // So that somebody sees it under way.
+    let hook = "[ $HALCYON_ACTION != rollback_to_blue ] || sleep 2";
+    let control = Control::with(&[("STEP_HOOK", hook)]);
+    let begin = |green: &str| {
+        let wish = json!({
+            "image_blue": "app:v1", "image_green": green, "canary_seq": [10], "timeout_s": 90,
+            "regions": ["us-east"], "abort_on_err": true,
+        });
+        let begun = control.ask("Admin", "POST /api/v1/releases", Some(&wish.to_string()));
+        begun.is(202);
+        control.until("the canary", |state| {
+            state["release"]["canary_weight"] == 10 && state["release"]["green_image"] == green
+        });
+    };
+    begin("app:v2");
+    let deployer = Elsewhere::of(&control, "Deployer");
+    let attached = deployer.start(&["release", "--resume"]);
+    let back = deployer.start(&["rollback", "--reason", "x"]);
+    control.until("the rollback", |state| {
+        state["release"]["state"] == "rollback_in_progress"
+    });
+    // They see neither the end nor the next one before both are on record.
+    std::thread::sleep(Duration::from_millis(300));
+    attached.signal(Signal::STOP);
+    back.signal(Signal::STOP);
+    control.until("the end", |state| state["release"]["state"] == "idle");
+    begin("app:v3");
+    attached.signal(Signal::CONT);
+    back.signal(Signal::CONT);
+    back.ended().exits(0);
+    attached.ended().exits(3).says("rolled back");
+    assert_eq!(control.state()["release"]["state"], "canary");
 }
 
 #[test]

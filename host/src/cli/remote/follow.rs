@@ -80,15 +80,16 @@ pub(in crate::cli) async fn resumed(
     if !release.under_way() && release.next_step() == Step::Rest {
         invocation.say("nothing is under way; this is how the last release ended:");
     }
-    let ended = attached.until_over(None, deadline).await?;
+    let id = release.id().map(str::to_owned);
+    let ended = attached.until_over(id.as_deref(), deadline).await?;
     attached.conclude(ended, invocation)
 }
 
 /// Makes green live there, and waits until it is so in every region.
 pub(in crate::cli) async fn promote(api: Api, invocation: &Invocation) -> Result<Exit, Failure> {
     let mut attached = Attached::to(api, invocation).await?;
-    give(attached.history.api(), "/api/v1/release/promote", None).await?;
-    let (end, cause) = attached.until_over(None, None).await?;
+    let said = give(attached.history.api(), "/api/v1/release/promote", None).await?;
+    let (end, cause) = attached.until_over(id_of(&said), None).await?;
     show::outcome(attached.history.ledger(), invocation)?;
     match (end, cause) {
         (_, Some(Cause::Signal(signal))) => Ok(attached.detached(signal, invocation)),
@@ -109,7 +110,7 @@ pub(in crate::cli) async fn rollback(
 ) -> Result<Exit, Failure> {
     let mut attached = Attached::to(api, invocation).await?;
     let idle = attached.history.ledger().release().phase() == Phase::Idle;
-    give(
+    let said = give(
         attached.history.api(),
         "/api/v1/release/rollback",
         Some(reason(why)),
@@ -120,13 +121,18 @@ pub(in crate::cli) async fn rollback(
             "nothing to roll back there: blue already serves everybody; recorded all the same",
         );
     }
-    let (end, cause) = attached.until_over(None, None).await?;
+    let (end, cause) = attached.until_over(id_of(&said), None).await?;
     show::outcome(attached.history.ledger(), invocation)?;
     match (end, cause) {
         (_, Some(Cause::Signal(signal))) => Ok(attached.detached(signal, invocation)),
         (End::RollbackIncomplete(why), _) => Err(incomplete(&why)),
         _ => Ok(Exit::Done),
     }
+}
+
+/// The release that an answer is about: somebody may begin another one before this one is seen to be over.
+fn id_of(said: &Value) -> Option<&str> {
+    said["release_id"].as_str()
 }
 
 fn incomplete(why: &str) -> Failure {
