@@ -41,6 +41,14 @@ const WAIT_MOST: u64 = 30;
 /// How soon a server is asked again that has waited.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// What an answer of 401 or 403 means to whoever runs the edge.
+const NO_TOKEN: &str =
+    "; TABLE_TOKEN is unset; allowed: the secret of a token of the role Edge of that control plane";
+const TOKEN_UNKNOWN: &str =
+    "; it does not know the token of TABLE_TOKEN; allowed: one of the role Edge, not expired";
+const TOKEN_REFUSED: &str =
+    "; the token of TABLE_TOKEN gets no table; allowed: one of the role Edge, for every tenant";
+
 /// Looks at a file for ever, and offers what is new.
 pub(super) async fn watch(path: PathBuf, tables: Arc<Tables>, refresh: Duration) {
     let mut seen = None;
@@ -101,7 +109,7 @@ fn look(path: &Path, seen: State, tables: &Tables) -> (State, Result<(), String>
 /// # Errors
 /// Why it is not taken.
 pub(super) fn look_at(path: &Path, tables: &Tables) -> Result<(), String> {
-    let (table, signature) = read(path).inspect_err(|_| tables.missed())?;
+    let (table, signature) = read(path).inspect_err(|why| tables.missed(why))?;
     tables.offer(&table, signature.as_deref())
 }
 
@@ -188,7 +196,7 @@ pub(super) async fn ask(asked: Asked, tables: Arc<Tables>) {
                 taken
             }
             Err(why) => {
-                tables.missed();
+                tables.missed(&why);
                 Err(why)
             }
         };
@@ -283,7 +291,15 @@ where
         StatusCode::OK => {}
         StatusCode::NOT_MODIFIED if conditional => return Ok(Answer::Same { applied }),
         // Redirects are not followed: EDGE_TABLE says where tables come from, and where the token goes.
-        status => return Err(format!("status {}; expected 200", status.as_u16())),
+        status => {
+            let whose = match (status, &asked.token) {
+                (StatusCode::UNAUTHORIZED, None) => NO_TOKEN,
+                (StatusCode::UNAUTHORIZED, Some(_)) => TOKEN_UNKNOWN,
+                (StatusCode::FORBIDDEN, Some(_)) => TOKEN_REFUSED,
+                _ => "",
+            };
+            return Err(format!("status {}; expected 200{whose}", status.as_u16()));
+        }
     }
     stage.enter("reading the answer");
     let table = body::read(&mut content, LONGEST).await?;

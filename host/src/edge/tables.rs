@@ -1,7 +1,7 @@
 //! The table that is held, and which one may follow it. The core says which may; here it is made to last.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use halcyon_core::table::Gate;
@@ -25,7 +25,7 @@ pub(super) struct Tables {
     tls: Arc<rustls::ClientConfig>,
     sockets: Arc<Sockets>,
     kept: Option<Kept>,
-    /// Why the last one offered was not taken; one is offered at a time.
+    /// Why the last one was not had or not taken; one is asked for at a time.
     refused: Mutex<Option<String>>,
 }
 
@@ -61,7 +61,7 @@ impl Tables {
         if self.held.load().is_some() {
             return None;
         }
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = self.refused();
         let why = refused.as_deref().unwrap_or("none has come");
         Some(format!("no routing table yet: {why}"))
     }
@@ -84,13 +84,9 @@ impl Tables {
     /// Why it is not taken, as one line.
     pub(super) fn offer(&self, table: &[u8], signature: Option<&str>) -> Result<(), String> {
         let taken = self.take(table, signature);
-        if taken.is_err() {
-            self.missed();
-        }
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        *refused = taken.as_ref().err().cloned();
-        drop(refused);
-        let Some(epoch) = taken? else { return Ok(()) };
+        let taken = taken.inspect_err(|why| self.missed(why))?;
+        *self.refused() = None;
+        let Some(epoch) = taken else { return Ok(()) };
         tracing::info!("table {epoch} is in force");
         if let Some(kept) = &self.kept {
             kept.write(table, signature);
@@ -104,8 +100,13 @@ impl Tables {
     }
 
     /// Counts a table that could not be had or was not taken.
-    pub(super) fn missed(&self) {
+    pub(super) fn missed(&self, why: &str) {
         self.metrics.tables_refused.inc();
+        *self.refused() = Some(why.to_owned());
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers the epoch of a new table; `None` for the one that is held already.

@@ -95,6 +95,56 @@ fn it_is_ready_when_it_has_a_table_and_not_while_it_drains() {
     );
 }
 
+/// What `/ready` says of the table.
+fn why_not(edge: &Edge) -> String {
+    let ready = health(edge, "/ready");
+    let check = ready.json()["checks"]["dependencies"]["table"].clone();
+    assert_eq!((ready.status(), &check["ok"]), (503, &false.into()));
+    check["error"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_keeps_a_table_from_coming_is_said_by_ready_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.json");
+    let edge = start(&[("EDGE_TABLE", path.to_str().unwrap())]);
+    let line = format!(
+        "no routing table yet: there is no {:?}",
+        path.display().to_string()
+    );
+    until("the first look", &edge, || why_not(&edge) == line);
+    std::fs::create_dir(&path).unwrap();
+    let line = "cannot be read: it is no regular file";
+    until("the folder", &edge, || why_not(&edge).ends_with(line));
+
+    let tables = Tables::start(Mode::Status(401));
+    let url = tables.url();
+    let asking = |more: &[(&str, &str)]| {
+        let own = [("EDGE_TABLE", url.as_str()), ("TABLE_REFRESH_MS", "100")];
+        start(&[&own[..], more].concat())
+    };
+    let (without, with) = (asking(&[]), asking(&[("TABLE_TOKEN", "s3cr3t")]));
+    let role = "one of the role Edge";
+    for (edge, status, parts) in [
+        (&without, 401, ["TABLE_TOKEN is unset", "of the role Edge"]),
+        (
+            &with,
+            401,
+            ["it does not know the token of TABLE_TOKEN", role],
+        ),
+        (&with, 403, ["the token of TABLE_TOKEN gets no table", role]),
+        (&without, 500, ["status 500", "expected 200"]),
+    ] {
+        tables.mode(Mode::Status(status));
+        let seen = format!("no routing table yet: status {status}; expected 200");
+        until(&seen, edge, || why_not(edge).starts_with(&seen));
+        let why = why_not(edge);
+        assert!(parts.iter().all(|part| why.contains(part)), "{why}");
+        assert!(edge.said().contains(&why["no routing table yet: ".len()..]));
+        assert!(!why.contains("s3cr3t"));
+    }
+}
+
 #[test]
 fn what_is_a_control_planes_to_check_keeps_no_edge_from_being_ready() {
     let world = world();
