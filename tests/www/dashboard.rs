@@ -167,6 +167,11 @@ fn charts_are_of_regions_or_of_colours_and_of_the_time_that_somebody_asks_for() 
     assert!(row.ends_with("4.0 %–"), "{row}");
     world.browser.press("1 h");
     world.until(&format!("{rows} === 2"));
+    // In the colours that they have beside each other.
+    world.browser.press("As a table");
+    let painted = "[...document.querySelectorAll('.plot')[0].querySelectorAll('.u-marker')].map((one) => getComputedStyle(one).borderTopColor).join()";
+    let own = "['blue', 'green'].map((slot) => { const probe = document.body.appendChild(document.createElement('i')); probe.style.color = `var(--${slot})`; const { color } = getComputedStyle(probe); probe.remove(); return color; }).join()";
+    world.until(&format!("{painted}.endsWith({own})"));
 }
 
 #[test]

@@ -29,6 +29,21 @@ fn a_link_that_is_gone_is_stale_and_no_tile_stays_green() {
 }
 
 #[test]
+fn a_release_of_which_nothing_is_heard_counts_down_no_longer() {
+    let Some(mut world) = World::start() else {
+        return;
+    };
+    world.begin("app:v2");
+    world.open();
+    let waits = "document.querySelector('.waits')?.textContent";
+    world.until(&format!("{waits}?.startsWith('Bakes for another ')"));
+    world.server.signal(Signal::KILL);
+    world.server.wait(Duration::from_secs(10)).unwrap();
+    let last = "Nothing is heard of it: this is how it was last.";
+    world.until(&format!("{waits} === '{last}'"));
+}
+
+#[test]
 fn without_webassembly_the_page_shows_what_the_server_says_and_that_nobody_checked() {
     let Some(world) = World::start() else { return };
     world.browser.block(&["*halcyon_bg.wasm"]);

@@ -101,6 +101,9 @@ function drawMarks(plot) {
 
 /** Colours of lines; each has a dash of its own too. */
 const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5", "--line-6"];
+/** Of a line: blue and green have theirs, as everywhere on the page. */
+const colour = ({ region, slot }, place) =>
+  region === null && slot !== null ? `--${slot}` : COLOURS[place % COLOURS.length];
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 5], [1, 4]];
 
 /** Hours and minutes; the day too where one may ask which, and seconds where a minute stands twice. */
@@ -128,7 +131,7 @@ function options(UPlot, chart, lines, width) {
       { label: "Time", value: (_, at) => (at === null ? "–" : moment(at * 1_000, inUtc.value)) },
       ...lines.map((line, place) => ({
         label: name(line),
-        stroke: style(COLOURS[place % COLOURS.length]),
+        stroke: style(colour(line, place)),
         dash: DASHES[place % DASHES.length],
         width: 2,
         spanGaps: false,

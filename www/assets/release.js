@@ -6,7 +6,7 @@ import { Commands } from "/ask.js";
 import { Begin } from "/begin.js";
 import { inUtc } from "/header.js";
 import { html } from "/html.js";
-import { happened, now, snapshot } from "/live.js";
+import { happened, now, snapshot, stale } from "/live.js";
 import { words } from "/story.js";
 import { countdown, latency, moment, percent, whole } from "/words.js";
 
@@ -114,6 +114,8 @@ function Steps({ release }) {
 
 /** Why nothing moves, if nothing does, and how the last release ended. */
 function waits({ release, traffic, stuck }) {
+  // A countdown would go on as if somebody did.
+  if (stale.value !== null && release.under_way) return "Nothing is heard of it: this is how it was last.";
   if (stuck) return `The rollback does not come to an end: ${stuck}`;
   if (release.outcome === "rolled_back") {
     return `${release.former_green} was rolled back on ${moment(release.ended_at, inUtc.value)}: ${release.reason}`;
