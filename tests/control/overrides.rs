@@ -355,7 +355,24 @@ fn two_servers_of_one_store_lose_nothing_of_what_people_say_and_a_table_by_hand_
     let regions = table["regions"].as_array().unwrap().iter();
     let regions: Vec<&Value> = regions.map(|region| &region["status"]).collect();
     assert_eq!(regions, ["forbidden", "up", "draining"]);
+    // So does the command line that says where tenants go.
+    let route = |more: &[&str]| {
+        let own = [
+            "route", "-o", "json", "acme", "globex", "initech", "umbrella",
+        ];
+        let ran = control
+            .store
+            .run_with(&[&own[..], more].concat(), &variables);
+        let all = ran.exits(0).json();
+        let all = all.as_array().unwrap().iter();
+        let all = all.map(|answer| answer["region"].as_str().unwrap().to_owned());
+        all.collect::<Vec<_>>()
+    };
+    assert_eq!(route(&[]), ["us-west"; 4]);
+    assert_eq!(route(&["--down", "us-west"]), ["eu-west"; 4]);
     std::fs::write(control.store.logs().join("overrides.json"), "{").unwrap();
+    let ran = control.store.run_with(&["route", "acme"], &variables);
+    ran.exits(1).says("overrides.json");
     let ran = control.store.run_with(&["table"], &variables).exits(1);
     assert!(ran.stderr.contains("overrides.json"), "{}", ran.stderr);
     assert_eq!(

@@ -1,6 +1,7 @@
 //! `halcyon route`: where tenants go and why.
 
 use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
 
 use halcyon_core::config::RegionConfig;
 use halcyon_core::hash::TENANT_ID_MAX;
@@ -9,7 +10,9 @@ use halcyon_core::region::RegionName;
 use halcyon_core::text::{Seen, for_screen, json};
 
 use super::{Exit, Failure, Invocation, Output, style};
+use crate::clock;
 use crate::journal::Journal;
+use crate::monitor::forced;
 
 /// Arguments of `route`.
 #[derive(Debug, clap::Args)]
@@ -21,10 +24,10 @@ pub(super) struct Args {
     /// Show the decision step by step
     #[arg(long)]
     explain: bool,
-    /// Decide as if this region were down; may be repeated
+    /// Decide as if this region were down, whatever people have said of it; may be repeated
     #[arg(long, value_name = "REGION")]
     down: Vec<String>,
-    /// The journal that says which release is under way, for the slot [env: HALCYON_STORE] [default: file:logs]
+    /// The journal that says which release is under way, for the slot, and which regions are drained or forbidden [env: HALCYON_STORE] [default: file:logs]
     #[arg(long, value_name = "file:DIR")]
     store: Option<String>,
 }
@@ -80,7 +83,7 @@ pub(super) fn run(args: &Args, invocation: &Invocation) -> Result<Exit, Failure>
 
 fn prepare(args: &Args, invocation: &Invocation) -> Result<Table, Failure> {
     let (config, found) = RegionConfig::read(invocation);
-    let (health, unknown) = health(&config, &args.down);
+    let (down, unknown) = down(&config, &args.down);
     let (router, settings) = match (Router::from_lookup(invocation), invocation.settings()) {
         (Ok(router), Ok(settings)) if unknown.is_empty() => (router, settings),
         (router, settings) => {
@@ -101,6 +104,13 @@ fn prepare(args: &Args, invocation: &Invocation) -> Result<Table, Failure> {
         .for_each(|warning| invocation.warn(warning));
     let journal = Journal::open(&settings.store_dir)?;
     let slots = router.slot_rule(journal.release().view());
+    // What people have said of regions holds for everybody who decides by this store.
+    let dir = Path::new(&settings.store_dir);
+    let said = forced(dir, &config.regions, clock::now());
+    let mut health = said.map_err(|why| Failure::new(Exit::Failed, why))?;
+    for place in down {
+        health[place] = RegionStatus::Down;
+    }
     Ok(Table {
         router,
         health,
@@ -110,15 +120,15 @@ fn prepare(args: &Args, invocation: &Invocation) -> Result<Table, Failure> {
     })
 }
 
-/// The regions with those of `--down` taken as down, and what is wrong with these.
-fn health(config: &RegionConfig, down: &[String]) -> (Vec<RegionStatus>, Vec<String>) {
-    let mut health = vec![RegionStatus::Up; config.regions.len()];
+/// The places of the regions of `--down`, and what is wrong with these.
+fn down(config: &RegionConfig, down: &[String]) -> (Vec<usize>, Vec<String>) {
+    let mut places = Vec::new();
     let mut unknown = Vec::new();
     // Where no region could be read, that is the error.
     for down in down.iter().filter(|_| !config.regions.is_empty()) {
         let mut regions = config.regions.iter();
         match regions.position(|region| region.as_str() == down) {
-            Some(place) => health[place] = RegionStatus::Down,
+            Some(place) => places.push(place),
             None => unknown.push(format!(
                 "--down: {} is not in REGIONS; allowed: {}",
                 Seen(down),
@@ -126,7 +136,7 @@ fn health(config: &RegionConfig, down: &[String]) -> (Vec<RegionStatus>, Vec<Str
             )),
         }
     }
-    (health, unknown)
+    (places, unknown)
 }
 
 /// The regions for a message: all of a few, the first eight of many.
