@@ -278,6 +278,10 @@ fn people_steer_it_from_elsewhere() {
         .exits(0)
         .json();
     assert_eq!(paused["paused"], "lunch");
+    let again = elsewhere.run(&["pause", "--reason", "a second one"]);
+    again.exits(0).says("it is paused already");
+    let status = control.state();
+    assert_eq!(status["release"]["paused"], "lunch");
     assert_eq!(
         elsewhere.run(&["resume", "-o", "json"]).exits(0).json()["paused"],
         json!(null)

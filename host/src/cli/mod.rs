@@ -73,7 +73,7 @@ pub struct Cli {
 enum Command {
     /// See a whole release, a failure and a rollback on three local regions, in under a minute
     Demo(demo::Args),
-    /// Run the health server until SIGTERM
+    /// Run the health server, the dashboard and the control API until SIGTERM
     Serve(serve::Args),
     /// Send each request to its tenant's region: a reverse proxy that goes by the routing table
     Edge(edge::Args),

@@ -148,26 +148,42 @@ pub(in crate::cli) async fn pause(
     why: &str,
     invocation: &Invocation,
 ) -> Result<Exit, Failure> {
-    said(api, "/api/v1/release/pause", Some(reason(why)), invocation).await
+    let attached = Attached::to(api, invocation).await?;
+    let release = attached.history.ledger().release();
+    let paused = release.id().filter(|_| release.paused().is_some());
+    let paused = paused.map(str::to_owned);
+    let said = said(
+        attached,
+        "/api/v1/release/pause",
+        Some(reason(why)),
+        invocation,
+    )
+    .await?;
+    // Whoever paused it has given a reason, which stays.
+    if paused.is_some() && id_of(&said) == paused.as_deref() {
+        invocation.say("it is paused already");
+    }
+    Ok(Exit::Done)
 }
 
 /// Lets it go on.
 pub(in crate::cli) async fn resume(api: Api, invocation: &Invocation) -> Result<Exit, Failure> {
-    said(api, "/api/v1/release/resume", None, invocation).await
+    let attached = Attached::to(api, invocation).await?;
+    said(attached, "/api/v1/release/resume", None, invocation).await?;
+    Ok(Exit::Done)
 }
 
 async fn said(
-    api: Api,
+    mut attached: Attached,
     path: &str,
     body: Option<Value>,
     invocation: &Invocation,
-) -> Result<Exit, Failure> {
-    let mut attached = Attached::to(api, invocation).await?;
-    give(attached.history.api(), path, body).await?;
+) -> Result<Value, Failure> {
+    let said = give(attached.history.api(), path, body).await?;
     attached.look().await?;
     attached.observer.close();
     show::outcome(attached.history.ledger(), invocation)?;
-    Ok(Exit::Done)
+    Ok(said)
 }
 
 /// Somebody who watches a release there.
